@@ -1,0 +1,306 @@
+"""The `erlangen` command: parsing and printing only. What is asked for goes to stdout, progress and faults to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+
+import typer
+
+from erlangen.results import ErlangenError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from erlangen.results import Verdict
+
+app = typer.Typer(
+    help="Which symmetries does a neural network really have? Run the claims, read the verdicts.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+UsageError = typer.BadParameter.__mro__[1]  # Typer carries its own copy of Click: this is the one it raises
+EXIT_STRICT, EXIT_USAGE, EXIT_INTERNAL, EXIT_FAILED_JOB, EXIT_NOT_MEASURED = 1, 2, 3, 4, 5
+
+Json = Annotated[
+    str | None, typer.Option("--json", metavar="FILE", help="Results as JSON to a file; `-` prints them to stdout.")
+]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `erlangen run` wrote.")]
+Preset = Annotated[str, typer.Option(help="quick or standard; `erlangen list` shows what they take.")]
+
+
+def say(line: str) -> None:
+    """Progress, warnings and faults go to stderr: stdout holds results alone."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def emit(data: object, target: str | None) -> None:
+    """Write JSON where --json asks for it."""
+    if target is None:
+        return
+    text = json.dumps(data, indent=1, ensure_ascii=False)
+    if target == "-":
+        print(text)
+        return
+    from erlangen.results import write_atomically
+
+    write_atomically(Path(target), text + "\n")
+
+
+@app.command("list")
+def list_(target: Json = None) -> None:
+    """Experiments: the claims they judge, their presets and how long those take on this machine's cores."""
+    from erlangen import experiments
+    from erlangen.sweep.machine import cores
+    from erlangen.sweep.run import duration, expected_seconds
+
+    rows = []
+    for name in experiments.names():
+        experiment = experiments.load(name)
+        presets = {
+            preset: round(expected_seconds(experiment.jobs(recipe, "float32", "cpu"), cores()))
+            for preset, recipe in experiment.PRESETS.items()
+        }
+        rows.append(
+            {"name": name, "title": experiment.TITLE, "claims": [claim.id for claim in experiment.CLAIMS], "seconds": presets}
+        )
+    emit(rows, target)
+    if target != "-":
+        for row in rows:
+            times = ", ".join(f"{preset} {duration(seconds)}" for preset, seconds in row["seconds"].items())  # type: ignore[attr-defined]
+            print(f"{row['name']:<12} {row['title']}\n{'':<12} claims {', '.join(row['claims'])} · {times} on {cores()} cores")  # type: ignore[arg-type]
+
+
+@app.command()
+def show(
+    claim_id: Annotated[str, typer.Argument(metavar="CLAIM", help="A claim, as C5.")],
+    runs: Annotated[Path, typer.Option(help="Where run folders lie.")] = Path("runs"),
+    target: Json = None,
+) -> None:
+    """A claim: what it says, how it is measured, and the latest verdict."""
+    import difflib
+    from dataclasses import asdict
+
+    from erlangen import experiments
+    from erlangen.report.folder import latest_verdicts
+
+    claims = {claim.id: (name, claim) for name in experiments.names() for claim in experiments.load(name).CLAIMS}
+    if claim_id.upper() not in claims:
+        close = difflib.get_close_matches(claim_id.upper(), claims, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(claims)}"
+        raise ErlangenError(f"no experiment here judges a claim {claim_id!r}; {hint}")
+    name, claim = claims[claim_id.upper()]
+    folder, verdicts = latest_verdicts(runs, claim.id)
+    emit({**asdict(claim), "experiment": name, "folder": folder and str(folder), "verdicts": [asdict(v) for v in verdicts]}, target)
+    if target == "-":
+        return
+    print(f"{claim.id}  {claim.statement}\n\nHow: {claim.how}\nExperiment: {name}\n")
+    if folder is None:
+        print(f"Not measured yet in {runs}/: erlangen run {name}")
+        return
+    print(f"Latest, from {folder}:")
+    print_verdicts(verdicts)
+
+
+@app.command()
+def run(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Experiments, as `erlangen list` names them.")],
+    preset: Preset = "quick",
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Result folder; default runs/NAME-PRESET.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Seeds per row, instead of the preset's.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the recipe.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default one a core, or one for a GPU.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps.")] = "cpu",
+    precision: Annotated[str, typer.Option(help="float32, or bfloat16 where the hardware has it.")] = "float32",
+    job_timeout: Annotated[float | None, typer.Option(min=0.1, metavar="S", help="Seconds after which a job has failed.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 unless every verdict is `supported`.")] = False,
+    target: Json = None,
+) -> None:
+    """Run experiments, or go on where they stopped; write verdicts and a page."""
+    from erlangen import experiments
+    from erlangen.experiments.recipe import override, parse_settings
+
+    if out is not None and len(names) > 1:
+        raise ErlangenError("--out names one folder, but several experiments are to run: leave it out, or run them one by one")
+    if precision not in ("float32", "bfloat16"):
+        raise ErlangenError(f"--precision {precision}: choose float32 or bfloat16")
+    changes = parse_settings(settings or [])
+    if seeds is not None:
+        changes["seeds"] = str(seeds)
+    recipes = {}
+    for name in names:
+        presets = experiments.load(name).PRESETS
+        if preset not in presets:
+            raise ErlangenError(f"--preset {preset}: {name} has {', '.join(presets)}")
+        recipes[name] = override(presets[preset], changes)
+
+    codes, everything = [], []
+    for name, recipe in recipes.items():
+        folder = out or Path("runs") / f"{name}-{preset}"
+        code, verdicts = run_one(name, recipe, preset, folder, workers, device, precision, job_timeout, strict, quiet=target == "-")
+        codes.append(code)
+        everything += verdicts
+    if target is not None:
+        from erlangen.results import to_json
+
+        emit([to_json(verdict) for verdict in everything], target)
+    raise SystemExit(worst(codes))
+
+
+def run_one(
+    name: str,
+    recipe: object,
+    preset: str,
+    folder: Path,
+    workers: int | None,
+    device: str,
+    precision: Literal["float32", "bfloat16"] | str,
+    timeout: float | None,
+    strict: bool,
+    quiet: bool,
+) -> tuple[int, list[Verdict]]:
+    """One experiment from plan to page; returns its exit code and verdicts."""
+    from erlangen import experiments
+    from erlangen.progress import Progress
+    from erlangen.report.page import write_page
+    from erlangen.sweep.local import Failed
+    from erlangen.sweep.machine import cores
+    from erlangen.sweep.run import conclude, perform, prepare
+
+    plan = prepare(
+        name, experiments.load(name), recipe, preset=preset, folder=folder, command=shlex.join(["erlangen", *sys.argv[1:]]),
+        workers=workers or (cores() if device == "cpu" else 1), precision=precision, device=device, notify=say,  # type: ignore[arg-type]
+    )  # fmt: skip
+    say(plan.announcement())
+    failed: list[Failed] = []
+    outcomes = perform(plan, timeout)
+    try:
+        with Progress(plan.todo.values(), plan.workers) as progress:
+            for outcome in outcomes:
+                if isinstance(outcome, Failed):
+                    failed.append(outcome)
+                    say(f"failed: {outcome.job.label()}: {outcome.reason}")
+                progress.advance(outcome.job)
+    except Stopped as stopped:
+        say(f"{stopped}: every finished job is kept in {folder}; the same command goes on from there")
+        raise
+    finally:
+        outcomes.close()  # type: ignore[attr-defined]
+    for outcome in failed:
+        if outcome.details:
+            from erlangen.results import write_atomically
+
+            path = folder / "failures" / f"{outcome.job.key('')}.txt"
+            write_atomically(path, f"{outcome.job.label()}\n\n{outcome.details}")
+            say(f"traceback of {outcome.job.label()}: {path}")
+    verdicts = conclude(plan, say)
+    page = write_page(folder)
+    if not quiet:
+        print_verdicts(verdicts)
+        print(f"\nPage: {page}")
+    return exit_code(verdicts, bool(failed), strict), verdicts
+
+
+@app.command()
+def verdicts(folder: Folder, strict: Annotated[bool, typer.Option("--strict")] = False, target: Json = None) -> None:
+    """The verdicts of a finished run."""
+    from erlangen.report.folder import read_verdicts
+    from erlangen.results import to_json
+
+    found = read_verdicts(folder)
+    emit([to_json(verdict) for verdict in found], target)
+    if target != "-":
+        print_verdicts(found)
+    raise SystemExit(exit_code(found, False, strict))
+
+
+@app.command()
+def report(
+    folder: Folder,
+    figures: Annotated[str | None, typer.Option(metavar="FORMAT", help="Write each figure as svg, png or pdf as well.")] = None,
+) -> None:
+    """Write the page of a finished run anew, and its figures for a paper."""
+    from erlangen.report.charts import export
+    from erlangen.report.folder import read_findings
+    from erlangen.report.page import write_page
+
+    print(write_page(folder))
+    if figures is not None:
+        for path in export(read_findings(folder), folder / "figures", figures):
+            print(path)
+
+
+def print_verdicts(verdicts: Sequence[Verdict]) -> None:
+    """A line a verdict; what it rests on below it."""
+    for verdict in verdicts:
+        effect = "" if verdict.effect is None else f"{verdict.effect:.4g}"
+        interval = ""
+        if verdict.interval is not None and None not in verdict.interval:
+            interval = " [{:.4g}, {:.4g}]".format(*verdict.interval)
+        print(f"{verdict.claim:<4}{verdict.part:<16} {verdict.verdict:<13} {effect}{interval} {verdict.unit} (n = {verdict.n})")
+        for line in (verdict.corrected, verdict.next_step):
+            if line:
+                print(f"{'':<20} {line}")
+
+
+def exit_code(verdicts: Sequence[Verdict], any_failed: bool, strict: bool) -> int:
+    """4 where a job failed, 5 where something asked was not measured, 1 under --strict where a verdict is not `supported`, else 0."""
+    outcomes = {verdict.verdict for verdict in verdicts}
+    if any_failed:
+        return EXIT_FAILED_JOB
+    if "not measured" in outcomes or not verdicts:
+        return EXIT_NOT_MEASURED
+    if strict and outcomes & {"refuted", "inconclusive"}:
+        return EXIT_STRICT
+    return 0
+
+
+def worst(codes: Sequence[int]) -> int:
+    """The code of several experiments: failed jobs first, then what was not measured, then --strict."""
+    return next((code for code in (EXIT_FAILED_JOB, EXIT_NOT_MEASURED, EXIT_STRICT) if code in codes), 0)
+
+
+class Stopped(BaseException):
+    """A signal asked us to stop. Not KeyboardInterrupt, which the parser would turn into an exit code of its own."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__("interrupted" if signum == signal.SIGINT else "terminated")
+        self.exit_code = 128 + signum
+
+
+def stop(signum: int, frame: object) -> NoReturn:
+    raise Stopped(signum)
+
+
+def main() -> NoReturn:
+    """Run the command; turn every fault into one line and its exit code."""
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        code = app(standalone_mode=False)
+    except ErlangenError as error:
+        say(f"erlangen: {error}")
+        sys.exit(error.exit_code)
+    except UsageError as error:
+        say(f"erlangen: {error.format_message()}; see erlangen --help")
+        sys.exit(EXIT_USAGE)
+    except Stopped as stopped:
+        sys.exit(stopped.exit_code)
+    except BrokenPipeError:  # `erlangen … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        traceback.print_exc()
+        say(f"erlangen: internal error: {type(error).__name__}: {error}; please report it with the lines above")
+        sys.exit(EXIT_INTERNAL)
+    sys.exit(code)

@@ -1,0 +1,1 @@
+"""Measures: pure functions (model, inputs, ...) -> numbers. They print nothing, assert nothing and need no model of ours."""

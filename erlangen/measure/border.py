@@ -1,0 +1,51 @@
+"""Claim C1: which terms of a convolution lie outside the image, and what padding puts there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from erlangen.nn.padding import OUTSIDE, Padding, output_size, source_index
+
+
+@dataclass(frozen=True)
+class Term:
+    """One product of an output pixel's sum: weight[kernel] · input[reads]; `reads` is None where padding supplies a 0.
+
+    kernel (a, b); position (i, j) in the image's own coordinates, outside it where negative or too large; reads (i, j).
+    """
+
+    kernel: tuple[int, int]
+    position: tuple[int, int]
+    reads: tuple[int, int] | None
+    outside: bool
+
+
+def terms(
+    pixel: tuple[int, int],
+    size: tuple[int, int],
+    kernel_size: int,
+    padding: Padding,
+    stride: int = 1,
+    flip: bool = False,
+) -> list[Term]:
+    """The kernel_size² terms of output pixel (i, j) on an image of `size` (H, W).
+
+        correlation (`conv2d`)     y[i, j] = Σ_{a,b} w[a, b] · x[s·i + a - p, s·j + b - p]
+        true convolution (flip)    y[i, j] = Σ_{a,b} w[k-1-a, k-1-b] · x[s·i + a - p, s·j + b - p]
+
+    Raises ValueError for a pixel that the output does not have.
+    """
+    for axis in (0, 1):
+        last = output_size(size[axis], kernel_size, stride, padding.width)
+        if not 0 <= pixel[axis] < last:
+            raise ValueError(f"output pixel {pixel}: axis {axis} has {last} pixels, counted from 0")
+    found = []
+    for a in range(kernel_size):
+        for b in range(kernel_size):
+            i, j = stride * pixel[0] + a - padding.width, stride * pixel[1] + b - padding.width
+            rows, columns = source_index(i, size[0], padding.mode), source_index(j, size[1], padding.mode)
+            outside = not (0 <= i < size[0] and 0 <= j < size[1])
+            reads = None if OUTSIDE in (rows, columns) else (rows, columns)
+            kernel = (kernel_size - 1 - a, kernel_size - 1 - b) if flip else (a, b)
+            found.append(Term(kernel, (i, j), reads, outside))
+    return found

@@ -1,0 +1,32 @@
+"""Linear probes: how much of a quantity can be read from features by a linear map."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def linear_r2(features: Tensor, target: Tensor, ridge: float = 1e-3) -> float:
+    """Share of the target's variance that a ridge regression on the first half of the rows explains in the second half.
+
+        w = argmin ‖Z w - t‖² / n + ridge · ‖w‖²,     R² = 1 - Σ (t - ẑ w)² / Σ (t - t̄)²
+
+    features (N, d), target (N,); Z are the features standardized on the first half, in float64. 1: read exactly; 0: no better
+    than the mean; below 0: worse. The rows' order decides the halves: shuffle what is sorted. Raises ValueError
+    where the shapes do not fit or the target does not vary.
+    """
+    if features.ndim != 2 or target.shape != features.shape[:1]:
+        raise ValueError(f"linear_r2: features (N, d) and target (N,), got {tuple(features.shape)}, {tuple(target.shape)}")
+    features, target = features.double(), target.double()
+    half = len(target) // 2
+    mean, std = features[:half].mean(0), features[:half].std(0)
+    z = (features - mean) / torch.where(std > 0, std, 1.0)  # (N, d); a feature that never varies stays 0
+    center = target[:half].mean()
+    fitted, held_out = z[:half], z[half:]
+    gram = fitted.T @ fitted / half + ridge * torch.eye(z.shape[1], dtype=z.dtype, device=z.device)  # (d, d)
+    w = torch.linalg.solve(gram, fitted.T @ (target[:half] - center) / half)  # (d,)
+    residual = target[half:] - center - held_out @ w
+    spread = target[half:] - target[half:].mean()
+    if not spread.any():
+        raise ValueError("linear_r2: the target does not vary in the second half of the rows")
+    return float(1 - residual.square().sum() / spread.square().sum())

@@ -1,0 +1,1 @@
+"""Architectures, one a file: a frozen config and a plain module beside it."""

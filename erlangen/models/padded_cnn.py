@@ -1,0 +1,79 @@
+"""The two nets of claim C2: four strided convolutions under a border of choice, pooled (Net1) or flattened (Net2).
+
+Source: UvA Deep Learning 1 (2024), assignment 2, after Kayhan & van Gemert, CVPR 2020.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from erlangen.nn.padding import PADDINGS, PaddedConv2d, output_size
+
+NetName = Literal["Net1", "Net2"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaddedCNNConfig:
+    """Net1 pools the last map by its maximum, Net2 flattens it into a linear layer of as many features.
+
+    `padding` names an entry of `erlangen.nn.padding.PADDINGS`; `side` is the input's height and width in pixels.
+    """
+
+    net: NetName = "Net1"
+    padding: str = "valid"
+    side: int = 32
+    channels: tuple[int, ...] = (3, 32, 32, 64, 64)
+    strides: tuple[int, ...] = (1, 2, 2, 2)
+    kernel_size: int = 3
+    classes: int = 2
+
+    def map_sizes(self) -> tuple[int, ...]:
+        """Pixels a side of the input and after each convolution, by formula."""
+        width = PADDINGS[self.padding].width
+        sizes = [self.side]
+        for stride in self.strides:
+            sizes.append(output_size(sizes[-1], self.kernel_size, stride, width))
+        return tuple(sizes)
+
+
+class PaddedCNN(nn.Module):
+    """(N, 3, side, side) -> logits (N, classes). `features` gives the (N, 64) that the last layer reads.
+
+    The modules are created in the source's order, the last layer before Net2's flatten layer: a seed then draws the
+    source's weights.
+    """
+
+    def __init__(self, config: PaddedCNNConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.channels[-1]
+        self.convolutions = nn.ModuleList(
+            PaddedConv2d(c_in, c_out, config.kernel_size, stride, PADDINGS[config.padding])
+            for c_in, c_out, stride in zip(config.channels, config.channels[1:], config.strides, strict=False)
+        )
+        self.last = nn.Linear(width, config.classes)
+        self.flatten = nn.Linear(width * config.map_sizes()[-1] ** 2, width) if config.net == "Net2" else None
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def maps(self, x: Tensor) -> Tensor:
+        """(N, 3, side, side) -> the last feature map (N, 64, h, h)."""
+        for convolution in self.convolutions:
+            x = F.relu(convolution(x), inplace=True)
+        return x
+
+    def features(self, x: Tensor) -> Tensor:
+        """(N, 3, side, side) -> (N, 64)."""
+        x = self.maps(x)
+        if self.flatten is None:
+            return F.adaptive_max_pool2d(x, 1).flatten(1)
+        features: Tensor = self.flatten(x.flatten(1))
+        return features
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.last(self.features(x))
+        return logits

@@ -1,0 +1,52 @@
+"""Reading a run folder, with one clear line where it is not one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from erlangen.results import DamagedFileError, ErlangenError, Findings, Run, Verdict, from_json
+
+
+def read(folder: Path, name: str) -> Any:
+    """The JSON file `name` of a run folder. Raises ErlangenError where the folder, the file or its content is missing."""
+    if not folder.is_dir():
+        raise ErlangenError(f"{folder}: no such folder; `erlangen run NAME` writes runs/NAME-quick")
+    path = folder / name
+    if not path.exists():
+        if not (folder / "run.json").exists():
+            raise ErlangenError(f"{folder} is no run folder: it holds no run.json")
+        command = read_run(folder).command if name != "run.json" else ""
+        raise ErlangenError(f"{folder} holds no {name}: its run is not finished; go on with: {command}")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise DamagedFileError(f"{path}: truncated or not JSON; delete it and run again, finished jobs are kept") from None
+    except OSError as error:
+        raise ErlangenError(f"cannot read {path}: {error.strerror}") from None
+
+
+def read_run(folder: Path) -> Run:
+    return from_json(Run, read(folder, "run.json"), str(folder / "run.json"))
+
+
+def read_verdicts(folder: Path) -> list[Verdict]:
+    data = read(folder, "verdicts.json")
+    if not isinstance(data, list):
+        raise DamagedFileError(f"{folder / 'verdicts.json'}: holds no list")
+    return [from_json(Verdict, entry, str(folder / "verdicts.json")) for entry in data]
+
+
+def read_findings(folder: Path) -> Findings:
+    return from_json(Findings, read(folder, "figures.json"), str(folder / "figures.json"))
+
+
+def latest_verdicts(runs: Path, claim: str) -> tuple[Path | None, list[Verdict]]:
+    """The newest folder below `runs` that judged a claim, with its verdicts; (None, []) where none did."""
+    files = sorted(runs.glob("*/verdicts.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for file in files:
+        verdicts = [verdict for verdict in read_verdicts(file.parent) if verdict.claim == claim]
+        if verdicts:
+            return file.parent, verdicts
+    return None, []

@@ -1,0 +1,1 @@
+"""Experiment × recipe × seeds -> a folder of result files."""

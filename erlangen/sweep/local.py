@@ -1,0 +1,199 @@
+"""Run jobs on this machine: one single-threaded process a core, exclusive jobs alone and in fresh processes.
+
+Small nets gain more from a process a core than from threads; and a job computes the same numbers however many run beside it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from erlangen.experiments import runner
+from erlangen.results import ErlangenError, Job, Measurement
+
+ATTEMPTS = 2  # a worker killed from outside may have been unlucky; twice on one job is the job's doing
+
+# Without these glibc returns every map of some megabytes to the kernel and faults it in again, page by page: a quarter of the
+# time of training. Read once, when a process starts.
+WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(2 << 30),
+}
+
+
+@dataclass(frozen=True)
+class Done:
+    """A job that was measured, with its wall seconds."""
+
+    job: Job
+    measurements: list[Measurement]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A job that was not: `reason` in one line, `details` a traceback or ''."""
+
+    job: Job
+    reason: str
+    details: str = ""
+
+
+def execute(jobs: Sequence[Job], workers: int, timeout: float | None = None) -> Iterator[Done | Failed]:
+    """Run the jobs, yielding each as it ends. Ordinary jobs share `workers` processes; exclusive ones follow, one at a time.
+
+    timeout: wall seconds for a job; past them its process is killed and the job has failed. Closing the iterator ends the workers.
+    """
+    shared = [job for job in jobs if not job.exclusive]
+    if shared:
+        yield from _pool(shared, min(workers, len(shared)), timeout, fresh=False)
+    alone = [job for job in jobs if job.exclusive]
+    if alone:
+        yield from _pool(alone, 1, timeout, fresh=True)
+
+
+class _Worker:
+    """A process and the two pipes to it: jobs, and a lifeline whose closing, by our death too, ends the process."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        lifeline, self.lifeline = context.Pipe(duplex=False)
+        self.process: BaseProcess = context.Process(target=_serve, args=(theirs, lifeline), daemon=True)
+        with _environment(WORKER_ENVIRONMENT):
+            self.process.start()
+        theirs.close()
+        lifeline.close()
+        self.job: Job | None = None
+        self.deadline = float("inf")
+
+    def give(self, job: Job, timeout: float | None) -> None:
+        self.job, self.deadline = job, time.monotonic() + (timeout or float("inf"))
+        self.pipe.send(job)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+        self.lifeline.close()
+
+
+def _pool(jobs: Sequence[Job], size: int, timeout: float | None, fresh: bool) -> Iterator[Done | Failed]:
+    waiting = list(reversed(jobs))
+    attempts: dict[int, int] = {}
+    workers: list[_Worker] = []
+    try:
+        while waiting or any(worker.job for worker in workers):
+            while waiting and len([worker for worker in workers if worker.job]) < size:
+                worker = next((worker for worker in workers if worker.job is None), None)
+                if worker is None:
+                    worker = _Worker()
+                    workers.append(worker)
+                job = waiting.pop()
+                try:
+                    worker.give(job, timeout)
+                except OSError:  # it died between two jobs: none of them is to blame
+                    waiting.append(job)
+                    workers.remove(worker)
+                    worker.end()
+            busy = [worker for worker in workers if worker.job]
+            nearest = min(worker.deadline for worker in busy) - time.monotonic()
+            ready = wait([worker.pipe for worker in busy], None if nearest == float("inf") else max(nearest, 0))
+            for worker in busy:
+                job = worker.job
+                assert job is not None
+                outcome: Done | Failed | None = None
+                gone = False
+                if worker.pipe in ready:
+                    try:
+                        outcome = replace(worker.pipe.recv(), job=job)  # the caller's own object, not its copy
+                    except (EOFError, OSError):
+                        gone = True
+                        worker.process.join()
+                        attempts[id(job)] = attempts.get(id(job), 0) + 1
+                        if attempts[id(job)] < ATTEMPTS:
+                            waiting.append(job)
+                        else:
+                            outcome = Failed(job, f"its worker {_cause_of_death(worker.process.exitcode)}, twice")
+                elif time.monotonic() >= worker.deadline:
+                    gone = True
+                    outcome = Failed(job, f"took longer than --job-timeout {timeout:g} s")
+                else:
+                    continue
+                worker.job = None
+                if gone or fresh:
+                    workers.remove(worker)
+                    worker.end()
+                if outcome is not None:
+                    yield outcome
+    finally:
+        for worker in workers:
+            worker.end()
+
+
+def _cause_of_death(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        name = signal.Signals(-exitcode).name
+        hint = " (out of memory? try fewer --workers)" if name == "SIGKILL" else ""
+        return f"was killed by {name}{hint}"
+    return f"ended with exit code {exitcode}"
+
+
+def _serve(pipe: Connection, lifeline: Connection) -> None:
+    """A worker's life: receive a job, compute it, send the outcome."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    threading.Thread(target=_die_with, args=(lifeline,), daemon=True).start()
+    import torch
+
+    torch.set_num_threads(1)
+    while True:
+        try:
+            job: Job = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(compute(job))
+
+
+def _die_with(lifeline: Connection) -> None:
+    """Nobody ever writes to it: it ends when the parent does, even by SIGKILL."""
+    try:
+        lifeline.recv()
+    except (EOFError, OSError):
+        os._exit(1)
+
+
+def compute(job: Job) -> Done | Failed:
+    """One job, here and now."""
+    start = time.perf_counter()
+    try:
+        return Done(job, runner(job.experiment).run(job), time.perf_counter() - start)
+    except ErlangenError as error:
+        return Failed(job, str(error))
+    except Exception as error:
+        return Failed(job, f"{type(error).__name__}: {error}".splitlines()[0], traceback.format_exc())
+
+
+@contextmanager
+def _environment(settings: dict[str, str]) -> Iterator[None]:
+    """The environment that a process started inside inherits."""
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,120 @@
+"""A folder of results: one file a job, written whole or not at all.
+
+    run.json          the command, recipe, versions, machine
+    jobs/<key>.json   what one job measured, with a checksum
+    verdicts.json     a list of verdicts; the same for the same jobs, whenever and however often the run was interrupted
+    figures.json      question, answer and figures of the page
+    report.html       the page
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from erlangen.results import (
+    DamagedFileError,
+    ErlangenError,
+    Findings,
+    JobResult,
+    Run,
+    Verdict,
+    canonical,
+    from_json,
+    to_json,
+    write_atomically,
+)
+
+
+@dataclass(frozen=True)
+class Store:
+    """The results in `folder`."""
+
+    folder: Path
+
+    def open(self, run: Run) -> None:
+        """Make the folder and say in it what is being run. Raises ErlangenError where it holds another experiment or cannot be written."""
+        path = self.folder / "run.json"
+        if path.exists():
+            try:
+                before = from_json(Run, parse(path), str(path))
+            except DamagedFileError:
+                pass  # it describes the run, no job depends on it: written anew below
+            else:
+                if before.experiment != run.experiment:
+                    raise ErlangenError(f"{self.folder} holds results of {before.experiment!r}: name another folder with --out")
+        write_atomically(path, pretty(to_json(run)))
+
+    def save(self, result: JobResult) -> None:
+        """Write one job's file."""
+        data = to_json(result)
+        write_atomically(self.path(result.key), pretty({**data, "checksum": checksum(data)}))
+
+    def load(self, keys: Iterable[str], notify: Callable[[str], None]) -> dict[str, JobResult]:
+        """The results that are there, by key. A file that is not as it was written is set aside and named through `notify`."""
+        found = {}
+        for key in keys:
+            path = self.path(key)
+            if not path.exists():
+                continue
+            try:
+                found[key] = read_result(path, key)
+            except DamagedFileError as error:
+                aside = set_aside(path)
+                notify(f"{error}; set aside as {aside.name}, the job runs again")
+        return found
+
+    def path(self, key: str) -> Path:
+        return self.folder / "jobs" / f"{key}.json"
+
+    def conclude(self, verdicts: list[Verdict], findings: Findings) -> None:
+        """Write the verdicts and what the page needs."""
+        write_atomically(self.folder / "verdicts.json", pretty([to_json(verdict) for verdict in verdicts]))
+        write_atomically(self.folder / "figures.json", pretty(to_json(findings)))
+
+
+def read_result(path: Path, key: str) -> JobResult:
+    """One job's file. Raises DamagedFileError where it is truncated, edited, or another job's."""
+    data = parse(path)
+    claimed = data.pop("checksum", None) if isinstance(data, dict) else None
+    result = from_json(JobResult, data, str(path))
+    if claimed != checksum(data):
+        raise DamagedFileError(f"{path}: edited after it was written (checksum)")
+    if result.key != key:
+        raise DamagedFileError(f"{path}: holds job {result.key}")
+    return result
+
+
+def parse(path: Path) -> Any:
+    """JSON from a file. Raises DamagedFileError where it is none, ErlangenError where it cannot be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise DamagedFileError(f"{path}: truncated or not JSON") from None
+    except OSError as error:
+        raise ErlangenError(f"cannot read {path}: {error.strerror}") from None
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file to the first free `<name>.damaged`, `.damaged-2`, ...: nothing is thrown away."""
+    aside, count = path.with_suffix(".damaged"), 1
+    while aside.exists():
+        count += 1
+        aside = path.with_suffix(f".damaged-{count}")
+    try:
+        path.rename(aside)
+    except OSError as error:
+        raise ErlangenError(f"cannot set {path} aside: {error.strerror}") from None
+    return aside
+
+
+def checksum(data: dict[str, Any]) -> str:
+    return hashlib.sha256(canonical(data).encode()).hexdigest()[:16]
+
+
+def pretty(data: object) -> str:
+    return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

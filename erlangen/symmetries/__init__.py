@@ -1,0 +1,1 @@
+"""Symmetries, one a file: frozen values that act on inputs."""
