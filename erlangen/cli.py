@@ -32,9 +32,7 @@ app = typer.Typer(
 UsageError = typer.BadParameter.__mro__[1]  # Typer carries its own copy of Click: this is the one it raises
 EXIT_STRICT, EXIT_USAGE, EXIT_INTERNAL, EXIT_FAILED_JOB, EXIT_NOT_MEASURED = 1, 2, 3, 4, 5
 
-Json = Annotated[
-    str | None, typer.Option("--json", metavar="FILE", help="Results as JSON to a file; `-` prints them to stdout.")
-]
+Json = Annotated[str | None, typer.Option("--json", metavar="FILE", help="Results as JSON to a file; `-` prints them to stdout.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `erlangen run` wrote.")]
 Preset = Annotated[str, typer.Option(help="quick or standard; `erlangen list` shows what they take.")]
 
@@ -101,7 +99,9 @@ def show(
         raise ErlangenError(f"no experiment here judges a claim {claim_id!r}; {hint}")
     name, claim = claims[claim_id.upper()]
     folder, verdicts = latest_verdicts(runs, claim.id)
-    emit({**asdict(claim), "experiment": name, "folder": folder and str(folder), "verdicts": [asdict(v) for v in verdicts]}, target)
+    emit(
+        {**asdict(claim), "experiment": name, "folder": folder and str(folder), "verdicts": [asdict(v) for v in verdicts]}, target
+    )
     if target == "-":
         return
     print(f"{claim.id}  {claim.statement}\n\nHow: {claim.how}\nExperiment: {name}\n")
@@ -118,7 +118,9 @@ def run(
     preset: Preset = "quick",
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Result folder; default runs/NAME-PRESET.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds per row, instead of the preset's.")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the recipe.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the recipe.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default one a core, or one for a GPU.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps.")] = "cpu",
     precision: Annotated[str, typer.Option(help="float32, or bfloat16 where the hardware has it.")] = "float32",
@@ -147,7 +149,9 @@ def run(
     codes, everything = [], []
     for name, recipe in recipes.items():
         folder = out or Path("runs") / f"{name}-{preset}"
-        code, verdicts = run_one(name, recipe, preset, folder, workers, device, precision, job_timeout, strict, quiet=target == "-")
+        code, verdicts = run_one(
+            name, recipe, preset, folder, workers, device, precision, job_timeout, strict, quiet=target == "-"
+        )
         codes.append(code)
         everything += verdicts
     if target is not None:

@@ -69,9 +69,7 @@ class _Pad(torch.autograd.Function):
         n, c, h, w = x.shape
         channels_last = x.is_contiguous(memory_format=torch.channels_last)
         memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        out = torch.empty(
-            (n, c, h + 2 * width, w + 2 * width), dtype=x.dtype, device=x.device, memory_format=memory_format
-        )
+        out = torch.empty((n, c, h + 2 * width, w + 2 * width), dtype=x.dtype, device=x.device, memory_format=memory_format)
         out[:, :, width : width + h, width : width + w] = x
         for dim, size, lines in ((3, w, out[:, :, width : width + h]), (2, h, out)):
             for border, source in _border(size, width, mode):
@@ -79,7 +77,7 @@ class _Pad(torch.autograd.Function):
         return out  # (N, C, H + 2 width, W + 2 width)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         width, mode = ctx.width, ctx.mode
         h, w = grad.shape[2] - 2 * width, grad.shape[3] - 2 * width
         grad = grad.clone()
@@ -137,7 +135,7 @@ class PaddedConv2d(nn.Conv2d):
         return F.conv2d(pad(x, width, mode), self.weight, None, self.stride)
 
     def extra_repr(self) -> str:
-        return f"{super().extra_repr()}, border={self.border.mode} {self.border.width}"
+        return f"{self.in_channels}, {self.out_channels}, {self.kernel_size}, stride={self.stride}, {self.border}"
 
 
 def _bfloat16(x: Tensor) -> bool:

@@ -2,7 +2,8 @@
 
 It hashes the syntax trees, docstrings removed, of every module of ours that the experiment's `run.py` imports, directly or
 not, and the torch version. A comment, a docstring or the wording of a verdict recomputes nothing; a layer does.
-Package `__init__` files count only where a name is imported from them: ours hold no logic.
+Package `__init__` files count only where a name is imported from them: ours hold no logic. The records of `erlangen.results` do
+not count: they carry numbers and decide none.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from functools import cache
 from pathlib import Path
 
 
+RECORDS = "erlangen.results"
+
+
 def fingerprint(module: str) -> str:
-    """Hex digest over `module` (dotted name), the modules it reaches within `erlangen` or its own package, and torch's version."""
+    """Hex digest over `module` (dotted), the modules it reaches within `erlangen` or its own package, and torch's version."""
     digest = hashlib.sha256(f"torch {importlib.metadata.version('torch')}".encode())
     for name in sorted(reachable(module)):
         path = source(name)
@@ -33,7 +37,7 @@ def reachable(module: str) -> set[str]:
     while waiting:
         name = waiting.pop()
         path = source(name)
-        if name in found or path is None:
+        if name in found or path is None or name == RECORDS:
             continue
         found.add(name)
         waiting += [target for target in imports(path, name) if target.split(".")[0] in ours]
@@ -81,6 +85,9 @@ def syntax(path: Path) -> str:
     """The file's syntax tree as text, docstrings removed; positions and comments are no part of it."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(node) is not None:
+        if (
+            isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+            and ast.get_docstring(node) is not None
+        ):
             node.body = node.body[1:]
     return ast.dump(tree)

@@ -96,7 +96,9 @@ def prepare(
     todo = [job for key, job in jobs.items() if key not in found]
     workers = max(1, min(workers, len(todo)))
     if shutil.disk_usage(folder).free < 1000 * JOB_FILE_KB * len(todo):
-        raise ErlangenError(f"{folder}: less than {JOB_FILE_KB * len(todo)} kB free; free space or name another folder with --out")
+        raise ErlangenError(
+            f"{folder}: less than {JOB_FILE_KB * len(todo)} kB free; free space or name another folder with --out"
+        )
     return Plan(
         name=name, title=experiment.TITLE, recipe=recipe, store=store, jobs=jobs, found=found, workers=workers,
         seconds=expected_seconds(todo, workers), memory_mb=experiment.MEMORY_MB,

@@ -1,10 +1,10 @@
 """A folder of results: one file a job, written whole or not at all.
 
-    run.json          the command, recipe, versions, machine
-    jobs/<key>.json   what one job measured, with a checksum
-    verdicts.json     a list of verdicts; the same for the same jobs, whenever and however often the run was interrupted
-    figures.json      question, answer and figures of the page
-    report.html       the page
+run.json          the command, recipe, versions, machine
+jobs/<key>.json   what one job measured, with a checksum
+verdicts.json     a list of verdicts; the same for the same jobs, whenever and however often the run was interrupted
+figures.json      question, answer and figures of the page
+report.html       the page
 """
 
 from __future__ import annotations

@@ -74,8 +74,8 @@ def fit(
 ) -> History:
     """Train `model` in place and leave it with the weights of the least validation loss.
 
-    train, validation: images (N, C, H, W) and labels (N,), on the model's device. The validation loss is the source's: the sum of the
-    batches' mean losses over the number of images. Raises ErlangenError where the loss stops being finite.
+    train, validation: images (N, C, H, W) and labels (N,), on the model's device. The validation loss is the source's: the sum
+    of the batches' mean losses over the number of images. Raises ErlangenError where the loss stops being finite.
     """
     images, labels = train
     optimizer = torch.optim.Adadelta(
@@ -100,7 +100,8 @@ def fit(
 
         model.eval()
         logits = predict(model, validation[0], precision, schedule.slice_size)
-        means = [F.cross_entropy(*rows) for rows in slices(logits, validation[1], size=schedule.batch_size)]
+        batches = slices(logits, validation[1], size=schedule.batch_size)
+        means = [F.cross_entropy(rows, row_targets) for rows, row_targets in batches]
         validation_losses.append(float(sum(means)) / len(validation[1]))
         accuracies.append(percent_correct(logits, validation[1]))
         if not torch.isfinite(torch.tensor([train_losses[-1], validation_losses[-1]])).all():

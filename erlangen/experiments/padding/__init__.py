@@ -67,7 +67,7 @@ CLAIMS = (
         id="C2",
         statement="The table: Net1 and Net2 under six paddings score as published.",
         how="Every row is trained with the source's protocol, ten seeds; test accuracy, paired seed by seed with the published one.",
-        parts={"table": "all rows at once", **{row: "test accuracy of this row" for row in ROWS}},
+        parts={"table": "all rows at once", **dict.fromkeys(ROWS, "test accuracy of this row")},
     ),
     Claim(
         id="C3",

@@ -18,7 +18,9 @@ MARKS = {"measured here": "#0072B2", "published": "#E69F00"}  # Okabe & Ito: tol
 Table = dict[str, dict[int, JobResult]]
 
 
-def figures(recipe: Recipe, table: Table, published: dict[str, Any], data: JobResult | None, sizes: JobResult | None) -> Iterator[Figure]:
+def figures(
+    recipe: Recipe, table: Table, published: dict[str, Any], data: JobResult | None, sizes: JobResult | None
+) -> Iterator[Figure]:
     """Those for which there are results."""
     trained = {row: seeds for row, seeds in table.items() if seeds}
     if trained:
@@ -239,7 +241,12 @@ def curves(table: Table) -> Figure:
         .mark_line(strokeWidth=1.5)
         .encode(
             x=alt.X("epoch:Q", title="epoch"),
-            y=alt.Y("validation accuracy:Q", title="validation accuracy, %", scale=alt.Scale(domain=[40, 100]), axis=alt.Axis(grid=True)),
+            y=alt.Y(
+                "validation accuracy:Q",
+                title="validation accuracy, %",
+                scale=alt.Scale(domain=[40, 100]),
+                axis=alt.Axis(grid=True),
+            ),
             color=alt.Color("padding:N", title=None, sort=list(PADDING_NAMES)),
             strokeDash=alt.StrokeDash("net:N", title=None),
             tooltip=tooltip(columns, rows),

@@ -319,7 +319,9 @@ def flatten_cause(recipe: Recipe, table: Table, paddings: list[str]) -> Verdict:
         return not_measured("C8", "cause", "statistical", statement, "seeds are missing")
     # one number a seed: the mean over paddings, so that n counts independent draws
     by_seed = {
-        net: [mean_of([table[f"{net}/{padding}"][seed].value("place_r2") for padding in paddings]) for seed in range(recipe.seeds)]
+        net: [
+            mean_of([table[f"{net}/{padding}"][seed].value("place_r2") for padding in paddings]) for seed in range(recipe.seeds)
+        ]
         for net in ("Net1", "Net2")
     }
     difference = paired_interval(by_seed["Net2"], by_seed["Net1"])
@@ -329,7 +331,9 @@ def flatten_cause(recipe: Recipe, table: Table, paddings: list[str]) -> Verdict:
         next_step = f"below the stated fit: {', '.join(unfit(recipe, table, rows))}"
     elif difference.low > 0:
         verdict, next_step = "refuted", ""
-        corrected = "Flattening keeps place: that is why the net can solve training by height alone, and fails when heights are swapped."
+        corrected = (
+            "Flattening keeps place: that is why the net can solve training by height alone, and fails when heights are swapped."
+        )
     elif difference.high < 0:
         verdict, next_step = "supported", ""
     return Verdict(
@@ -350,7 +354,9 @@ def pooling(recipe: Recipe, table: Table) -> Verdict:
     flips = {row: mean_interval(flips_at_largest_shift(table[row])) for row in rows}
     worst_row, worst = max(flips.items(), key=lambda item: item[1].estimate)
     broken = [row for row, interval in flips.items() if interval.low > 50]
-    verdict: Outcome = "refuted" if broken else "supported" if all(interval.high < 10 for interval in flips.values()) else "inconclusive"
+    verdict: Outcome = (
+        "refuted" if broken else "supported" if all(interval.high < 10 for interval in flips.values()) else "inconclusive"
+    )
     next_step = "" if verdict != "inconclusive" else "more seeds"
     if unfit(recipe, table, rows):
         verdict, next_step = "inconclusive", f"below the stated fit: {', '.join(unfit(recipe, table, rows))}"
@@ -383,7 +389,11 @@ def text(interval: Interval) -> str:
 def findings(recipe: Recipe, results: Sequence[JobResult], judged: Sequence[Verdict]) -> Findings:
     """The page's question, its answer, its figures."""
     table = table_of(recipe, results)
-    return Findings(asked=ASKED, found=answer(recipe, table), figures=tuple(figures(recipe, table, published(), task(results, "data"), task(results, "maps"))))
+    return Findings(
+        asked=ASKED,
+        found=answer(recipe, table),
+        figures=tuple(figures(recipe, table, published(), task(results, "data"), task(results, "maps"))),
+    )
 
 
 ASKED = (
