@@ -9,11 +9,12 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, cast
 
 import typer
 
 from erlangen.results import ErlangenError
+from erlangen.terminal import print_verdicts, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,17 +30,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-UsageError = typer.BadParameter.__mro__[1]  # Typer carries its own copy of Click: this is the one it raises
+# Typer may carry a copy of Click of its own: this is the class that it raises
+UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 EXIT_STRICT, EXIT_USAGE, EXIT_INTERNAL, EXIT_FAILED_JOB, EXIT_NOT_MEASURED = 1, 2, 3, 4, 5
 
 Json = Annotated[str | None, typer.Option("--json", metavar="FILE", help="Results as JSON to a file; `-` prints them to stdout.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `erlangen run` wrote.")]
 Preset = Annotated[str, typer.Option(help="quick or standard; `erlangen list` shows what they take.")]
-
-
-def say(line: str) -> None:
-    """Progress, warnings and faults go to stderr: stdout holds results alone."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def emit(data: object, target: str | None) -> None:
@@ -62,21 +59,19 @@ def list_(target: Json = None) -> None:
     from erlangen.sweep.machine import cores
     from erlangen.sweep.run import duration, expected_seconds
 
-    rows = []
+    listed = []
     for name in experiments.names():
         experiment = experiments.load(name)
-        presets = {
+        claims = [claim.id for claim in experiment.CLAIMS]
+        seconds = {
             preset: round(expected_seconds(experiment.jobs(recipe, "float32", "cpu"), cores()))
             for preset, recipe in experiment.PRESETS.items()
         }
-        rows.append(
-            {"name": name, "title": experiment.TITLE, "claims": [claim.id for claim in experiment.CLAIMS], "seconds": presets}
-        )
-    emit(rows, target)
-    if target != "-":
-        for row in rows:
-            times = ", ".join(f"{preset} {duration(seconds)}" for preset, seconds in row["seconds"].items())  # type: ignore[attr-defined]
-            print(f"{row['name']:<12} {row['title']}\n{'':<12} claims {', '.join(row['claims'])} · {times} on {cores()} cores")  # type: ignore[arg-type]
+        listed.append({"name": name, "title": experiment.TITLE, "claims": claims, "seconds": seconds})
+        if target != "-":
+            times = ", ".join(f"{preset} {duration(time)}" for preset, time in seconds.items())
+            print(f"{name:<12} {experiment.TITLE}\n{'':<12} claims {', '.join(claims)} · {times} on {cores()} cores")
+    emit(listed, target)
 
 
 @app.command()
@@ -175,11 +170,11 @@ def run_one(
 ) -> tuple[int, list[Verdict]]:
     """One experiment from plan to page; returns its exit code and verdicts."""
     from erlangen import experiments
-    from erlangen.progress import Progress
     from erlangen.report.page import write_page
     from erlangen.sweep.local import Failed
     from erlangen.sweep.machine import cores
     from erlangen.sweep.run import conclude, perform, prepare
+    from erlangen.terminal import Progress
 
     plan = prepare(
         name, experiments.load(name), recipe, preset=preset, folder=folder, command=shlex.join(["erlangen", *sys.argv[1:]]),
@@ -244,21 +239,8 @@ def report(
             print(path)
 
 
-def print_verdicts(verdicts: Sequence[Verdict]) -> None:
-    """A line a verdict; what it rests on below it."""
-    for verdict in verdicts:
-        effect = "" if verdict.effect is None else f"{verdict.effect:.4g}"
-        interval = ""
-        if verdict.interval is not None and None not in verdict.interval:
-            interval = " [{:.4g}, {:.4g}]".format(*verdict.interval)
-        print(f"{verdict.claim:<4}{verdict.part:<16} {verdict.verdict:<13} {effect}{interval} {verdict.unit} (n = {verdict.n})")
-        for line in (verdict.corrected, verdict.next_step):
-            if line:
-                print(f"{'':<20} {line}")
-
-
 def exit_code(verdicts: Sequence[Verdict], any_failed: bool, strict: bool) -> int:
-    """4 where a job failed, 5 where something asked was not measured, 1 under --strict where a verdict is not `supported`, else 0."""
+    """4: a job failed; 5: something asked was not measured; 1, under --strict: a verdict is not `supported`; else 0."""
     outcomes = {verdict.verdict for verdict in verdicts}
     if any_failed:
         return EXIT_FAILED_JOB

@@ -13,7 +13,7 @@ import tempfile
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -174,6 +174,7 @@ class Run:
     versions: dict[str, str]
     machine: dict[str, Scalar]
     title: str = ""
+    claims: tuple[Claim, ...] = ()
 
 
 def canonical(data: object) -> str:
@@ -216,7 +217,8 @@ def from_json(kind: type[Record], data: object, where: str = "") -> Record:
     if unknown:
         raise DamagedFileError(f"{where or kind.__name__}: unknown field {sorted(unknown)[0]!r}")
     try:
-        return cast(Record, _adapter(kind).validate_json(json.dumps(fields), strict=True))
+        adapter: TypeAdapter[Record] = _adapter(kind)  # type: ignore[arg-type]  # every record type is hashable
+        return adapter.validate_json(json.dumps(fields), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(step) for step in first["loc"])
@@ -224,7 +226,7 @@ def from_json(kind: type[Record], data: object, where: str = "") -> Record:
 
 
 @cache
-def _adapter(kind: type) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(kind)

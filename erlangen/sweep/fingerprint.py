@@ -15,7 +15,6 @@ import importlib.util
 from functools import cache
 from pathlib import Path
 
-
 RECORDS = "erlangen.results"
 
 

@@ -53,7 +53,8 @@ class Failed:
 def execute(jobs: Sequence[Job], workers: int, timeout: float | None = None) -> Iterator[Done | Failed]:
     """Run the jobs, yielding each as it ends. Ordinary jobs share `workers` processes; exclusive ones follow, one at a time.
 
-    timeout: wall seconds for a job; past them its process is killed and the job has failed. Closing the iterator ends the workers.
+    timeout: wall seconds for a job; past them its process is killed and the job has failed. Closing the iterator ends the
+    workers.
     """
     shared = [job for job in jobs if not job.exclusive]
     if shared:
@@ -100,11 +101,10 @@ def _pool(jobs: Sequence[Job], size: int, timeout: float | None, fresh: bool) ->
                 if worker is None:
                     worker = _Worker()
                     workers.append(worker)
-                job = waiting.pop()
                 try:
-                    worker.give(job, timeout)
+                    worker.give(waiting[-1], timeout)
+                    waiting.pop()
                 except OSError:  # it died between two jobs: none of them is to blame
-                    waiting.append(job)
                     workers.remove(worker)
                     worker.end()
             busy = [worker for worker in workers if worker.job]

@@ -88,10 +88,20 @@ def prepare(
     store = Store(folder)
     store.open(
         Run(
-            experiment=name, preset=preset, recipe=dataclasses.asdict(recipe), command=command, precision=precision, device=device,
-            workers=workers, jobs=tuple(jobs), versions=versions(), machine=machine(), title=experiment.TITLE,
+            experiment=name,
+            title=experiment.TITLE,
+            claims=experiment.CLAIMS,
+            preset=preset,
+            recipe=dataclasses.asdict(recipe),
+            command=command,
+            precision=precision,
+            device=device,
+            workers=workers,
+            jobs=tuple(jobs),
+            versions=versions(),
+            machine=machine(),
         )
-    )  # fmt: skip
+    )
     found = store.load(jobs, notify)
     todo = [job for key, job in jobs.items() if key not in found]
     workers = max(1, min(workers, len(todo)))

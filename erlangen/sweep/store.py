@@ -37,7 +37,10 @@ class Store:
     folder: Path
 
     def open(self, run: Run) -> None:
-        """Make the folder and say in it what is being run. Raises ErlangenError where it holds another experiment or cannot be written."""
+        """Make the folder and say in it what is being run.
+
+        Raises ErlangenError where it holds another experiment, is in use by another run, or cannot be written.
+        """
         path = self.folder / "run.json"
         if path.exists():
             try:

@@ -29,8 +29,11 @@ Row = Literal[
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Which rows of the table to train, how often and how long. `fit`: the validation accuracy, in percent, that a net must reach before
-    a verdict compares it. `tolerance`: points of test accuracy within which a row counts as reproduced."""
+    """Which rows of the table to train, how often and how long.
+
+    fit: validation accuracy, in percent, that a net must reach before a verdict compares it.
+    tolerance: points of test accuracy within which a row counts as reproduced.
+    """
 
     rows: tuple[Row, ...] = ROWS  # type: ignore[assignment]
     seeds: Annotated[int, Ge(1), Le(1000)] = 10
@@ -59,21 +62,21 @@ CLAIMS = (
     Claim(
         id="C1",
         statement="A convolution's output next to the border needs input pixels that do not exist; padding supplies them.",
-        how="The terms of every output pixel are listed for six paddings, four image sizes and both kernel directions, and their sums compared with "
-        "SciPy's convolution and correlation.",
+        how="The terms of every output pixel are listed, for six paddings, four image sizes and both kernel directions, and their "
+        "sums compared with SciPy's convolution and correlation.",
         parts={"terms": "which terms lie outside, and what each padding puts there"},
     ),
     Claim(
         id="C2",
-        statement="The table: Net1 and Net2 under six paddings score as published.",
-        how="Every row is trained with the source's protocol, ten seeds; test accuracy, paired seed by seed with the published one.",
+        statement="The table: two nets under six paddings score as published.",
+        how="Every row is trained with the source's protocol, ten seeds; test accuracy, paired with the published one seed by seed.",
         parts={"table": "all rows at once", **dict.fromkeys(ROWS, "test accuracy of this row")},
     ),
     Claim(
         id="C3",
         statement="Class 0 is red left of green, high; class 1 green left of red, low; the test set swaps the heights.",
-        how="Every image of every split is checked; a classifier that sees only the place and one that sees only the order are scored; "
-        "images that two splits share are counted.",
+        how="Every image of every split is checked; a classifier that sees only the place and one that sees only the order are "
+        "scored; images that two splits share are counted.",
         parts={
             "classes": "order and height of every image",
             "cues": "what place alone and order alone score",
@@ -83,24 +86,26 @@ CLAIMS = (
     Claim(
         id="C4",
         statement="Maps after four layers are 2×2, 4×4 and 6×6 for no padding, one pixel and two.",
-        how="⌊(n + 2p - k) / s⌋ + 1, layer by layer, against the maps of the real modules: six paddings, every input side from 3 to 64 pixels; where it gives 0, the modules must refuse.",
+        how="⌊(n + 2p - k) / s⌋ + 1, layer by layer, against the maps of the real modules: six paddings, every input side from 3 to "
+        "64 pixels; where it gives 0, the modules must refuse.",
         parts={"maps": "the formula against the modules"},
     ),
     Claim(
         id="C5",
         statement="Test accuracy: valid < sconv < fconv, because larger maps keep more spatial information.",
-        how="Order: paired differences between rows of C2. The cause is judged by an experiment of its own.",
+        how="Order: paired differences between rows of C2. The cause is not judged here.",
         parts={"order": "valid < sconv < fconv"},
     ),
     Claim(
         id="C8",
-        statement="With flatten in place of global pooling every padding scores 100 then 0, because flattening destroys spatial information.",
-        how="Fact: Net2's rows of C2. Cause: a linear probe reads the boxes' height from the 64 features before the last layer, in images where "
-        "height and class are independent; Net2 against Net1, same padding and seed. Audit: the boxes moved by 1-16 rows.",
+        statement="With flatten in place of global pooling every padding scores 100 then 0, because flattening destroys spatial "
+        "information.",
+        how="Fact: Net2's rows of C2. Cause: a linear probe reads the boxes' height from the 64 features before the last layer, on "
+        "images where height and class are independent; Net2 against Net1, same padding and seed. Audit: the boxes move by 1-16 rows.",
         parts={
-            "fact": "every padding scores 100 in validation and 0 in test",
-            "cause": "flattening destroys spatial information",
-            "translation": "pooling, unlike flattening, leaves a net that ignores where the boxes are",
+            "fact": "100 in validation and 0 in test",
+            "cause": "whether flattening destroys spatial information",
+            "translation": "whether pooling, unlike flattening, leaves a net that ignores where the boxes are",
         },
     ),
 )

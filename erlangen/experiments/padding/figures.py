@@ -9,32 +9,30 @@ from typing import Any
 
 import altair as alt
 
-from erlangen.experiments.padding import PADDING_NAMES, Recipe
+from erlangen.experiments.padding import PADDING_NAMES
+from erlangen.experiments.padding.evidence import Evidence, published
 from erlangen.results import Figure, JobResult, Scalar
-from erlangen.stats import paired_interval
 
-SHIFTS = (1, 2, 4, 8, 16)
 MARKS = {"measured here": "#0072B2", "published": "#E69F00"}  # Okabe & Ito: told apart by the color-blind, in print too
-Table = dict[str, dict[int, JobResult]]
+SHIFTS = (1, 2, 4, 8, 16)  # rows, as `run.py` moves the boxes
+Nets = dict[str, dict[int, JobResult]]
 
 
-def figures(
-    recipe: Recipe, table: Table, published: dict[str, Any], data: JobResult | None, sizes: JobResult | None
-) -> Iterator[Figure]:
+def figures(evidence: Evidence) -> Iterator[Figure]:
     """Those for which there are results."""
-    trained = {row: seeds for row, seeds in table.items() if seeds}
-    if trained:
-        yield accuracy_table(recipe, trained, published)
-        yield accuracy_dots(trained, published)
-    if data is not None:
-        yield samples(data)
-    if sizes is not None:
-        yield map_sizes(sizes)
-    if trained:
-        yield flips(trained)
-        yield place(trained)
-        yield curves(trained)
-        yield rival(trained, published)
+    nets = {row: seeds for row, seeds in evidence.nets.items() if seeds}
+    if nets:
+        yield accuracy_table(evidence)
+        yield accuracy_dots(nets)
+    if "data" in evidence.exact:
+        yield samples(evidence.exact["data"])
+    if "maps" in evidence.exact:
+        yield map_sizes(evidence.exact["maps"])
+    if nets:
+        yield flips(nets)
+        yield place(nets)
+        yield curves(nets)
+        yield rival(nets)
 
 
 def values(seeds: dict[int, JobResult], name: str) -> list[float]:
@@ -46,29 +44,33 @@ def spread(numbers: Sequence[float]) -> str:
     return f"{fmean(numbers):.1f} ± {pstdev(numbers):.1f}" if numbers else "-"
 
 
-def accuracy_table(recipe: Recipe, table: Table, published: dict[str, Any]) -> Figure:
-    rows = []
-    for row, seeds in table.items():
-        reference = published["padding_table"][row]
-        common = [seed for seed in seeds if seed < len(reference["test"])]
-        paired = paired_interval(
-            [seeds[seed].value("test_accuracy") for seed in common], [reference["test"][seed] for seed in common]
-        )
-        interval = "-" if math.isnan(paired.low) else f"{paired.low:+.1f} to {paired.high:+.1f}"
-        net, padding = row.split("/")
+def accuracy_table(evidence: Evidence) -> Figure:
+    rows: list[tuple[Scalar, ...]] = []
+    for row, seeds in evidence.nets.items():
+        if not seeds:
+            continue
+        reference, difference = published()["padding_table"][row], evidence.difference(row)
+        interval = "-" if math.isnan(difference.low) else f"{difference.low:+.1f} to {difference.high:+.1f}"
         rows.append(
             (
-                net, padding, len(seeds), spread(values(seeds, "validation_accuracy")), spread(reference["validation"]),
-                spread(values(seeds, "test_accuracy")), spread(reference["test"]), f"{paired.estimate:+.2f}", interval,
-                spread(values(seeds, "unseen_validation_accuracy")), spread(values(seeds, "unseen_test_accuracy")),
+                *row.split("/"),
+                len(seeds),
+                spread(values(seeds, "validation_accuracy")),
+                spread(reference["validation"]),
+                spread(values(seeds, "test_accuracy")),
+                spread(reference["test"]),
+                f"{difference.estimate:+.2f}",
+                interval,
+                spread(values(seeds, "unseen_validation_accuracy")),
+                spread(values(seeds, "unseen_test_accuracy")),
             )
-        )  # fmt: skip
+        )
     return Figure(
         name="table",
         title="Accuracy beside the published one",
-        caption="Percent, mean ± population standard deviation over seeds. Validation: last epoch; test: weights of the least validation loss. "
-        "Difference: measured - published test accuracy, paired by seed, with its 95 % t interval. Leak-free: the same nets on images "
-        "that share no picture with training.",
+        caption="Percent, mean ± population standard deviation over seeds. Validation: last epoch. Test: the weights of the least "
+        "validation loss. Difference: measured - published test accuracy, paired by seed, with its 95 % interval. Leak-free: the "
+        "same nets on images that share no picture with training.",
         columns=(
             "net", "padding", "seeds", "validation", "published", "test", "published", "difference", "95 % interval",
             "leak-free validation", "leak-free test",
@@ -77,18 +79,18 @@ def accuracy_table(recipe: Recipe, table: Table, published: dict[str, Any]) -> F
     )  # fmt: skip
 
 
-def accuracy_dots(table: Table, published: dict[str, Any]) -> Figure:
+def accuracy_dots(nets: Nets) -> Figure:
     rows: list[tuple[Scalar, ...]] = []
-    for row, seeds in table.items():
+    for row, seeds in nets.items():
         rows += [(row, seed, "measured here", result.value("test_accuracy")) for seed, result in seeds.items()]
-        rows += [(row, seed, "published", value) for seed, value in enumerate(published["padding_table"][row]["test"])]
+        rows += [(row, seed, "published", value) for seed, value in enumerate(published()["padding_table"][row]["test"])]
     columns = ("row", "seed", "source", "test accuracy")
     chart = (
         alt.Chart(records(columns, rows))
         .mark_circle(size=46, opacity=0.7)
         .encode(
             x=alt.X("test accuracy:Q", title="test accuracy, %", scale=alt.Scale(domain=[0, 100])),
-            y=alt.Y("row:N", title=None, sort=list(table)),
+            y=alt.Y("row:N", title=None, sort=list(nets)),
             yOffset=alt.YOffset("source:N", sort=list(MARKS)),
             color=alt.Color("source:N", title=None, scale=alt.Scale(domain=list(MARKS), range=list(MARKS.values()))),
             tooltip=tooltip(columns, rows),
@@ -143,8 +145,8 @@ def samples(data: JobResult) -> Figure:
     return Figure(
         name="samples",
         title="What the splits show",
-        caption="Class 0: red left of green; class 1: green left of red. High and low follow the class in training and validation, and are swapped in the "
-        "test. The first two images of each class.",
+        caption="Class 0: red left of green; class 1: green left of red. High and low follow the class in training and validation, "
+        "and are swapped in the test. The first two images of each class.",
         columns=columns,
         rows=tuple(rows),
         spec=described,
@@ -166,10 +168,10 @@ def map_sizes(sizes: JobResult) -> Figure:
     )
 
 
-def flips(table: Table) -> Figure:
+def flips(nets: Nets) -> Figure:
     columns = ("row", "shift", "predictions flipped", "feature change")
     rows: list[tuple[Scalar, ...]] = []
-    for row, seeds in table.items():
+    for row, seeds in nets.items():
         for index, shift in enumerate(SHIFTS):
             flipped, changed = (
                 fmean(result.values(name)[index] for result in seeds.values()) for name in ("shift_flips", "shift_change")
@@ -177,7 +179,7 @@ def flips(table: Table) -> Figure:
             rows.append((row, shift, round(flipped, 1), round(changed, 3)))
     base = alt.Chart(records(columns, rows)).encode(
         x=alt.X("shift:O", title="rows moved towards the other band", axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("row:N", title=None, sort=list(table)),
+        y=alt.Y("row:N", title=None, sort=list(nets)),
         tooltip=tooltip(columns, rows),
     )
     heat = base.mark_rect().encode(
@@ -190,18 +192,18 @@ def flips(table: Table) -> Figure:
     return Figure(
         name="flips",
         title="Predictions that flip when the boxes move",
-        caption="Percent of validation images, mean over seeds; the boxes stay inside and keep their order. By 8 and 16 rows the picture moves by whole "
-        "strides: what still flips there comes from the border alone.",
+        caption="Percent of validation images, mean over seeds; the boxes stay inside and keep their order. By 8 and 16 rows the "
+        "picture moves by whole strides: what still flips there comes from the border alone.",
         columns=columns,
         rows=tuple(rows),
         spec=spec(heat + numbers, height={"step": 22}),
     )
 
 
-def place(table: Table) -> Figure:
+def place(nets: Nets) -> Figure:
     columns = ("row", "seed", "net", "R²")
     rows: list[tuple[Scalar, ...]] = []
-    for row, seeds in table.items():
+    for row, seeds in nets.items():
         for seed, result in seeds.items():
             rows.append((row, seed, "trained", round(result.value("place_r2"), 4)))
             rows.append((row, seed, "untrained", round(result.value("place_r2_untrained"), 4)))
@@ -210,7 +212,7 @@ def place(table: Table) -> Figure:
         .mark_circle(size=46, opacity=0.7, clip=True)
         .encode(
             x=alt.X("R²:Q", title="R² of the boxes' height, linear probe", scale=alt.Scale(domain=[-0.2, 1])),
-            y=alt.Y("row:N", title=None, sort=list(table)),
+            y=alt.Y("row:N", title=None, sort=list(nets)),
             yOffset=alt.YOffset("net:N"),
             color=alt.Color("net:N", title=None, scale=alt.Scale(domain=["trained", "untrained"], range=["#009E73", "#CC79A7"])),
             tooltip=tooltip(columns, rows),
@@ -219,18 +221,18 @@ def place(table: Table) -> Figure:
     return Figure(
         name="place",
         title="How much of absolute place the features hold",
-        caption="Held-out R² of a linear map from the 64 features before the last layer to the boxes' mean height, on images where height and class are "
-        "independent. 1: place is read exactly; 0: not at all.",
+        caption="Held-out R² of a linear map from the 64 features before the last layer to the boxes' mean height, on images where "
+        "height and class are independent. 1: place is read exactly; 0: not at all.",
         columns=columns,
         rows=tuple(rows),
         spec=spec(chart, height={"step": 15}),
     )
 
 
-def curves(table: Table) -> Figure:
+def curves(nets: Nets) -> Figure:
     columns = ("row", "padding", "net", "epoch", "validation accuracy")
     rows: list[tuple[Scalar, ...]] = []
-    for row, seeds in table.items():
+    for row, seeds in nets.items():
         net, padding = row.split("/")
         by_seed = [result.values("validation_accuracy_by_epoch") for result in seeds.values()]
         for epoch in range(max(len(curve) for curve in by_seed)):
@@ -262,13 +264,13 @@ def curves(table: Table) -> Figure:
     )
 
 
-def rival(table: Table, published: dict[str, Any]) -> Figure:
+def rival(nets: Nets) -> Figure:
     names = {"valid": "valid", "sconv": "same, zeros", "circular": "same, circular", "fconv": "full, zeros"}
     rows = []
     for padding, theirs in names.items():
-        seeds = table.get(f"Net1/{padding}")
+        seeds = nets.get(f"Net1/{padding}")
         if seeds:
-            similar, dissimilar = (published["red_green_kayhan_2020"][padding][kind] for kind in ("similar", "dissimilar"))
+            similar, dissimilar = (published()["red_green_kayhan_2020"][padding][kind] for kind in ("similar", "dissimilar"))
             rows.append(
                 (
                     padding, theirs, spread(values(seeds, "validation_accuracy")), f"{similar[0]} ± {similar[1]}",
@@ -278,15 +280,16 @@ def rival(table: Table, published: dict[str, Any]) -> Figure:
     return Figure(
         name="rival",
         title="An independent table",
-        caption="Kayhan & van Gemert (CVPR 2020), pooled net, their images and training; percent. Their circular padding keeps the size, the one here adds two pixels.",
+        caption="Kayhan & van Gemert (CVPR 2020), pooled net, their images and training; percent. Their circular padding keeps the "
+        "size, the one here adds two pixels.",
         columns=("padding", "theirs", "validation", "theirs, similar", "test", "theirs, dissimilar"),
         rows=tuple(rows),
     )
 
 
-def records(columns: Sequence[str], rows: Sequence[Sequence[Scalar]]) -> alt.Data:
+def records(columns: Sequence[str], rows: Sequence[Sequence[Scalar]]) -> alt.InlineData:
     """Rows as the inline data of a chart."""
-    return alt.Data(values=[dict(zip(columns, row, strict=True)) for row in rows])
+    return alt.InlineData(values=[dict(zip(columns, row, strict=True)) for row in rows])
 
 
 def tooltip(columns: Sequence[str], rows: Sequence[Sequence[Scalar]]) -> list[alt.Tooltip]:

@@ -1,19 +1,42 @@
-"""Progress of a run on stderr: a bar with the time left on a terminal, a line now and then elsewhere."""
+"""What people see in a terminal: results on stdout, progress and faults on stderr."""
 
 from __future__ import annotations
 
 import sys
+import textwrap
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from types import TracebackType
 
-from erlangen.results import Job
+from erlangen.results import Job, Verdict
 
 LINE_EVERY = 30.0  # seconds, where there is no terminal
 
 
+def say(line: str) -> None:
+    """Progress, warnings and faults: stdout holds results alone."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def print_verdicts(verdicts: Sequence[Verdict]) -> None:
+    """A line a verdict; what corrects it or comes next below."""
+    for verdict in verdicts:
+        measured = ""
+        if verdict.effect is not None:
+            ends = verdict.interval or (None, None)
+            interval = "" if None in ends else " [{:.4g}, {:.4g}]".format(*ends)
+            measured = f"{verdict.effect:.4g}{interval} {verdict.unit} (n = {verdict.n})"
+        print(f"{verdict.claim:<4}{verdict.part:<16} {verdict.verdict:<13} {measured}".rstrip())
+        for line in (verdict.corrected, verdict.next_step):
+            if line:
+                print(textwrap.fill(line, 100, initial_indent=" " * 21, subsequent_indent=" " * 21))
+
+
 class Progress:
-    """Counts jobs by their expected seconds, and corrects the expectation by the time they really took."""
+    """The time left, as a bar on a terminal and as a line now and then elsewhere.
+
+    Counts jobs by their expected seconds, and corrects the expectation by the time they really took.
+    """
 
     def __init__(self, jobs: Collection[Job], workers: int) -> None:
         self.total, self.left = len(jobs), sum(job.seconds for job in jobs)
@@ -48,7 +71,7 @@ class Progress:
             self.bar.update(self.task, completed=self.done, remaining=self.remaining())
         elif time.monotonic() - self.last > LINE_EVERY or self.done == self.total:
             self.last = time.monotonic()
-            print(f"{self.done}/{self.total} jobs, {self.remaining()}", file=sys.stderr, flush=True)
+            say(f"{self.done}/{self.total} jobs, {self.remaining()}")
 
     def remaining(self) -> str:
         """'about 12:30 left': expected seconds of what is left, at the pace of what is done."""

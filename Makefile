@@ -1,0 +1,37 @@
+# Two commands do all of it: `make demo` and `make test`. Both set up .venv first, once.
+
+PYTHON ?= python3
+BIN := .venv/bin
+TORCH := $(shell grep '^torch==' constraints.txt)
+
+.PHONY: demo test test-all lint bench
+
+demo: .venv/installed
+	$(BIN)/erlangen run padding --preset quick
+
+test: .venv/installed lint
+	$(BIN)/python -m pytest -q
+
+test-all: .venv/installed lint
+	$(BIN)/python -m pytest -q -m ''
+
+lint: .venv/installed
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-timing > .venv/layers.txt || { cat .venv/layers.txt; exit 1; }
+
+bench: .venv/installed
+	$(BIN)/python benchmarks/padding.py
+
+# On Linux the registry's torch brings gigabytes of CUDA packages: without an NVIDIA driver the CPU build is asked for by name,
+# from wherever pip is set up to look, else from PyTorch's own index.
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "erlangen needs Python 3.11 or later: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	if [ "$$(uname)" = Linux ] && ! nvidia-smi > /dev/null 2>&1; then \
+	  $(BIN)/pip install --quiet '$(TORCH)+cpu' 2> /dev/null || \
+	  $(BIN)/pip install --quiet --index-url https://download.pytorch.org/whl/cpu '$(TORCH)'; \
+	fi
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@

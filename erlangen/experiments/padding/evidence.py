@@ -1,0 +1,107 @@
+"""Padding: the results in the order in which verdicts and figures want them, and the published numbers beside them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+from erlangen.experiments.padding import PRESETS, Recipe
+from erlangen.results import JobResult, Verdict
+from erlangen.stats import Interval, accuracy_interval, paired_interval
+
+
+@cache
+def published() -> dict[str, Any]:
+    """The report's table and its rival's, from `published.json`."""
+    text = resources.files(__package__).joinpath("published.json").read_text(encoding="utf-8")
+    data: dict[str, Any] = json.loads(text)
+    return data
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The results of the recipe's jobs: `nets` by row and seed, `exact` by task. What failed is simply not there."""
+
+    recipe: Recipe
+    nets: dict[str, dict[int, JobResult]]
+    exact: dict[str, JobResult]
+
+    def measured(self, row: str, name: str) -> list[float]:
+        """One measurement of a row's nets, by seed."""
+        return [result.value(name) for result in self.nets[row].values()]
+
+    def complete(self, rows: Sequence[str]) -> bool:
+        """Whether every seed asked for is there."""
+        return all(len(self.nets[row]) == self.recipe.seeds for row in rows)
+
+    def unfit(self, rows: Sequence[str]) -> str:
+        """Why no verdict may compare these rows: nets below the recipe's stated fit, in words; '' where all reached it."""
+        below = [
+            f"{row} seed {seed} ({result.value('validation_accuracy'):.1f} %)"
+            for row in rows
+            for seed, result in self.nets[row].items()
+            if not result.value("validation_accuracy") >= self.recipe.fit
+        ]
+        return f"below the stated fit of {self.recipe.fit:g} % validation accuracy: {', '.join(below)}" if below else ""
+
+    def pairs(self, row: str) -> tuple[list[float], list[float]]:
+        """Measured and published test accuracies over the seeds that both have."""
+        reference = published()["padding_table"][row]["test"]
+        common = [seed for seed in self.nets[row] if seed < len(reference)]
+        return [self.nets[row][seed].value("test_accuracy") for seed in common], [reference[seed] for seed in common]
+
+    def difference(self, row: str) -> Interval:
+        """Measured minus published test accuracy, paired by seed.
+
+        Where every pair differs by the same, seeds show no spread to build an interval on: it is then the binomial one over
+        images, about the published mean.
+        """
+        ours, theirs = self.pairs(row)
+        paired = paired_interval(ours, theirs)
+        if paired.n < 2 or paired.high > paired.low:
+            return paired
+        images = accuracy_interval([mean(ours)] * len(ours), self.recipe.test)
+        return Interval(paired.estimate, images.low - mean(theirs), images.high - mean(theirs), paired.n)
+
+    def as_published(self) -> bool:
+        """Whether the nets were trained and tested with the source's protocol."""
+        names = ("protocol", "epochs", "patience", "train", "validation", "test")
+        return all(getattr(self.recipe, name) == getattr(PRESETS["standard"], name) for name in names)
+
+
+def gather(recipe: Recipe, results: Sequence[JobResult]) -> Evidence:
+    """Sort results into nets and exact tasks. Every row of the recipe is there, with as many seeds as were measured."""
+    nets: dict[str, dict[int, JobResult]] = {row: {} for row in recipe.rows}
+    exact = {}
+    for result in sorted(results, key=lambda result: result.seed):
+        if result.params["task"] == "train":
+            nets[f"{result.params['net']}/{result.params['padding']}"][result.seed] = result
+        else:
+            exact[str(result.params["task"])] = result
+    return Evidence(recipe, nets, exact)
+
+
+def not_measured(claim: str, part: str, kind: Literal["exact", "statistical"], statement: str) -> Verdict:
+    """The verdict of a part whose jobs failed."""
+    next_step = "some of its jobs failed: the same command runs them again"
+    return Verdict(claim=claim, part=part, kind=kind, statement=statement, verdict="not measured", next_step=next_step)
+
+
+def mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def ends(interval: Interval) -> tuple[float | None, float | None]:
+    """The interval's ends for a record; None where one seed leaves them unknown."""
+    low, high = (None if math.isnan(end) else end for end in (interval.low, interval.high))
+    return low, high
+
+
+def listed(rows: Sequence[str]) -> str:
+    """The paddings of some rows, in words."""
+    return ", ".join(row.split("/")[1] for row in rows)
