@@ -289,4 +289,4 @@ def main() -> NoReturn:
         traceback.print_exc()
         say(f"erlangen: internal error: {type(error).__name__}: {error}; please report it with the lines above")
         sys.exit(EXIT_INTERNAL)
-    sys.exit(code)
+    sys.exit(code or 0)

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from erlangen.experiments import Experiment, judge, module_name
 from erlangen.results import ErlangenError, Job, JobResult, Run, Verdict
@@ -22,7 +22,10 @@ JOB_FILE_KB = 8  # a generous mean, with the file system's rounding
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run will do. `found` are the results that need no computing, `todo` the jobs that do, by key."""
+    """What a run will do. `found` are the results that need no computing, `todo` the jobs that do, by key.
+
+    `lock` keeps other runs out of the folder for as long as the plan lives.
+    """
 
     name: str
     title: str
@@ -33,6 +36,7 @@ class Plan:
     workers: int
     seconds: float
     memory_mb: int
+    lock: IO[str]
 
     @property
     def todo(self) -> dict[str, Job]:
@@ -86,7 +90,7 @@ def prepare(
     code = fingerprint(f"{module_name(name)}.run")
     jobs = {job.key(code): job for job in experiment.jobs(recipe, precision, device)}
     store = Store(folder)
-    store.open(
+    lock = store.open(
         Run(
             experiment=name,
             title=experiment.TITLE,
@@ -111,7 +115,7 @@ def prepare(
         )
     return Plan(
         name=name, title=experiment.TITLE, recipe=recipe, store=store, jobs=jobs, found=found, workers=workers,
-        seconds=expected_seconds(todo, workers), memory_mb=experiment.MEMORY_MB,
+        seconds=expected_seconds(todo, workers), memory_mb=experiment.MEMORY_MB, lock=lock,
     )  # fmt: skip
 
 

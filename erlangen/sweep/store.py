@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from erlangen.results import (
     DamagedFileError,
@@ -36,11 +36,12 @@ class Store:
 
     folder: Path
 
-    def open(self, run: Run) -> None:
-        """Make the folder and say in it what is being run.
+    def open(self, run: Run) -> IO[str]:
+        """Make the folder and say in it what is being run; returns the lock that keeps other runs out while it is open.
 
         Raises ErlangenError where it holds another experiment, is in use by another run, or cannot be written.
         """
+        held = lock(self.folder / "run.lock")
         path = self.folder / "run.json"
         if path.exists():
             try:
@@ -50,7 +51,15 @@ class Store:
             else:
                 if before.experiment != run.experiment:
                     raise ErlangenError(f"{self.folder} holds results of {before.experiment!r}: name another folder with --out")
+                if before.jobs != run.jobs:
+                    self.forget_conclusions()
         write_atomically(path, pretty(to_json(run)))
+        return held
+
+    def forget_conclusions(self) -> None:
+        """Other jobs were asked for before: what was concluded from them must not stand beside the new ones."""
+        for name in ("verdicts.json", "figures.json", "report.html"):
+            (self.folder / name).unlink(missing_ok=True)
 
     def save(self, result: JobResult) -> None:
         """Write one job's file."""
@@ -78,6 +87,28 @@ class Store:
         """Write the verdicts and what the page needs."""
         write_atomically(self.folder / "verdicts.json", pretty([to_json(verdict) for verdict in verdicts]))
         write_atomically(self.folder / "figures.json", pretty(to_json(findings)))
+
+
+def lock(path: Path) -> IO[str]:
+    """An open file that keeps other runs out of the folder until it is closed, or its process ends, however it ends.
+
+    Raises ErlangenError where another run has it, or the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise ErlangenError(f"cannot write to {path.parent}: {error.strerror}; name another folder with --out") from None
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:
+        pass  # no such locks on Windows; two runs would only compute the same files twice
+    except OSError:
+        file.close()
+        raise ErlangenError(f"another run is writing to {path.parent}: wait for it, or name another folder with --out") from None
+    return file
 
 
 def read_result(path: Path, key: str) -> JobResult:

@@ -1,0 +1,184 @@
+"""Oracles: torch.nn.functional.pad, numpy.pad, torch's own convolution."""
+
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from erlangen.nn.padding import OUTSIDE, PADDINGS, PaddedConv2d, Padding, output_size, pad, source_index
+
+TORCH_MODE = {"zeros": "constant", "replicate": "replicate", "reflect": "reflect", "circular": "circular"}
+NUMPY_MODE = {"zeros": "constant", "replicate": "edge", "reflect": "reflect", "circular": "wrap"}
+COPYING = ("replicate", "reflect", "circular")
+FORMATS = (torch.contiguous_format, torch.channels_last)
+
+by_mode = pytest.mark.parametrize("mode", TORCH_MODE)
+by_padding = pytest.mark.parametrize("padding", PADDINGS.values(), ids=PADDINGS)
+
+
+def least_side(mode: str, width: int) -> int:
+    """The smallest side from which torch itself pads by `width`."""
+    return {"reflect": width + 1, "circular": max(width, 1)}.get(mode, 1)
+
+
+def reference_pad(x: Tensor, padding: Padding) -> Tensor:
+    return F.pad(x, [padding.width] * 4, mode=TORCH_MODE[padding.mode])
+
+
+def integers(*shape: int, rng: torch.Generator, dtype: torch.dtype = torch.float64) -> Tensor:
+    """Whole numbers: their sums are exact in any order."""
+    return torch.randint(-9, 10, shape, generator=rng).to(dtype)
+
+
+@st.composite
+def padded_images(draw: st.DrawFn) -> tuple[Tensor, Padding]:
+    mode, width = draw(st.sampled_from(list(TORCH_MODE))), draw(st.integers(0, 5))
+    least = least_side(mode, width)
+    shape = [draw(st.integers(*bounds)) for bounds in ((1, 2), (1, 4), (least, least + 6), (least, least + 6))]
+    x = integers(*shape, rng=torch.Generator().manual_seed(draw(st.integers(0, 99))))
+    return x.contiguous(memory_format=draw(st.sampled_from(FORMATS))), Padding(mode, width)
+
+
+@given(padded_images())
+def test_pad_and_its_gradient_equal_torchs(case: tuple[Tensor, Padding]) -> None:
+    x, padding = case
+    x.requires_grad_()
+    ours, theirs = pad(x, padding.width, padding.mode), reference_pad(x, padding)
+    upstream = integers(*theirs.shape, rng=torch.Generator().manual_seed(1))
+    assert torch.equal(ours, theirs)
+    assert torch.equal(torch.autograd.grad(ours, x, upstream)[0], torch.autograd.grad(theirs, x, upstream)[0])
+
+
+@by_mode
+@pytest.mark.parametrize("width", [1, 2, 3])
+@pytest.mark.parametrize("memory_format", FORMATS, ids=["contiguous", "channels_last"])
+def test_gradient_equals_finite_differences(
+    mode: str, width: int, memory_format: torch.memory_format, rng: torch.Generator
+) -> None:
+    x = torch.randn(1, 2, 4, 6, dtype=torch.float64, generator=rng).contiguous(memory_format=memory_format).requires_grad_()
+    assert torch.autograd.gradcheck(lambda image: pad(image, width, mode), x)
+
+
+@pytest.mark.parametrize("mode", COPYING)
+def test_second_derivative_equals_finite_differences(mode: str, rng: torch.Generator) -> None:
+    x = torch.randn(1, 1, 3, 4, dtype=torch.float64, generator=rng, requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda image: pad(image, 2, mode).square(), x)
+
+
+@by_mode
+def test_gradient_of_a_sum_counts_how_often_a_pixel_is_shown(mode: str) -> None:
+    """The upstream gradient of a sum is an expanded scalar: no memory of its own to add into."""
+    x = torch.zeros(1, 1, 5, 4, dtype=torch.float64, requires_grad=True)
+    pad(x, 2, mode).sum().backward()
+    shown = np.pad(np.arange(20).reshape(5, 4), 2, mode=NUMPY_MODE[mode], **({"constant_values": -1} if mode == "zeros" else {}))
+    assert x.grad.flatten().tolist() == [(shown == pixel).sum() for pixel in range(20)]
+
+
+@by_mode
+def test_pad_changes_neither_its_input_nor_the_upstream_gradient(mode: str, rng: torch.Generator) -> None:
+    x = integers(2, 3, 5, 6, rng=rng).requires_grad_()
+    upstream = integers(2, 3, 9, 10, rng=rng)
+    before = x.detach().clone(), upstream.clone()
+    torch.autograd.grad(pad(x, 2, mode), x, upstream)
+    assert torch.equal(x, before[0])
+    assert torch.equal(upstream, before[1])
+
+
+@by_mode
+@pytest.mark.parametrize("memory_format", FORMATS, ids=["contiguous", "channels_last"])
+def test_memory_format_is_kept(mode: str, memory_format: torch.memory_format) -> None:
+    x = torch.zeros(2, 3, 5, 7).to(memory_format=memory_format)
+    assert pad(x, 2, mode).is_contiguous(memory_format=memory_format)
+
+
+@by_mode
+def test_views_are_padded_as_their_copies_are(mode: str, rng: torch.Generator) -> None:
+    x = integers(2, 3, 12, 9, rng=rng)[:, 1:, ::2, 2:].transpose(2, 3)
+    assert torch.equal(pad(x, 2, mode), pad(x.contiguous(), 2, mode))
+
+
+@pytest.mark.parametrize("mode", ["reflect", "circular"])
+@pytest.mark.parametrize("tall", [True, False])
+def test_too_small_an_image_is_refused_by_mode_and_size(mode: str, tall: bool) -> None:
+    side = least_side(mode, 3) - 1
+    height, width = (9, side) if tall else (side, 9)
+    with pytest.raises(ValueError, match=rf"{mode}.*\b3\b.*{height}×{width}"):
+        pad(torch.zeros(1, 1, height, width), 3, mode)
+
+
+@given(st.sampled_from(list(TORCH_MODE)), st.integers(0, 6), st.integers(0, 6))
+def test_source_index_names_what_numpy_pads_with(mode: str, width: int, more: int) -> None:
+    size = least_side(mode, width) + more
+    filled = {"constant_values": OUTSIDE} if mode == "zeros" else {}
+    expected = np.pad(np.arange(size), width, mode=NUMPY_MODE[mode], **filled)
+    assert [source_index(position, size, mode) for position in range(-width, size + width)] == expected.tolist()
+
+
+@given(st.integers(1, 24), st.integers(1, 7), st.integers(1, 4), st.integers(0, 4))
+def test_output_size_is_that_of_a_real_convolution(size: int, kernel_size: int, stride: int, width: int) -> None:
+    x, w = torch.zeros(1, 1, size, size), torch.zeros(1, 1, kernel_size, kernel_size)
+    if size + 2 * width < kernel_size:
+        with pytest.raises(RuntimeError, match="Kernel size"):
+            F.conv2d(x, w, stride=stride, padding=width)
+        assert output_size(size, kernel_size, stride, width) == 0
+    else:
+        assert output_size(size, kernel_size, stride, width) == F.conv2d(x, w, stride=stride, padding=width).shape[-1]
+
+
+def gradients(y: Tensor, *leaves: Tensor) -> tuple[Tensor, ...]:
+    """Of a weighted sum of y: no two outputs count alike."""
+    weights = torch.linspace(-1, 1, y.numel(), dtype=y.dtype).view_as(y)
+    return torch.autograd.grad((y * weights).sum(), leaves)
+
+
+@by_padding
+@pytest.mark.parametrize("stride", [1, 2])
+def test_padded_convolution_is_torchs_on_a_padded_image(
+    padding: Padding, stride: int, dtype: torch.dtype, rng: torch.Generator
+) -> None:
+    conv = PaddedConv2d(3, 4, 3, stride, padding).to(dtype)
+    x = torch.randn(2, 3, 7, 6, dtype=dtype, generator=rng, requires_grad=True)
+    ours, theirs = conv(x), F.conv2d(reference_pad(x, padding), conv.weight, stride=stride)
+    # The rounding of a sum of 27 products of order 1, of some 100 for the weights' gradient.
+    bounds = {"rtol": 0, "atol": 1e-4 if dtype == torch.float32 else 1e-12}
+    torch.testing.assert_close(ours, theirs, **bounds)
+    torch.testing.assert_close(gradients(ours, x, conv.weight), gradients(theirs, x, conv.weight), **bounds)
+
+
+@by_padding
+@pytest.mark.parametrize("autocast", [True, False], ids=["autocast", "cast"])
+def test_padded_convolution_in_bfloat16(padding: Padding, autocast: bool, rng: torch.Generator) -> None:
+    """Against float64. Rounding input, weight and output to 8 bits moves a sum by less than 2⁻⁷ of its absolute terms."""
+    conv = PaddedConv2d(3, 4, 3, 1, padding)
+    x = torch.randn(2, 3, 7, 6, generator=rng)
+    shown, weight = reference_pad(x, padding).double(), conv.weight.detach().double().requires_grad_()
+    exact, bound = F.conv2d(shown, weight), 2**-7 * F.conv2d(shown.abs(), weight.abs())
+    if not autocast:
+        conv, x = conv.bfloat16(), x.bfloat16()
+    with torch.autocast("cpu", torch.bfloat16) if autocast else nullcontext():
+        y = conv(x)
+    assert y.dtype == torch.bfloat16
+    assert ((y.double() - exact).abs() <= bound).all()
+    ours, theirs = gradients(y, conv.weight)[0].double(), gradients(exact, weight)[0]
+    assert (ours - theirs).norm() <= 2**-6 * theirs.norm()
+
+
+@by_padding
+def test_one_seed_draws_one_weight_for_every_padding_and_for_conv2d(padding: Padding) -> None:
+    torch.manual_seed(3)
+    ours = PaddedConv2d(3, 8, 3, 2, padding)
+    torch.manual_seed(3)
+    theirs = nn.Conv2d(3, 8, 3, 2, bias=False)
+    assert ours.bias is None
+    assert torch.equal(ours.weight, theirs.weight)
+
+
+def test_paddings_are_those_of_claim_c2() -> None:
+    widths = {name: (padding.mode, padding.width) for name, padding in PADDINGS.items()}
+    zeros = {"valid": ("zeros", 0), "sconv": ("zeros", 1), "fconv": ("zeros", 2)}
+    assert widths == zeros | {mode: (mode, 2) for mode in COPYING}

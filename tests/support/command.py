@@ -1,0 +1,35 @@
+"""The `erlangen` command as users run it: a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+
+
+def environment(*paths: Path) -> dict[str, str]:
+    """Ours, with the toy experiment (and `paths`, before it) on the module path."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([*map(str, paths), str(TESTS)])}
+
+
+def start(*args: object, cwd: Path, paths: tuple[Path, ...] = (), **options: object) -> subprocess.Popen[str]:
+    """Start the command and go on."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "erlangen", *map(str, args)],
+        cwd=cwd,
+        env=environment(*paths),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,  # type: ignore[call-overload]
+    )
+
+
+def erlangen(*args: object, cwd: Path, paths: tuple[Path, ...] = (), **options: object) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    process = start(*args, cwd=cwd, paths=paths, **options)
+    out, err = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)

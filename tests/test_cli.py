@@ -1,0 +1,246 @@
+"""The command line: one clear line for a fault, the right exit code, nothing lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support.command import environment, erlangen, start
+
+TOY = "support.toy"
+TINY = ("--set", "rows=Net1/valid", "--set", "epochs=1", "--set", "train=20", "--set", "validation=20", "--set", "test=20")
+
+
+@pytest.mark.parametrize("args", [("--help",), ("list",), ("show", "C5"), ("run", "--help")])
+def test_talking_about_experiments_loads_no_torch(args, tmp_path: Path):
+    code = "import sys; sys.argv = ['erlangen', *sys.argv[1:]]\nfrom erlangen.cli import main\ntry:\n    main()\nexcept SystemExit as e:\n"
+    code += "    print('CODE', e.code, 'torch' in sys.modules, 'altair' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code, *args], cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert "CODE 0 False False" in out.stdout
+
+
+def test_list_names_every_claim_preset_and_time(tmp_path: Path):
+    out = erlangen("list", "--json", "-", cwd=tmp_path)
+    padding = next(entry for entry in json.loads(out.stdout) if entry["name"] == "padding")
+    assert padding["claims"] == ["C1", "C2", "C3", "C4", "C5", "C8"]
+    assert 0 < padding["seconds"]["quick"] <= 90
+    assert padding["seconds"]["quick"] < padding["seconds"]["standard"] <= 6000
+
+
+FAULTS = {
+    "unknown experiment": (("run", "pading"), "did you mean 'padding'"),
+    "no module": (("run", "no.such.module"), "no.such.module"),
+    "unknown key": (("run", "padding", "--set", "epoch=3"), "did you mean 'epochs'"),
+    "no equals sign": (("run", "padding", "--set", "epochs"), "key=value"),
+    "impossible value": (("run", "padding", "--set", "epochs=0"), "epochs=0"),
+    "no number": (("run", "padding", "--set", "epochs=many"), "epochs=many"),
+    "unknown row": (("run", "padding", "--set", "rows=Net3/valid"), "Net3/valid"),
+    "no rows": (("run", "padding", "--set", "rows="), "rows"),
+    "row twice": (("run", "padding", "--set", "rows=Net1/valid,Net1/valid"), "twice"),
+    "zero seeds": (("run", "padding", "--seeds", "0"), "--seeds"),
+    "unknown preset": (("run", "padding", "--preset", "slow"), "quick, standard"),
+    "unknown precision": (("run", "padding", "--precision", "float8"), "float32 or bfloat16"),
+    "unknown device": (("run", "padding", "--device", "tpu"), "tpu"),
+    "zero workers": (("run", "padding", "--workers", "0"), "--workers"),
+    "one folder for two": (("run", "padding", TOY, "--out", "x"), "--out"),
+    "folder below a file": (("run", TOY, "--out", "/dev/null/x"), "/dev/null/x"),
+    "unknown option": (("run", "padding", "--sedes", "3"), "--sedes"),
+    "unknown command": (("rnu",), "rnu"),
+    "unknown claim": (("show", "C55"), "C5"),
+    "no folder": (("verdicts", "nowhere"), "nowhere"),
+    "no run folder": (("report", "."), "run.json"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_of_the_user_is_one_clear_line(name: str, tmp_path: Path):
+    args, words = FAULTS[name]
+    out = erlangen(*args, cwd=tmp_path)
+    assert out.returncode == 2, out.stderr
+    assert words in out.stderr
+    assert out.stderr.count("\n") == 1, out.stderr
+    assert out.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_results_on_stdout_progress_on_stderr(tmp_path: Path):
+    out = erlangen("run", TOY, "--json", "-", cwd=tmp_path)
+    assert out.returncode == 0
+    assert json.loads(out.stdout)[0]["verdict"] == "supported"
+    assert "2/2 jobs" in out.stderr
+
+
+def test_a_run_folder_holds_what_it_should(tmp_path: Path):
+    out = erlangen("run", TOY, cwd=tmp_path)
+    folder = tmp_path / "runs" / f"{TOY}-quick"
+    assert {path.name for path in folder.iterdir()} >= {"run.json", "jobs", "verdicts.json", "figures.json", "report.html"}
+    job = json.loads(next((folder / "jobs").iterdir()).read_text())
+    assert {"schema", "key", "experiment", "params", "seed", "precision", "device", "measurements"} <= job.keys()
+    assert str(folder.relative_to(tmp_path) / "report.html") in out.stdout
+    assert erlangen("verdicts", folder, cwd=tmp_path).returncode == 0
+    assert "supported" in erlangen("verdicts", folder, "--json", "-", cwd=tmp_path).stdout
+
+
+def test_a_second_run_computes_nothing_and_a_wider_one_only_what_is_new(tmp_path: Path):
+    first = erlangen("run", TOY, "--out", "run", cwd=tmp_path)
+    verdicts = (tmp_path / "run" / "verdicts.json").read_text()
+    assert "all 2 jobs found" in erlangen("run", TOY, "--out", "run", cwd=tmp_path).stderr
+    assert (tmp_path / "run" / "verdicts.json").read_text() == verdicts
+    assert "2 of 5 found, running 3" in erlangen("run", TOY, "--out", "run", "--seeds", "5", cwd=tmp_path).stderr
+    assert first.returncode == 0
+
+
+def test_a_failed_job_is_code_4_with_its_traceback_kept_and_the_rest_measured(tmp_path: Path):
+    out = erlangen("run", TOY, "--set", "tasks=add,fail", "--out", "run", cwd=tmp_path)
+    assert out.returncode == 4
+    assert "RuntimeError: seed 0 fails" in out.stderr
+    assert len(list((tmp_path / "run" / "jobs").iterdir())) == 2
+    assert "Traceback" in next((tmp_path / "run" / "failures").iterdir()).read_text()
+    assert json.loads((tmp_path / "run" / "verdicts.json").read_text())[0]["verdict"] == "not measured"
+    assert erlangen("verdicts", "run", cwd=tmp_path).returncode == 5
+
+
+def test_strict_fails_what_is_not_supported(tmp_path: Path):
+    args = ("run", "padding", *TINY, "--seeds", "1", "--out", "run")
+    assert erlangen(*args, cwd=tmp_path).returncode == 0
+    assert erlangen(*args, "--strict", cwd=tmp_path).returncode == 1
+
+
+def test_damaged_files_are_named_set_aside_and_computed_again(tmp_path: Path):
+    erlangen("run", TOY, "--seeds", "3", "--out", "run", cwd=tmp_path)
+    verdicts = (tmp_path / "run" / "verdicts.json").read_text()
+    truncated, edited, _ = sorted((tmp_path / "run" / "jobs").iterdir())
+    truncated.write_text(truncated.read_text()[:40])
+    edited.write_text(edited.read_text().replace('"unit": ""', '"unit": "apples"'))
+    out = erlangen("run", TOY, "--seeds", "3", "--out", "run", cwd=tmp_path)
+    assert out.returncode == 0
+    assert truncated.name in out.stderr
+    assert edited.name in out.stderr
+    assert "1 of 3 found, running 2" in out.stderr
+    assert len(list((tmp_path / "run" / "jobs").glob("*.damaged"))) == 2
+    assert (tmp_path / "run" / "verdicts.json").read_text() == verdicts
+
+
+def test_a_folder_of_a_newer_version_is_refused_by_name(tmp_path: Path):
+    erlangen("run", TOY, "--out", "run", cwd=tmp_path)
+    for name in ("run.json", "verdicts.json"):
+        path = tmp_path / "run" / name
+        path.write_text(path.read_text().replace('"schema": 1', '"schema": 7'))
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    for args in (("run", TOY, "--out", "run"), ("verdicts", "run"), ("report", "run")):
+        out = erlangen(*args, cwd=tmp_path)
+        assert out.returncode == 2
+        assert "schema 7" in out.stderr
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_full_disk_is_one_clear_line_and_keeps_what_was_written(tmp_path: Path):
+    erlangen("run", TOY, "--out", "run", cwd=tmp_path)
+    kept = {path: path.read_bytes() for path in (tmp_path / "run" / "jobs").iterdir()}
+
+    def no_room() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))
+
+    out = erlangen("run", TOY, "--seeds", "4", "--out", "run", cwd=tmp_path, preexec_fn=no_room)
+    assert out.returncode == 2
+    assert "cannot write" in out.stderr
+    assert "Traceback" not in out.stderr
+    assert {path: path.read_bytes() for path in kept} == kept
+    assert erlangen("run", TOY, "--seeds", "4", "--out", "run", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(("signum", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")])
+def test_a_signal_ends_with_its_code_and_keeps_finished_jobs(signum, code, word, tmp_path: Path):
+    args = ("run", TOY, "--set", "tasks=add,wait", "--set", "wait=60", "--out", "run", "--seeds", "1", "--workers", "2")
+    process = start(*args, cwd=tmp_path)
+    wait_for(lambda: (tmp_path / "run" / "jobs").exists() and any((tmp_path / "run" / "jobs").glob("*.json")))
+    process.send_signal(signum)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert word in err
+    assert "Traceback" not in err
+    assert len(list((tmp_path / "run" / "jobs").glob("*.json"))) == 1
+
+
+def test_workers_do_not_outlive_a_killed_run(tmp_path: Path):
+    args = (
+        "run",
+        TOY,
+        "--set",
+        "tasks=note,wait",
+        "--set",
+        "wait=0.1",
+        "--set",
+        f"where={tmp_path}",
+        "--seeds",
+        "40",
+        "--workers",
+        "1",
+    )
+    process = start(*args, cwd=tmp_path)
+    wait_for(lambda: any(tmp_path.glob("note-*")))
+    worker = int(wait_for(lambda: next(tmp_path.glob("note-*")).read_text().split())[0])
+    process.kill()
+    process.communicate()
+    wait_for(lambda: not alive(worker))
+
+
+def test_a_killed_run_resumes_to_the_same_verdicts(tmp_path: Path):
+    args = ("run", TOY, "--set", "tasks=wait", "--set", "wait=0.3", "--seeds", "6")
+    erlangen(*args, "--out", "whole", cwd=tmp_path)
+    for _ in range(3):
+        process = start(*args, "--out", "killed", cwd=tmp_path)
+        time.sleep(2.5)
+        process.kill()
+        process.communicate()
+    erlangen(*args, "--out", "killed", "--workers", "3", cwd=tmp_path)
+    assert (tmp_path / "killed" / "verdicts.json").read_bytes() == (tmp_path / "whole" / "verdicts.json").read_bytes()
+
+
+def test_a_worker_killed_by_the_system_loses_nothing(tmp_path: Path):
+    out = erlangen("run", TOY, "--set", "tasks=die-once,add", "--set", f"where={tmp_path}", cwd=tmp_path)
+    assert out.returncode == 0, out.stderr
+
+
+def test_show_prints_the_latest_verdict(tmp_path: Path):
+    assert "Not measured yet" in erlangen("show", "c3", cwd=tmp_path).stdout
+    erlangen("run", "padding", *TINY, "--seeds", "1", cwd=tmp_path)
+    out = erlangen("show", "c3", cwd=tmp_path)
+    assert "padding-quick" in out.stdout
+    assert "refuted" in out.stdout
+
+
+def test_figures_on_request(tmp_path: Path):
+    erlangen("run", "padding", *TINY, "--seeds", "1", "--out", "run", cwd=tmp_path)
+    for format, magic in (("svg", b"<svg"), ("png", b"\x89PNG"), ("pdf", b"%PDF")):
+        out = erlangen("report", "run", "--figures", format, cwd=tmp_path)
+        paths = [tmp_path / line for line in out.stdout.splitlines()[1:]]
+        assert {path.stem for path in paths} >= {"seeds", "samples", "flips"}
+        assert all(path.read_bytes().startswith(magic) for path in paths)
+    assert erlangen("report", "run", "--figures", "bmp", cwd=tmp_path).returncode == 2
+
+
+def wait_for(condition, seconds: float = 60):
+    """Poll until the condition is true; returns what it gave."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("waited in vain")
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
