@@ -50,8 +50,9 @@ def number(value: float | None) -> str:
 
 
 def interval(verdict: Verdict) -> str:
+    """'−1.5 to 2'; '' where there is none or its ends are unknown."""
     if verdict.interval is None or None in verdict.interval:
-        return "–"
+        return ""
     return " to ".join(number(end) for end in verdict.interval)
 
 

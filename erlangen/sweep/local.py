@@ -72,7 +72,7 @@ class _Worker:
         self.pipe, theirs = context.Pipe()
         lifeline, self.lifeline = context.Pipe(duplex=False)
         self.process: BaseProcess = context.Process(target=_serve, args=(theirs, lifeline), daemon=True)
-        with _environment(WORKER_ENVIRONMENT):
+        with environment_for_children(WORKER_ENVIRONMENT):
             self.process.start()
         theirs.close()
         lifeline.close()
@@ -185,7 +185,7 @@ def compute(job: Job) -> Done | Failed:
 
 
 @contextmanager
-def _environment(settings: dict[str, str]) -> Iterator[None]:
+def environment_for_children(settings: dict[str, str]) -> Iterator[None]:
     """The environment that a process started inside inherits."""
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)

@@ -133,7 +133,7 @@ def test_pooled_full_padding_ignores_shifts_by_its_strides_product(rows: int, im
 
 @pytest.mark.parametrize("padding", ["valid", "sconv", "replicate", "reflect", "circular"])
 def test_pooled_features_under_every_other_padding_see_the_shift(padding: str, rng: torch.Generator) -> None:
-    """Boxes that touch no border are not enough to tell replicate and circular apart from full padding: these do touch it."""
+    """The box lies in the corner: replicate and circular overlook the shift of about half of the boxes that touch no border."""
     net, image = whole_numbers(rng, padding=padding), torch.zeros(1, 3, 32, 32, dtype=torch.float64)
     image[:, 0, :4, :4] = 1
     inside = torch.roll(image, (16, 16), dims=(2, 3))

@@ -89,7 +89,7 @@ def accuracy_dots(nets: Nets) -> Figure:
         alt.Chart(records(columns, rows))
         .mark_circle(size=46, opacity=0.7)
         .encode(
-            x=alt.X("test accuracy:Q", title="test accuracy, %", scale=alt.Scale(domain=[0, 100])),
+            x=alt.X("test accuracy:Q", title="test accuracy, %", scale=alt.Scale(domain=[0, 100]), axis=alt.Axis(tickCount=5)),
             y=alt.Y("row:N", title=None, sort=list(nets)),
             yOffset=alt.YOffset("source:N", sort=list(MARKS)),
             color=alt.Color("source:N", title=None, scale=alt.Scale(domain=list(MARKS), range=list(MARKS.values()))),
@@ -102,7 +102,7 @@ def accuracy_dots(nets: Nets) -> Figure:
         caption="Heights swapped: 0 % is a net that reads place, 100 % one that reads order.",
         columns=columns,
         rows=tuple(rows),
-        spec=spec(chart, height={"step": 15}),
+        spec=spec(chart, height=30 * len(nets)),
     )
 
 
@@ -196,7 +196,7 @@ def flips(nets: Nets) -> Figure:
         "picture moves by whole strides: what still flips there comes from the border alone.",
         columns=columns,
         rows=tuple(rows),
-        spec=spec(heat + numbers, height={"step": 22}),
+        spec=spec(heat + numbers, height=24 * len(nets)),
     )
 
 
@@ -211,7 +211,7 @@ def place(nets: Nets) -> Figure:
         alt.Chart(records(columns, rows))
         .mark_circle(size=46, opacity=0.7, clip=True)
         .encode(
-            x=alt.X("R²:Q", title="R² of the boxes' height, linear probe", scale=alt.Scale(domain=[-0.2, 1])),
+            x=alt.X("R²:Q", title="R² of the boxes' height, linear probe", scale=alt.Scale(domain=[-0.2, 1]), axis=alt.Axis(tickCount=6)),
             y=alt.Y("row:N", title=None, sort=list(nets)),
             yOffset=alt.YOffset("net:N"),
             color=alt.Color("net:N", title=None, scale=alt.Scale(domain=["trained", "untrained"], range=["#009E73", "#CC79A7"])),
@@ -225,7 +225,7 @@ def place(nets: Nets) -> Figure:
         "height and class are independent. 1: place is read exactly; 0: not at all.",
         columns=columns,
         rows=tuple(rows),
-        spec=spec(chart, height={"step": 15}),
+        spec=spec(chart, height=30 * len(nets)),
     )
 
 
@@ -298,8 +298,8 @@ def tooltip(columns: Sequence[str], rows: Sequence[Sequence[Scalar]]) -> list[al
     return [alt.Tooltip(field=name, type=kind) for name, kind in zip(columns, kinds, strict=True)]  # type: ignore[arg-type]
 
 
-def spec(chart: alt.TopLevelMixin, **properties: Any) -> dict[str, Any]:
-    """The Vega-Lite specification, as wide as its place on the page."""
-    described: dict[str, Any] = chart.properties(width="container", **properties).to_dict()
+def spec(chart: alt.TopLevelMixin, height: int) -> dict[str, Any]:
+    """The Vega-Lite specification, as wide as its place on the page; the height in pixels, as steps do not go with such a width."""
+    described: dict[str, Any] = chart.properties(width="container", height=height).to_dict()
     described.pop("config", None)
     return described
