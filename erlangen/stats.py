@@ -26,8 +26,8 @@ class Interval(NamedTuple):
         return -margin <= self.low and self.high <= margin
 
     def excludes(self, value: float = 0.0) -> bool:
-        """Whether `value` lies outside."""
-        return not self.low <= value <= self.high
+        """Whether `value` lies outside; no where the ends are unknown."""
+        return value < self.low or self.high < value
 
 
 def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
@@ -61,8 +61,10 @@ def accuracy_interval(percents: Sequence[float], images: int, level: float = 0.9
     other images: the exact interval over the `images` they share (not seeds × images: the seeds see the same ones).
     """
     interval = mean_interval(percents, level)
-    if interval.n == 0 or np.ptp(np.asarray(percents, dtype=float)) > 0 or math.isnan(interval.estimate):
+    if interval.n == 0 or math.isnan(interval.estimate):
         return interval
+    if np.ptp(np.asarray(percents, dtype=float)) > 0:
+        return interval._replace(low=max(interval.low, 0.0), high=min(interval.high, 100.0))
     exact = proportion_interval(round(interval.estimate / 100 * images), images, level)
     return Interval(interval.estimate, 100 * exact.low, 100 * exact.high, interval.n)
 
@@ -74,18 +76,49 @@ def paired_interval(left: Sequence[float], right: Sequence[float], level: float 
     return mean_interval([a - b for a, b in zip(left, right, strict=True)], level)
 
 
+def accuracy_difference(left: Sequence[float], right: Sequence[float], images: int, level: float = 0.95) -> Interval:
+    """mean(left - right) of two accuracies in percent, paired by seed: a t interval, wherever the differences vary.
+
+    Where they do not, seeds show no spread to build on, and it is the distance between the two means' binomial intervals over
+    `images`: wide, but never of width 0 by coincidence. Digit-for-digit repetition of accuracies that do vary is no
+    coincidence: then the interval is [0, 0].
+    """
+    paired = paired_interval(left, right, level)
+    if paired.n < 2 or math.isnan(paired.estimate) or not same_difference(left, right):
+        return paired
+    if list(left) == list(right) and len(set(left)) > 1:
+        return paired
+    ours, theirs = (proportion_interval(round(float(np.mean(side)) / 100 * images), images, level) for side in (left, right))
+    return Interval(paired.estimate, 100 * (ours.low - theirs.high), 100 * (ours.high - theirs.low), paired.n)
+
+
 def paired_p_value(left: Sequence[float], right: Sequence[float]) -> float:
-    """Two-sided p of the paired t test. Equal in every pair: 1. One same non-zero difference in every pair: 0."""
+    """Two-sided p of the paired t test; NaN for one pair. Raises ValueError where the lengths differ.
+
+    Where every pair differs by the same, t has no spread to work with: p is then 1 for no difference, else that of the sign
+    test, 2 / 2ⁿ.
+    """
+    if len(left) != len(right):
+        raise ValueError(f"paired_p_value: {len(left)} values on the left, {len(right)} on the right")
     difference = np.asarray(left, dtype=float) - np.asarray(right, dtype=float)  # (n,)
     if difference.size < 2:
         return math.nan
-    if np.ptp(difference) == 0:
-        return 1.0 if difference[0] == 0 else 0.0
+    if same_difference(left, right):
+        return 1.0 if list(left) == list(right) else 2.0 ** (1 - difference.size)
     return float(stats.ttest_1samp(difference, 0.0).pvalue)
 
 
+def same_difference(left: Sequence[float], right: Sequence[float]) -> bool:
+    """Whether every pair differs by the same, but for rounding: 6.5 - 6.4 is not quite 6.9 - 6.8."""
+    numbers = np.asarray([left, right], dtype=float)  # (2, n)
+    return bool(np.ptp(numbers[0] - numbers[1]) <= 1e-13 * np.abs(numbers).max())
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p-values, in the order given (Scand. J. Statist. 6, 1979): they keep the family-wise error rate."""
+    """Holm's adjusted p-values, in the order given (Scand. J. Statist. 6, 1979): they keep the family-wise error rate.
+
+    A NaN stays NaN and still counts as a test.
+    """
     p = np.asarray(p_values, dtype=float)  # (m,)
     order = np.argsort(p, kind="stable")
     scaled = p[order] * (p.size - np.arange(p.size))

@@ -20,9 +20,16 @@ TINY = ("--set", "rows=Net1/valid", "--set", "epochs=1", "--set", "train=20", "-
 
 @pytest.mark.parametrize("args", [("--help",), ("list",), ("show", "C5"), ("run", "--help")])
 def test_talking_about_experiments_loads_no_torch(args, tmp_path: Path):
-    code = "import sys; sys.argv = ['erlangen', *sys.argv[1:]]\nfrom erlangen.cli import main\ntry:\n    main()\nexcept SystemExit as e:\n"
-    code += "    print('CODE', e.code, 'torch' in sys.modules, 'altair' in sys.modules)"
-    out = subprocess.run([sys.executable, "-c", code, *args], cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    code = """
+import sys
+from erlangen.cli import main
+try:
+    main()
+except SystemExit as exit:
+    print("CODE", exit.code, "torch" in sys.modules, "altair" in sys.modules)
+"""
+    command = [sys.executable, "-c", code, *args]
+    out = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert "CODE 0 False False" in out.stdout
 
 

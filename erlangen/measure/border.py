@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from erlangen.nn.padding import OUTSIDE, Padding, output_size, source_index
+from erlangen.nn.padding import OUTSIDE, Padding, check_width, output_size, source_index
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ def terms(
         correlation (`conv2d`)     y[i, j] = Σ_{a,b} w[a, b] · x[s·i + a - p, s·j + b - p]
         true convolution (flip)    y[i, j] = Σ_{a,b} w[k-1-a, k-1-b] · x[s·i + a - p, s·j + b - p]
 
-    Raises ValueError for a pixel that the output does not have.
+    Raises ValueError for a pixel that the output does not have, and for an image too small to take its padding from.
     """
+    check_width(size, padding.width, padding.mode)
     for axis in (0, 1):
         last = output_size(size[axis], kernel_size, stride, padding.width)
         if not 0 <= pixel[axis] < last:

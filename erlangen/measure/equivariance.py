@@ -12,12 +12,16 @@ def relative_change(expected: Tensor, actual: Tensor) -> Tensor:
         e_n = ‖actual_n - expected_n‖ / √(mean_m ‖expected_m - mean expected‖²)
 
     0: unchanged; 1: changed as much as outputs of different inputs differ. The spread, not ‖expected‖, is the yardstick: a large
-    constant part would hide any change. NaN where the expected outputs do not vary at all. Both (N, ...).
+    constant part would hide any change. NaN where the expected outputs do not vary at all. Both (N, ...); raises ValueError
+    where their shapes differ.
     """
+    if expected.shape != actual.shape:
+        raise ValueError(f"relative_change: expected {tuple(expected.shape)} and actual {tuple(actual.shape)} differ in shape")
     expected, actual = expected.flatten(1).double(), actual.flatten(1).double()  # (N, d)
     spread = (expected - expected.mean(0)).square().sum(1).mean().sqrt()
     error = (actual - expected).square().sum(1).sqrt()
-    return error / spread if spread > 0 else torch.full_like(error, float("nan"))
+    constant = bool((expected == expected[:1]).all())  # asked exactly: the mean of equal numbers is rounded
+    return torch.full_like(error, float("nan")) if constant else error / spread
 
 
 def flipped(expected: Tensor, actual: Tensor) -> Tensor:

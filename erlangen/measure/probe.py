@@ -13,14 +13,17 @@ def linear_r2(features: Tensor, target: Tensor, ridge: float = 1e-3) -> float:
 
     features (N, d), target (N,); Z are the features standardized on the first half, in float64. 1: read exactly; 0: no better
     than the mean; below 0: worse. The rows' order decides the halves: shuffle what is sorted. Raises ValueError
-    where the shapes do not fit or the target does not vary.
+    where the shapes do not fit, there are fewer than 4 rows, or the target does not vary.
     """
-    if features.ndim != 2 or target.shape != features.shape[:1]:
-        raise ValueError(f"linear_r2: features (N, d) and target (N,), got {tuple(features.shape)}, {tuple(target.shape)}")
+    if features.ndim != 2 or target.shape != features.shape[:1] or len(target) < 4:
+        raise ValueError(
+            f"linear_r2: features (N, d) and target (N,), N >= 4; got {tuple(features.shape)}, {tuple(target.shape)}"
+        )
     features, target = features.double(), target.double()
     half = len(target) // 2
     mean, std = features[:half].mean(0), features[:half].std(0)
-    z = (features - mean) / torch.where(std > 0, std, 1.0)  # (N, d); a feature that never varies stays 0
+    varies = std > 1e-9 * mean.abs()  # rounding alone gives a constant feature a spread
+    z = (features - mean) * varies / torch.where(varies, std, 1.0)  # (N, d)
     center = target[:half].mean()
     fitted, held_out = z[:half], z[half:]
     gram = fitted.T @ fitted / half + ridge * torch.eye(z.shape[1], dtype=z.dtype, device=z.device)  # (d, d)

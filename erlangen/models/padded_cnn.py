@@ -32,6 +32,14 @@ class PaddedCNNConfig:
     kernel_size: int = 3
     classes: int = 2
 
+    def __post_init__(self) -> None:
+        if self.net not in ("Net1", "Net2"):
+            raise ValueError(f"net {self.net!r}: choose Net1 or Net2")
+        if self.padding not in PADDINGS:
+            raise ValueError(f"padding {self.padding!r}: choose {', '.join(PADDINGS)}")
+        if len(self.strides) != len(self.channels) - 1:
+            raise ValueError(f"{len(self.channels) - 1} layers of channels, but {len(self.strides)} strides")
+
     def map_sizes(self) -> tuple[int, ...]:
         """Pixels a side of the input and after each convolution, by formula."""
         width = PADDINGS[self.padding].width

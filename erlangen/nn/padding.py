@@ -54,18 +54,19 @@ def source_index(position: int, size: int, mode: Mode) -> int:
 
 
 def check_width(size: tuple[int, int], width: int, mode: Mode) -> None:
-    """Raise ValueError where an image of this (height, width) is too small to take its padding from."""
+    """Raise ValueError for a negative width, and where an image of this (height, width) is too small to take its padding from."""
+    if width < 0:
+        raise ValueError(f"padding of {width} pixels: it must not be negative")
     least = {"zeros": 1, "replicate": 1, "reflect": width + 1, "circular": width}[mode]
     if min(size) < least:
         raise ValueError(f"{mode} padding of {width} needs at least {least} pixels a side, got {size[0]}×{size[1]}")
 
 
 class _Pad(torch.autograd.Function):
-    """Border copied from the interior; columns first, then whole rows, so that corners come out right."""
+    """Border copied from the interior; columns first, then whole rows, so that corners come out right. Linear, so its own jvp."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, width: int, mode: Mode) -> Tensor:
-        ctx.width, ctx.mode = width, mode
+    def forward(x: Tensor, width: int, mode: Mode) -> Tensor:
         n, c, h, w = x.shape
         channels_last = x.is_contiguous(memory_format=torch.channels_last)
         memory_format = torch.channels_last if channels_last else torch.contiguous_format
@@ -77,6 +78,10 @@ class _Pad(torch.autograd.Function):
         return out  # (N, C, H + 2 width, W + 2 width)
 
     @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, int, Mode], output: Tensor) -> None:
+        _, ctx.width, ctx.mode = inputs
+
+    @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         width, mode = ctx.width, ctx.mode
         h, w = grad.shape[2] - 2 * width, grad.shape[3] - 2 * width
@@ -85,6 +90,16 @@ class _Pad(torch.autograd.Function):
             for border, source in _border(size, width, mode):
                 lines.select(dim, source).add_(lines.select(dim, border))
         return grad[:, :, width : width + h, width : width + w], None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
+        return pad(tangent, ctx.width, ctx.mode)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int, None, None], x: Tensor, width: int, mode: Mode) -> tuple[Tensor, int]:
+        many = x.movedim(in_dims[0], 0)  # (B, N, C, H, W)
+        out = pad(many.flatten(0, 1), width, mode)
+        return out.reshape(*many.shape[:2], *out.shape[1:]), 0
 
 
 def _border(size: int, width: int, mode: Mode) -> list[tuple[int, int]]:
@@ -97,8 +112,10 @@ def pad(x: Tensor, width: int, mode: Mode) -> Tensor:
     """Pad the last two axes of x (N, C, H, W) by `width` on every side -> (N, C, H + 2 width, W + 2 width).
 
     Equal, gradients too, to `torch.nn.functional.pad(x, [width] * 4, mode)`; keeps the memory format.
-    Raises ValueError where the image is too small to reflect or to wrap.
+    Raises ValueError for another number of axes, and where the image is too small to reflect or to wrap.
     """
+    if x.ndim != 4:
+        raise ValueError(f"pad: expected (N, C, H, W), got {tuple(x.shape)}")
     check_width((x.shape[2], x.shape[3]), width, mode)
     if width == 0:
         return x

@@ -20,13 +20,13 @@ class Translation:
     border: Literal["circular", "zeros"] = "circular"
 
     def act(self, x: Tensor, g: tuple[int, int]) -> Tensor:
-        """x (..., H, W) moved by g, same shape and memory format."""
+        """x (..., H, W) moved by g, of the same shape."""
         dy, dx = g
         moved = torch.roll(x, (dy, dx), dims=(-2, -1))
         if self.border == "zeros":
             h, w = x.shape[-2:]
             moved[..., : max(dy, 0), :] = 0
-            moved[..., h + min(dy, 0) :, :] = 0
+            moved[..., max(h + min(dy, 0), 0) :, :] = 0
             moved[..., :, : max(dx, 0)] = 0
-            moved[..., :, w + min(dx, 0) :] = 0
+            moved[..., :, max(w + min(dx, 0), 0) :] = 0
         return moved

@@ -34,7 +34,9 @@ class Schedule:
 
 @dataclass(frozen=True)
 class History:
-    """Losses in nats per image and accuracies in percent, one entry per epoch; `best_epoch` counts from 0."""
+    """One entry per epoch: the training loss in nats per image, the validation loss as the source sums it (see `fit`), the
+    validation accuracy in percent. `best_epoch` counts from 0.
+    """
 
     train_loss: tuple[float, ...]
     validation_loss: tuple[float, ...]

@@ -18,7 +18,7 @@ def has_bfloat16(device: str) -> bool:
     """Whether `device` multiplies bfloat16 in hardware; emulation is slower than float32 and does not count."""
     if device.startswith("cuda"):
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
-    if device == "mps":
+    if device.startswith("mps"):
         return torch.backends.mps.is_available()
     features = torch.cpu.get_capabilities()
     return any(features.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
@@ -33,6 +33,8 @@ def check_device(device: str, precision: str) -> None:
     if not present[kind]:
         raise ErlangenError(f"--device {device}: this machine, or this build of torch ({torch.__version__}), has none; use cpu")
     index = device.partition(":")[2]
+    if kind != "cuda" and ":" in device:
+        raise ErlangenError(f"--device {device}: only CUDA devices are counted; write {kind}")
     if kind == "cuda" and index and (not index.isdigit() or int(index) >= torch.cuda.device_count()):
         raise ErlangenError(f"--device {device}: there are {torch.cuda.device_count()} CUDA devices, counted from 0")
     if precision == "bfloat16" and not has_bfloat16(device):

@@ -100,7 +100,6 @@ def test_a_pixel_the_output_lacks_is_refused(padding: Padding, axis: int, beyond
         terms((pixel[0], pixel[1]), size, 3, padding)
 
 
-@pytest.mark.xfail(strict=True, reason="terms() does not ask check_width: it reads pixels that the image does not have")
 def test_an_image_too_small_to_reflect_is_refused() -> None:
     with pytest.raises(ValueError, match="reflect padding of 2"):
         terms((0, 0), (2, 2), 3, PADDINGS["reflect"])

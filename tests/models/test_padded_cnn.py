@@ -1,5 +1,7 @@
 """Whole-number weights and images in float64: sums are then exact in any order, so equal means equal on every machine."""
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -144,3 +146,13 @@ def test_pooled_features_under_every_other_padding_see_the_shift(padding: str, r
 def test_flattened_features_see_the_shift(padding: str, images: Tensor, moved: Tensor, rng: torch.Generator) -> None:
     net = whole_numbers(rng, net="Net2", padding=padding)
     assert (features(net, images) != features(net, moved)).any(dim=1).all()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [({"net": "Net9"}, "Net9"), ({"padding": "same"}, "'same'"), ({"strides": (1, 2)}, "2 strides")],
+    ids=str,
+)
+def test_a_config_that_means_no_net_is_refused(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        PaddedCNNConfig(**wrong)

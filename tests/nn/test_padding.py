@@ -182,3 +182,30 @@ def test_paddings_are_those_of_claim_c2() -> None:
     widths = {name: (padding.mode, padding.width) for name, padding in PADDINGS.items()}
     zeros = {"valid": ("zeros", 0), "sconv": ("zeros", 1), "fconv": ("zeros", 2)}
     assert widths == zeros | {mode: (mode, 2) for mode in COPYING}
+
+
+@pytest.mark.parametrize("mode", ["zeros", "replicate", "reflect", "circular"])
+def test_pad_is_linear_and_its_own_derivative(mode: str) -> None:
+    x, tangent = torch.randn(2, 3, 4, 5), torch.randn(2, 3, 4, 5)
+    out, derivative = torch.func.jvp(lambda x: pad(x, 2, mode), (x,), (tangent,))
+    assert torch.equal(out, pad(x, 2, mode))
+    assert torch.equal(derivative, pad(tangent, 2, mode))
+
+
+@pytest.mark.parametrize("mode", ["zeros", "replicate", "reflect", "circular"])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_pad_maps_over_a_further_axis(mode: str, axis: int) -> None:
+    x = torch.randn(3, 3, 2, 4, 5)
+    mapped = torch.vmap(lambda x: pad(x, 2, mode), in_dims=axis)(x)
+    assert torch.equal(mapped, torch.stack([pad(part, 2, mode) for part in x.unbind(axis)]))
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8), (1, 1, 3, 8, 8)], ids=str)
+def test_pad_wants_four_axes(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"\(N, C, H, W\)"):
+        pad(torch.zeros(shape), 1, "reflect")
+
+
+def test_pad_refuses_a_negative_width() -> None:
+    with pytest.raises(ValueError, match="negative"):
+        pad(torch.zeros(1, 1, 8, 8), -1, "zeros")

@@ -54,7 +54,7 @@ class Recipe:
 
 
 PRESETS = {
-    "quick": Recipe(rows=("Net1/valid", "Net1/sconv", "Net1/fconv", "Net2/valid"), seeds=2, epochs=15, fit=80.0),
+    "quick": Recipe(rows=("Net1/valid", "Net1/sconv", "Net1/fconv", "Net2/valid"), seeds=3, epochs=12, fit=75.0),
     "standard": Recipe(),
 }
 
@@ -62,14 +62,15 @@ CLAIMS = (
     Claim(
         id="C1",
         statement="A convolution's output next to the border needs input pixels that do not exist; padding supplies them.",
-        how="The terms of every output pixel are listed, for six paddings, four image sizes and both kernel directions, and their "
-        "sums compared with SciPy's convolution and correlation.",
+        how="The terms of every output pixel are listed, for six paddings, four image sizes and both kernel directions, and "
+        "their sums compared with SciPy's convolution and correlation.",
         parts={"terms": "which terms lie outside, and what each padding puts there"},
     ),
     Claim(
         id="C2",
         statement="The table: two nets under six paddings score as published.",
-        how="Every row is trained with the source's protocol, ten seeds; test accuracy, paired with the published one seed by seed.",
+        how="Every row is trained with the source's protocol, ten seeds; test accuracy, paired with the published one seed by "
+        "seed.",
         parts={"table": "all rows at once", **dict.fromkeys(ROWS, "test accuracy of this row")},
     ),
     Claim(
@@ -86,8 +87,8 @@ CLAIMS = (
     Claim(
         id="C4",
         statement="Maps after four layers are 2×2, 4×4 and 6×6 for no padding, one pixel and two.",
-        how="⌊(n + 2p - k) / s⌋ + 1, layer by layer, against the maps of the real modules: six paddings, every input side from 3 to "
-        "64 pixels; where it gives 0, the modules must refuse.",
+        how="⌊(n + 2p - k) / s⌋ + 1, layer by layer, against the maps of the real modules: six paddings, every input side from "
+        "3 to 64 pixels; where it gives 0, the modules must refuse.",
         parts={"maps": "the formula against the modules"},
     ),
     Claim(
@@ -100,8 +101,9 @@ CLAIMS = (
         id="C8",
         statement="With flatten in place of global pooling every padding scores 100 then 0, because flattening destroys spatial "
         "information.",
-        how="Fact: Net2's rows of C2. Cause: a linear probe reads the boxes' height from the 64 features before the last layer, on "
-        "images where height and class are independent; Net2 against Net1, same padding and seed. Audit: the boxes move by 1-16 rows.",
+        how="Fact: Net2's rows of C2. Cause: a linear probe reads the boxes' height from the 64 features before the last "
+        "layer, on images where height and class are independent; Net2 against Net1, same padding and seed. Audit: the boxes "
+        "move by 1-16 rows.",
         parts={
             "fact": "100 in validation and 0 in test",
             "cause": "whether flattening destroys spatial information",

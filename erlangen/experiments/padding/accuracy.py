@@ -6,7 +6,7 @@ import math
 
 from erlangen.experiments.padding.evidence import Evidence, ends, mean, not_measured, published
 from erlangen.results import Outcome, Verdict
-from erlangen.stats import Interval, accuracy_interval, holm, paired_interval, paired_p_value
+from erlangen.stats import Interval, accuracy_difference, accuracy_interval, holm, paired_p_value
 
 ORDER = ("Net1/valid", "Net1/sconv", "Net1/fconv")
 OTHER_PROTOCOL = "these nets were not trained as the source's: `--preset standard` compares with its table"
@@ -96,7 +96,8 @@ def order(evidence: Evidence) -> Verdict:
     if not evidence.complete(ORDER):
         return not_measured("C5", "order", "statistical", statement)
     valid, sconv, fconv = (evidence.measured(name, "test_accuracy") for name in ORDER)
-    steps = [paired_interval(sconv, valid, 0.975), paired_interval(fconv, sconv, 0.975)]  # together at 95 %
+    pairs = ((sconv, valid), (fconv, sconv))
+    steps = [accuracy_difference(*pair, evidence.recipe.test, 0.975) for pair in pairs]  # together at 95 %
     theirs = [mean(published()["padding_table"][name]["test"]) for name in ORDER]
     least = min(steps, key=lambda step: step.estimate)
     verdict: Outcome = "inconclusive"
@@ -126,7 +127,7 @@ def order(evidence: Evidence) -> Verdict:
 
 
 def seeds_needed(difference: Interval, tolerance: float) -> str:
-    """About how many seeds would fit the interval into the tolerance, were the estimate to stay; 'more seeds' where none would."""
+    """About how many seeds would fit the interval into the tolerance, were the estimate to stay, in words."""
     room = tolerance - abs(difference.estimate)
     if math.isnan(difference.low) or room <= 0:
         return "more seeds"

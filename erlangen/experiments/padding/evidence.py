@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from erlangen.experiments.padding import PRESETS, Recipe
 from erlangen.results import JobResult, Verdict
-from erlangen.stats import Interval, accuracy_interval, paired_interval
+from erlangen.stats import Interval, accuracy_difference
 
 
 @cache
@@ -56,17 +56,8 @@ class Evidence:
         return [self.nets[row][seed].value("test_accuracy") for seed in common], [reference[seed] for seed in common]
 
     def difference(self, row: str) -> Interval:
-        """Measured minus published test accuracy, paired by seed.
-
-        Where every pair differs by the same, seeds show no spread to build an interval on: it is then the binomial one over
-        images, about the published mean.
-        """
-        ours, theirs = self.pairs(row)
-        paired = paired_interval(ours, theirs)
-        if paired.n < 2 or paired.high > paired.low:
-            return paired
-        images = accuracy_interval([mean(ours)] * len(ours), self.recipe.test)
-        return Interval(paired.estimate, images.low - mean(theirs), images.high - mean(theirs), paired.n)
+        """Measured minus published test accuracy, paired by seed."""
+        return accuracy_difference(*self.pairs(row), self.recipe.test)
 
     def as_published(self) -> bool:
         """Whether the nets were trained and tested with the source's protocol."""

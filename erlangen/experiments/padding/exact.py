@@ -53,9 +53,10 @@ def border(evidence: Evidence) -> Verdict:
         result.value("border_cases"),
         wrong,
         wrong == 0 and corner > 0 and inside == 0,
-        f"sums of the listed terms against SciPy, |error| <= 1e-12; at one pixel of padding {corner:.0f} of 9 terms lie outside at "
-        f"a corner, {edge:.0f} at an edge, {inside:.0f} inside",
-        corrected="True where the output keeps its size or grows. Without padding no term lies outside: the output shrinks instead.",
+        f"sums of the listed terms against SciPy, |error| <= 1e-12; at one pixel of padding {corner:.0f} of 9 terms lie "
+        f"outside at a corner, {edge:.0f} at an edge, {inside:.0f} inside",
+        corrected="True where the output keeps its size or grows. Without padding no term lies outside: the output shrinks "
+        "instead.",
     )
 
 

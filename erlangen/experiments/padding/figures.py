@@ -68,9 +68,9 @@ def accuracy_table(evidence: Evidence) -> Figure:
     return Figure(
         name="table",
         title="Accuracy beside the published one",
-        caption="Percent, mean ± population standard deviation over seeds. Validation: last epoch. Test: the weights of the least "
-        "validation loss. Difference: measured - published test accuracy, paired by seed, with its 95 % interval. Leak-free: the "
-        "same nets on images that share no picture with training.",
+        caption="Percent, mean ± population standard deviation over seeds. Validation: last epoch. Test: the weights of the "
+        "least validation loss. Difference: measured - published test accuracy, paired by seed, with its 95 % interval. "
+        "Leak-free: the same nets on images that share no picture with training.",
         columns=(
             "net", "padding", "seeds", "validation", "published", "test", "published", "difference", "95 % interval",
             "leak-free validation", "leak-free test",
@@ -145,8 +145,8 @@ def samples(data: JobResult) -> Figure:
     return Figure(
         name="samples",
         title="What the splits show",
-        caption="Class 0: red left of green; class 1: green left of red. High and low follow the class in training and validation, "
-        "and are swapped in the test. The first two images of each class.",
+        caption="Class 0: red left of green; class 1: green left of red. High and low follow the class in training and "
+        "validation, and are swapped in the test. The first two images of each class.",
         columns=columns,
         rows=tuple(rows),
         spec=described,
@@ -211,7 +211,12 @@ def place(nets: Nets) -> Figure:
         alt.Chart(records(columns, rows))
         .mark_circle(size=46, opacity=0.7, clip=True)
         .encode(
-            x=alt.X("R²:Q", title="R² of the boxes' height, linear probe", scale=alt.Scale(domain=[-0.2, 1]), axis=alt.Axis(tickCount=6)),
+            x=alt.X(
+                "R²:Q",
+                title="R² of the boxes' height, linear probe",
+                scale=alt.Scale(domain=[-0.2, 1]),
+                axis=alt.Axis(tickCount=6),
+            ),
             y=alt.Y("row:N", title=None, sort=list(nets)),
             yOffset=alt.YOffset("net:N"),
             color=alt.Color("net:N", title=None, scale=alt.Scale(domain=["trained", "untrained"], range=["#009E73", "#CC79A7"])),
@@ -221,8 +226,8 @@ def place(nets: Nets) -> Figure:
     return Figure(
         name="place",
         title="How much of absolute place the features hold",
-        caption="Held-out R² of a linear map from the 64 features before the last layer to the boxes' mean height, on images where "
-        "height and class are independent. 1: place is read exactly; 0: not at all.",
+        caption="Held-out R² of a linear map from the 64 features before the last layer to the boxes' mean height, on images "
+        "where height and class are independent. 1: place is read exactly; 0: not at all.",
         columns=columns,
         rows=tuple(rows),
         spec=spec(chart, height=30 * len(nets)),
@@ -280,8 +285,8 @@ def rival(nets: Nets) -> Figure:
     return Figure(
         name="rival",
         title="An independent table",
-        caption="Kayhan & van Gemert (CVPR 2020), pooled net, their images and training; percent. Their circular padding keeps the "
-        "size, the one here adds two pixels.",
+        caption="Kayhan & van Gemert (CVPR 2020), pooled net, their images and training; percent. Their circular padding keeps "
+        "the size, the one here adds two pixels.",
         columns=("padding", "theirs", "validation", "theirs, similar", "test", "theirs, dissimilar"),
         rows=tuple(rows),
     )
@@ -299,7 +304,7 @@ def tooltip(columns: Sequence[str], rows: Sequence[Sequence[Scalar]]) -> list[al
 
 
 def spec(chart: alt.TopLevelMixin, height: int) -> dict[str, Any]:
-    """The Vega-Lite specification, as wide as its place on the page; the height in pixels, as steps do not go with such a width."""
+    """The Vega-Lite specification, as wide as its place on the page and `height` pixels high."""
     described: dict[str, Any] = chart.properties(width="container", height=height).to_dict()
     described.pop("config", None)
     return described

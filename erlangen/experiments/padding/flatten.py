@@ -58,7 +58,8 @@ def cause(evidence: Evidence, paddings: list[str]) -> Verdict:
         verdict = "refuted"
         corrected = (
             f"Flattening keeps place (R² {mean(flattened):.2f} trained, {mean(untrained):.2f} untrained; pooled "
-            f"{mean(pooled):.2f}), and that is the trouble: height alone solves the training set, and fails when heights are swapped."
+            f"{mean(pooled):.2f}), and that is the trouble: height alone solves the training set, and fails when heights are "
+            "swapped."
         )
     elif difference.high < 0:
         verdict = "supported"
@@ -75,8 +76,8 @@ def cause(evidence: Evidence, paddings: list[str]) -> Verdict:
         unit="R² of the boxes' height, Net2 - Net1",
         interval=ends(difference),
         n=difference.n,
-        test=f"linear probe on the 64 features before the last layer, held-out R², mean over {', '.join(paddings)}; paired t interval "
-        f"over seeds; Net1 {mean(pooled):.2f}, Net2 {mean(flattened):.2f}, Net2 untrained {mean(untrained):.2f}",
+        test=f"linear probe on the 64 features before the last layer, held-out R², mean over {', '.join(paddings)}; paired t "
+        f"interval over seeds; Net1 {mean(pooled):.2f}, Net2 {mean(flattened):.2f}, Net2 untrained {mean(untrained):.2f}",
         measured=difference.estimate,
         next_step=next_step,
     )

@@ -81,7 +81,7 @@ def train(job: Job) -> list[Measurement]:
         Measurement("epochs", len(history.train_loss), "epochs"),
         Measurement("best_epoch", history.best_epoch + 1, "epochs"),
         Measurement("train_loss", history.train_loss, "nats"),
-        Measurement("validation_loss", history.validation_loss, "nats"),
+        Measurement("validation_loss", history.validation_loss, "nats, batch means summed over images"),
         Measurement("validation_accuracy_by_epoch", history.validation_accuracy, "%"),
         Measurement("place_r2", place_r2(net, crossed, job), "1"),
         Measurement("place_r2_untrained", r2_untrained, "1"),

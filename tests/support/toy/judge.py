@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from support.toy import Recipe, jobs
-
 from erlangen.results import Figure, Findings, JobResult, Verdict
+from support.toy import Recipe, jobs
 
 
 def verdicts(recipe: Recipe, results: Sequence[JobResult]) -> list[Verdict]:

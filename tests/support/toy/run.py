@@ -7,9 +7,8 @@ import signal
 import time
 from pathlib import Path
 
-from support.toy.adding import add
-
 from erlangen.results import Job, Measurement
+from support.toy.adding import add
 
 
 def run(job: Job) -> list[Measurement]:
