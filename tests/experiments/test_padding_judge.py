@@ -250,4 +250,5 @@ def test_figures_are_made_of_whatever_there_is(kept: int):
             "curves",
             "rival",
         }
-        assert "Net1/replicate 93.8 %" in shown.found
+        assert "replicate (93.8 %)" in shown.found
+        assert "the flattened net under all six paddings (0.0 %) read place" in shown.found

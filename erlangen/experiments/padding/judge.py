@@ -47,10 +47,21 @@ def answer(evidence: Evidence) -> str:
     scores = {row: mean(evidence.measured(row, "test_accuracy")) for row, seeds in evidence.nets.items() if seeds}
     if not scores:
         return "No net has been trained yet."
-    place, order = (
-        ", ".join(f"{row} {score:.1f} %" for row, score in scores.items() if (score < 50) == reads_place)
-        for reads_place in (True, False)
-    )
-    parts = [f"{place} read place and lose the test"] if place else []
-    parts += [f"{order} read order and keep it"] if order else []
+    place = {row: score for row, score in scores.items() if score < 50}
+    order = {row: score for row, score in scores.items() if score >= 50}
+    parts = [f"{grouped(place)} read place and lose the test"] if place else []
+    parts += [f"{grouped(order)} read order and keep it"] if order else []
     return f"With the heights swapped, {'; '.join(parts)} (mean test accuracy, n = {evidence.recipe.seeds} seeds)."
+
+
+def grouped(scores: dict[str, float]) -> str:
+    """'Net1 under valid (0.1 %) and sconv (6.4 %), Net2 under all six paddings (0.0 %)'"""
+    groups = []
+    for net, kind in (("Net1", "pooled"), ("Net2", "flattened")):
+        own = {row.split("/")[1]: f"{score:.1f} %" for row, score in scores.items() if row.startswith(net)}
+        if len(own) == len(PADDING_NAMES) and len(set(own.values())) == 1:
+            groups.append(f"the {kind} net under all six paddings ({next(iter(own.values()))})")
+        elif own:
+            names = [f"{padding} ({score})" for padding, score in own.items()]
+            groups.append(f"the {kind} net under {' and '.join([', '.join(names[:-1]), names[-1]] if names[1:] else names)}")
+    return ", ".join(groups)

@@ -1,0 +1,142 @@
+"""The padding experiment run for real."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from support.command import erlangen, start
+
+import erlangen as package
+from erlangen.experiments.padding import PRESETS, ROWS, jobs
+from erlangen.experiments.padding.evidence import published
+from erlangen.experiments.padding.run import run
+from erlangen.results import Job
+from erlangen.sweep.machine import processor
+
+REFERENCE = Path(__file__).parents[2].parent / "shared" / "reference" / "published.json"
+TINY = [f"--set={key}" for key in ("rows=Net1/valid,Net2/fconv", "epochs=2", "train=40", "validation=20", "test=20", "fit=0")]
+
+
+def measured(job: Job) -> dict[str, object]:
+    return {measurement.name: measurement.value for measurement in run(job)}
+
+
+def test_the_standard_recipe_is_the_whole_table():
+    nets = [job for job in jobs(PRESETS["standard"]) if job.params["task"] == "train"]
+    assert len(nets) == 2 * 6 * 10
+    assert {(f"{job.params['net']}/{job.params['padding']}", job.seed) for job in nets} == {
+        (row, seed) for row in ROWS for seed in range(10)
+    }
+    assert all((job.precision, job.params["epochs"], job.params["train"]) == ("float32", 50, 2000) for job in nets)
+
+
+@pytest.mark.skipif(not REFERENCE.exists(), reason="needs ../shared/reference/published.json")
+def test_published_numbers_are_those_handed_down():
+    handed_down = json.loads(REFERENCE.read_text())
+    ours = published()["padding_table"]
+    for row in handed_down["padding_table"]:
+        assert ours[f"{row['net']}/{row['padding']}"] == {"validation": row["validation"], "test": row["test"]}
+    theirs = handed_down["red_green_kayhan_2020"]
+    names = {"valid": "valid", "sconv": "same_zero", "circular": "same_circular", "fconv": "full_zero"}
+    for padding, name in names.items():
+        assert list(published()["red_green_kayhan_2020"][padding].values()) == theirs[name]
+
+
+def test_the_exact_tasks_find_no_wrong_case():
+    border, maps, data = (measured(job) for job in jobs(PRESETS["quick"])[:3])
+    assert border["border_wrong"] == 0 < border["border_cases"]
+    assert (border["border_outside_at_corner"], border["border_outside_at_edge"]) == (5, 3)
+    assert maps["map_wrong"] == 0 < maps["map_cases"]
+    assert data["source_validation_in_training"] == data["source_test_in_training"] == 1000
+    assert data["leak-free_validation_in_training"] == data["leak-free_test_in_training"] == 0
+
+
+def test_a_job_repeats_bit_for_bit_and_leaves_the_generator_of_others_alone():
+    job = jobs(PRESETS["quick"])[-1]
+    small = Job(experiment="padding", params={**job.params, "epochs": 1, "train": 40, "validation": 20, "test": 20}, seed=1)
+    first = measured(small)
+    torch.manual_seed(99)
+    assert measured(small) == first
+
+
+@pytest.fixture
+def copy_of_the_package(tmp_path: Path) -> Path:
+    shutil.copytree(Path(package.__file__).parent, tmp_path / "code" / "erlangen", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "code"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("nn/padding.py", "OUTSIDE = -1", "OUTSIDE = -1  # said again", "all 5 jobs found"),
+        ("experiments/padding/judge.py", "lose the test", "fail the test", "all 5 jobs found"),
+        ("results.py", "SCHEMA = 1", "SCHEMA = 1\nTITLE = 'records'", "all 5 jobs found"),
+        ("nn/padding.py", "OUTSIDE = -1", "OUTSIDE = -2", "running 5 jobs"),
+        ("models/padded_cnn.py", "F.relu(", "F.leaky_relu(", "running 5 jobs"),
+    ],
+    ids=["comment", "verdict", "record", "layer", "model"],
+)
+def test_what_changed_decides_what_is_computed_again(copy_of_the_package: Path, tmp_path: Path, file, old, new, message):
+    args = ("run", "padding", *TINY, "--seeds", "1", "--out", "run")
+    assert erlangen(*args, cwd=tmp_path, paths=(copy_of_the_package,)).returncode == 0
+    path = copy_of_the_package / "erlangen" / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    assert message in erlangen(*args, cwd=tmp_path, paths=(copy_of_the_package,)).stderr
+
+
+@pytest.mark.slow
+def test_the_quick_preset_takes_at_most_90_seconds(tmp_path: Path):
+    begin = time.monotonic()
+    out = erlangen("run", "padding", cwd=tmp_path)
+    assert out.returncode == 0, out.stderr
+    assert time.monotonic() - begin <= 90
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_random_moments_it_resumes_to_the_identical_verdicts(tmp_path: Path):
+    whole = erlangen("run", "padding", "--out", "whole", cwd=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    random.seed(2)
+    moments = [random.uniform(0.1, 8.0) for _ in range(20)]
+    for moment in moments:
+        process = start("run", "padding", "--out", "killed", cwd=tmp_path)
+        time.sleep(moment)
+        process.kill()
+        process.communicate()
+    last = erlangen("run", "padding", "--out", "killed", cwd=tmp_path)
+    assert last.returncode == 0, last.stderr
+    assert (tmp_path / "killed" / "verdicts.json").read_bytes() == (tmp_path / "whole" / "verdicts.json").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    "avx512_bf16" not in processor() or not torch.__version__.startswith("2.13.0"),
+    reason="digit for digit is claimed for the processor and torch build of LOG.md alone",
+)
+def test_net1_valid_comes_out_digit_for_digit(tmp_path: Path):
+    out = erlangen("run", "padding", "--preset", "standard", "--set", "rows=Net1/valid", "--out", "run", cwd=tmp_path)
+    assert out.returncode == 0, out.stderr
+    results = [json.loads(path.read_text()) for path in (tmp_path / "run" / "jobs").glob("*.json")]
+    nets = sorted((result["seed"], result) for result in results if result["params"]["task"] == "train")
+    for name in ("validation", "test"):
+        values = [next(m["value"] for m in net["measurements"] if m["name"] == f"{name}_accuracy") for _, net in nets]
+        assert [round(value, 1) for value in values] == published()["padding_table"]["Net1/valid"][name]
+
+
+@pytest.mark.slow
+def test_the_benchmark_runs_and_prints_ratios():
+    script = Path(__file__).parents[2] / "benchmarks" / "padding.py"
+    command = [sys.executable, str(script), "--rounds", "1", "--rows", "Net1/valid", "--json", "-"]
+    out = subprocess.run(command, capture_output=True, text=True, env=os.environ)
+    assert out.returncode == 0, out.stderr
+    assert all({"name", "ratio", "target", "peer", "unit"} <= entry.keys() for entry in json.loads(out.stdout))
