@@ -232,6 +232,16 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
+def read_json(path: Path) -> Any:
+    """JSON from a file. Raises DamagedFileError where it holds none, ErlangenError where it cannot be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise DamagedFileError(f"{path}: truncated or not JSON") from None
+    except OSError as error:
+        raise ErlangenError(f"cannot read {path}: {error.strerror}") from None
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Write beside `path`, sync, rename: a reader, or a run killed at any moment, sees the old file or the new, never half.
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from erlangen.results import DamagedFileError, ErlangenError, Findings, Run, Verdict, from_json
+from erlangen.results import DamagedFileError, ErlangenError, Findings, Run, Verdict, from_json, read_json
 
 
 def read(folder: Path, name: str) -> Any:
@@ -19,12 +18,7 @@ def read(folder: Path, name: str) -> Any:
             raise ErlangenError(f"{folder} is no run folder: it holds no run.json")
         command = read_run(folder).command if name != "run.json" else ""
         raise ErlangenError(f"{folder} holds no {name}: its run is not finished; go on with: {command}")
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        raise DamagedFileError(f"{path}: truncated or not JSON; delete it and run again, finished jobs are kept") from None
-    except OSError as error:
-        raise ErlangenError(f"cannot read {path}: {error.strerror}") from None
+    return read_json(path)
 
 
 def read_run(folder: Path) -> Run:

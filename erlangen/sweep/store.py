@@ -25,6 +25,7 @@ from erlangen.results import (
     Verdict,
     canonical,
     from_json,
+    read_json,
     to_json,
     write_atomically,
 )
@@ -45,7 +46,7 @@ class Store:
         path = self.folder / "run.json"
         if path.exists():
             try:
-                before = from_json(Run, parse(path), str(path))
+                before = from_json(Run, read_json(path), str(path))
             except DamagedFileError:
                 pass  # it describes the run, no job depends on it: written anew below
             else:
@@ -113,7 +114,7 @@ def lock(path: Path) -> IO[str]:
 
 def read_result(path: Path, key: str) -> JobResult:
     """One job's file. Raises DamagedFileError where it is truncated, edited, or another job's."""
-    data = parse(path)
+    data = read_json(path)
     claimed = data.pop("checksum", None) if isinstance(data, dict) else None
     result = from_json(JobResult, data, str(path))
     if claimed != checksum(data):
@@ -121,16 +122,6 @@ def read_result(path: Path, key: str) -> JobResult:
     if result.key != key:
         raise DamagedFileError(f"{path}: holds job {result.key}")
     return result
-
-
-def parse(path: Path) -> Any:
-    """JSON from a file. Raises DamagedFileError where it is none, ErlangenError where it cannot be read."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        raise DamagedFileError(f"{path}: truncated or not JSON") from None
-    except OSError as error:
-        raise ErlangenError(f"cannot read {path}: {error.strerror}") from None
 
 
 def set_aside(path: Path) -> Path:
