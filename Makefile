@@ -22,6 +22,7 @@ lint: .venv/installed
 	$(BIN)/lint-imports --no-timing > .venv/layers.txt || { cat .venv/layers.txt; exit 1; }
 
 bench: .venv/installed
+	$(BIN)/python benchmarks/command_line.py
 	$(BIN)/python benchmarks/padding.py
 
 # On Linux the registry's torch brings gigabytes of CUDA packages: without an NVIDIA driver the CPU build is asked for by name,

@@ -39,20 +39,26 @@ class Progress:
     """
 
     def __init__(self, jobs: Collection[Job], workers: int) -> None:
-        self.total, self.left = len(jobs), sum(job.seconds for job in jobs)
-        self.expected, self.workers, self.done = self.left, workers, 0
+        self.total, self.done, self.workers = len(jobs), 0, workers
+        self.expected = self.left = sum(job.seconds for job in jobs)
         self.start = self.last = time.monotonic()
+        self.end = self.start + self.left / workers
         self.bar = None
         if sys.stderr.isatty() and jobs:
             from rich.console import Console
-            from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+            from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn
             from rich.progress import Progress as Bar
+            from rich.text import Text
 
-            self.bar = Bar(
-                TextColumn("{task.completed:.0f}/{task.total:.0f}"), BarColumn(), TimeElapsedColumn(),
-                TextColumn("{task.fields[remaining]}"), console=Console(stderr=True), transient=True,
-            )  # fmt: skip
-            self.task = self.bar.add_task("", total=self.total, remaining=self.remaining())
+            class TimeLeft(ProgressColumn):
+                """Our own estimate, ticking: the library's would count jobs as if all took the same."""
+
+                def render(column, task: Task) -> Text:  # noqa: N805
+                    return Text(self.remaining())
+
+            columns = (TextColumn("{task.completed:.0f}/{task.total:.0f} jobs"), BarColumn(), TimeElapsedColumn(), TimeLeft())
+            self.bar = Bar(*columns, console=Console(stderr=True), transient=True)
+            self.task = self.bar.add_task("", total=self.total)
 
     def __enter__(self) -> Progress:
         if self.bar is not None:
@@ -65,18 +71,18 @@ class Progress:
 
     def advance(self, job: Job) -> None:
         """One job ended."""
+        now = time.monotonic()
         self.done += 1
         self.left -= job.seconds
+        finished = self.expected - self.left
+        self.end = now + ((now - self.start) / finished * self.left if finished > 0 else self.left / self.workers)
         if self.bar is not None:
-            self.bar.update(self.task, completed=self.done, remaining=self.remaining())
-        elif time.monotonic() - self.last > LINE_EVERY or self.done == self.total:
-            self.last = time.monotonic()
+            self.bar.update(self.task, completed=self.done)
+        elif now - self.last > LINE_EVERY or self.done == self.total:
+            self.last = now
             say(f"{self.done}/{self.total} jobs, {self.remaining()}")
 
     def remaining(self) -> str:
-        """'about 12:30 left': expected seconds of what is left, at the pace of what is done."""
-        seconds = self.left / self.workers
-        finished = self.expected - self.left
-        if finished > 0:
-            seconds = (time.monotonic() - self.start) / finished * self.left
-        return f"about {int(seconds) // 60}:{int(seconds) % 60:02d} left"
+        """'about 12:30 left'"""
+        seconds = max(int(self.end - time.monotonic()), 0)
+        return f"about {seconds // 60}:{seconds % 60:02d} left"

@@ -68,6 +68,18 @@ def test_a_job_repeats_bit_for_bit_and_leaves_the_generator_of_others_alone():
     assert measured(small) == first
 
 
+def test_the_number_of_workers_changes_no_number(tmp_path: Path):
+    folders = []
+    for workers in (1, 3):
+        folder = tmp_path / f"with-{workers}"
+        out = erlangen("run", "padding", *TINY, "--seeds", "2", "--workers", workers, "--out", folder, cwd=tmp_path)
+        assert out.returncode == 0, out.stderr
+        folders.append(folder)
+    one, three = ({path.name: json.loads(path.read_text())["measurements"] for path in (f / "jobs").iterdir()} for f in folders)
+    assert one == three
+    assert len({(folder / "verdicts.json").read_bytes() for folder in folders}) == 1
+
+
 @pytest.fixture
 def copy_of_the_package(tmp_path: Path) -> Path:
     shutil.copytree(Path(package.__file__).parent, tmp_path / "code" / "erlangen", ignore=shutil.ignore_patterns("__pycache__"))

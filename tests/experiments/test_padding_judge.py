@@ -213,6 +213,12 @@ def test_the_quick_recipe_judges_what_it_can_and_leaves_the_table_to_the_standar
     assert "not measured" not in {verdict.verdict for verdict in found.values()}
 
 
+def test_reduced_precision_reproduces_nothing():
+    found = judged([replace(result, precision="bfloat16") for result in results()])
+    assert found["C2/table"].verdict == "inconclusive"
+    assert "C2/Net1/valid" not in found
+
+
 def test_one_seed_decides_nothing_statistical():
     one = replace(STANDARD, seeds=1)
     found = judged(results(one), one)

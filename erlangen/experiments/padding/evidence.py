@@ -60,9 +60,10 @@ class Evidence:
         return accuracy_difference(*self.pairs(row), self.recipe.test)
 
     def as_published(self) -> bool:
-        """Whether the nets were trained and tested with the source's protocol."""
+        """Whether the nets were trained and tested with the source's protocol, in its precision."""
         names = ("protocol", "epochs", "patience", "train", "validation", "test")
-        return all(getattr(self.recipe, name) == getattr(PRESETS["standard"], name) for name in names)
+        same = all(getattr(self.recipe, name) == getattr(PRESETS["standard"], name) for name in names)
+        return same and all(net.precision == "float32" for seeds in self.nets.values() for net in seeds.values())
 
 
 def gather(recipe: Recipe, results: Sequence[JobResult]) -> Evidence:
