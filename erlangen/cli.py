@@ -188,20 +188,13 @@ def run_one(
             for outcome in outcomes:
                 if isinstance(outcome, Failed):
                     failed.append(outcome)
-                    say(f"failed: {outcome.job.label()}: {outcome.reason}")
+                    say(f"failed: {outcome.job.label()}: {outcome.reason}; traceback in {folder}/failures")
                 progress.advance(outcome.job)
     except Stopped as stopped:
         say(f"{stopped}: every finished job is kept in {folder}; the same command goes on from there")
         raise
     finally:
         outcomes.close()  # type: ignore[attr-defined]
-    for outcome in failed:
-        if outcome.details:
-            from erlangen.results import write_atomically
-
-            path = folder / "failures" / f"{outcome.job.key('')}.txt"
-            write_atomically(path, f"{outcome.job.label()}\n\n{outcome.details}")
-            say(f"traceback of {outcome.job.label()}: {path}")
     verdicts = conclude(plan, say)
     page = write_page(folder)
     if not quiet:

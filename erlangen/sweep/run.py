@@ -120,14 +120,16 @@ def prepare(
 
 
 def perform(plan: Plan, timeout: float | None) -> Iterator[Done | Failed]:
-    """Compute what is missing, writing each result before it is yielded."""
+    """Compute what is missing, writing each result, or why there is none, before it is yielded."""
     keys = {id(job): key for key, job in plan.todo.items()}
     for outcome in execute(list(plan.todo.values()), plan.workers, timeout):
-        job = outcome.job
-        if isinstance(outcome, Done):
+        job, key = outcome.job, keys[id(outcome.job)]
+        if isinstance(outcome, Failed):
+            plan.store.save_failure(key, f"{job.label()}\n{outcome.reason}\n\n{outcome.details}")
+        else:
             plan.store.save(
                 JobResult(
-                    key=keys[id(job)], experiment=job.experiment, params=job.params, seed=job.seed, precision=job.precision,
+                    key=key, experiment=job.experiment, params=job.params, seed=job.seed, precision=job.precision,
                     device=job.device, measurements=tuple(outcome.measurements), seconds=round(outcome.seconds, 2),
                     machine=platform.node(),
                 )

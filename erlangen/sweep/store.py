@@ -2,6 +2,7 @@
 
 run.json          the command, recipe, versions, machine
 jobs/<key>.json   what one job measured, with a checksum
+failures/         why jobs failed, a file each
 verdicts.json     a list of verdicts; the same for the same jobs, whenever and however often the run was interrupted
 figures.json      question, answer and figures of the page
 report.html       the page
@@ -63,9 +64,17 @@ class Store:
             (self.folder / name).unlink(missing_ok=True)
 
     def save(self, result: JobResult) -> None:
-        """Write one job's file."""
+        """Write one job's file; a failure of its before is forgotten."""
         data = to_json(result)
         write_atomically(self.path(result.key), pretty({**data, "checksum": checksum(data)}))
+        self.failure(result.key).unlink(missing_ok=True)
+
+    def save_failure(self, key: str, text: str) -> None:
+        """Write why a job failed, for people to read."""
+        write_atomically(self.failure(key), text)
+
+    def failure(self, key: str) -> Path:
+        return self.folder / "failures" / f"{key}.txt"
 
     def load(self, keys: Iterable[str], notify: Callable[[str], None]) -> dict[str, JobResult]:
         """The results that are there, by key. A file that is not as it was written is set aside and named through `notify`."""
