@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -80,8 +81,19 @@ class _Worker:
         self.deadline = float("inf")
 
     def give(self, job: Job, timeout: float | None) -> None:
-        self.job, self.deadline = job, time.monotonic() + (timeout or float("inf"))
+        """Send a job. Raises OSError where the process is dead."""
         self.pipe.send(job)
+        self.job, self.deadline = job, time.monotonic() + (timeout or float("inf"))
+
+    def take(self) -> Done | Failed | None:
+        """The outcome that has come, of the caller's own job rather than its copy; None where the process died instead."""
+        assert self.job is not None
+        try:
+            outcome: Done | Failed = self.pipe.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            return None
+        return replace(outcome, job=self.job)
 
     def end(self) -> None:
         self.process.kill()
@@ -91,54 +103,48 @@ class _Worker:
 
 
 def _pool(jobs: Sequence[Job], size: int, timeout: float | None, fresh: bool) -> Iterator[Done | Failed]:
+    """Jobs in order on `size` processes; with `fresh`, each in a process of its own."""
     waiting = list(reversed(jobs))
-    attempts: dict[int, int] = {}
-    workers: list[_Worker] = []
+    deaths: Counter[int] = Counter()
+    idle: list[_Worker] = []
+    busy: list[_Worker] = []
     try:
-        while waiting or any(worker.job for worker in workers):
-            while waiting and len([worker for worker in workers if worker.job]) < size:
-                worker = next((worker for worker in workers if worker.job is None), None)
-                if worker is None:
-                    worker = _Worker()
-                    workers.append(worker)
+        while waiting or busy:
+            while waiting and len(busy) < size:
+                worker = idle.pop() if idle else _Worker()
+                busy.append(worker)
                 try:
                     worker.give(waiting[-1], timeout)
                     waiting.pop()
                 except OSError:  # it died between two jobs: none of them is to blame
-                    workers.remove(worker)
+                    busy.remove(worker)
                     worker.end()
-            busy = [worker for worker in workers if worker.job]
-            nearest = min(worker.deadline for worker in busy) - time.monotonic()
-            ready = wait([worker.pipe for worker in busy], None if nearest == float("inf") else max(nearest, 0))
-            for worker in busy:
+            patience = min(worker.deadline for worker in busy) - time.monotonic()
+            ready = wait([worker.pipe for worker in busy], None if patience == float("inf") else max(patience, 0))
+            for worker in list(busy):
                 job = worker.job
                 assert job is not None
-                outcome: Done | Failed | None = None
-                gone = False
                 if worker.pipe in ready:
-                    try:
-                        outcome = replace(worker.pipe.recv(), job=job)  # the caller's own object, not its copy
-                    except (EOFError, OSError):
-                        gone = True
-                        worker.process.join()
-                        attempts[id(job)] = attempts.get(id(job), 0) + 1
-                        if attempts[id(job)] < ATTEMPTS:
-                            waiting.append(job)
-                        else:
-                            outcome = Failed(job, f"its worker {_cause_of_death(worker.process.exitcode)}, twice")
+                    outcome = worker.take()
+                    alive = outcome is not None
                 elif time.monotonic() >= worker.deadline:
-                    gone = True
-                    outcome = Failed(job, f"took longer than --job-timeout {timeout:g} s")
+                    outcome, alive = Failed(job, f"took longer than --job-timeout {timeout:g} s"), False
                 else:
                     continue
-                worker.job = None
-                if gone or fresh:
-                    workers.remove(worker)
+                busy.remove(worker)
+                if alive and not fresh:
+                    idle.append(worker)
+                else:
                     worker.end()
-                if outcome is not None:
-                    yield outcome
+                if outcome is None:
+                    deaths[id(job)] += 1
+                    if deaths[id(job)] < ATTEMPTS:
+                        waiting.append(job)
+                        continue
+                    outcome = Failed(job, f"its worker {_cause_of_death(worker.process.exitcode)}, twice")
+                yield outcome
     finally:
-        for worker in workers:
+        for worker in busy + idle:
             worker.end()
 
 
