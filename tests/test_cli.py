@@ -178,26 +178,13 @@ def test_a_signal_ends_with_its_code_and_keeps_finished_jobs(signum, code, word,
 
 
 def test_workers_do_not_outlive_a_killed_run(tmp_path: Path):
-    args = (
-        "run",
-        TOY,
-        "--set",
-        "tasks=note,wait",
-        "--set",
-        "wait=0.1",
-        "--set",
-        f"where={tmp_path}",
-        "--seeds",
-        "40",
-        "--workers",
-        "1",
-    )
+    """However long the job that they are at: nobody is left to take its result."""
+    args = ("run", TOY, "--set", "tasks=hold", "--set", "wait=120", "--set", f"where={tmp_path}", "--seeds", "1")
     process = start(*args, cwd=tmp_path)
-    wait_for(lambda: any(tmp_path.glob("note-*")))
-    worker = int(wait_for(lambda: next(tmp_path.glob("note-*")).read_text().split())[0])
+    worker = int(wait_for(lambda: (tmp_path / "hold-0").exists() and (tmp_path / "hold-0").read_text()))
     process.kill()
-    process.communicate()
-    wait_for(lambda: not alive(worker))
+    process.wait()
+    wait_for(lambda: not alive(worker), seconds=20)
 
 
 def test_a_killed_run_resumes_to_the_same_verdicts(tmp_path: Path):

@@ -125,6 +125,7 @@ VERDICT = to_json(Verdict(claim="C1", part="p", kind="exact", statement="s", ver
         ({"verdict": "proved"}, DamagedFileError, "verdict"),
         ({"n": "many"}, DamagedFileError, "n"),
         ({"n": 1.5}, DamagedFileError, "n"),
+        ({"n": "3"}, DamagedFileError, "n"),
         ({"mood": "good"}, DamagedFileError, "mood"),
     ],
 )

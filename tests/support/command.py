@@ -12,7 +12,8 @@ TESTS = Path(__file__).parents[1]
 
 def environment(*paths: Path) -> dict[str, str]:
     """Ours, with the toy experiment (and `paths`, before it) on the module path."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([*map(str, paths), str(TESTS)])}
+    inherited = [os.environ["PYTHONPATH"]] if "PYTHONPATH" in os.environ else []
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([*map(str, paths), str(TESTS), *inherited])}
 
 
 def start(*args: object, cwd: Path, paths: tuple[Path, ...] = (), **options: object) -> subprocess.Popen[str]:

@@ -20,6 +20,8 @@ def run(job: Job) -> list[Measurement]:
         if task == "die-once":
             mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    if task == "hold":
+        mark.write_text(str(os.getpid()))
     if task != "add":
         time.sleep(float(job.params["wait"] or 0))
     if task.startswith("note"):
