@@ -54,15 +54,15 @@ def accuracy_table(evidence: Evidence) -> Figure:
         rows.append(
             (
                 *row.split("/"),
-                len(seeds),
-                spread(values(seeds, "validation_accuracy")),
-                spread(reference["validation"]),
                 spread(values(seeds, "test_accuracy")),
                 spread(reference["test"]),
                 f"{difference.estimate:+.2f}",
                 interval,
-                spread(values(seeds, "unseen_validation_accuracy")),
+                spread(values(seeds, "validation_accuracy")),
+                spread(reference["validation"]),
                 spread(values(seeds, "unseen_test_accuracy")),
+                spread(values(seeds, "unseen_validation_accuracy")),
+                len(seeds),
             )
         )
     return Figure(
@@ -72,8 +72,8 @@ def accuracy_table(evidence: Evidence) -> Figure:
         "least validation loss. Difference: measured - published test accuracy, paired by seed, with its 95 % interval. "
         "Leak-free: the same nets on images that share no picture with training.",
         columns=(
-            "net", "padding", "seeds", "validation", "published", "test", "published", "difference", "95 % interval",
-            "leak-free validation", "leak-free test",
+            "net", "padding", "test", "published", "difference", "95 % interval", "validation", "published",
+            "leak-free test", "leak-free validation", "seeds",
         ),
         rows=tuple(rows),
     )  # fmt: skip
