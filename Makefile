@@ -19,7 +19,7 @@ lint: .venv/installed
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --quiet --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-timing > .venv/layers.txt || { cat .venv/layers.txt; exit 1; }
+	$(BIN)/lint-imports --no-logo > .venv/layers.txt || { cat .venv/layers.txt; exit 1; }
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/command_line.py
