@@ -58,10 +58,11 @@ def accuracy_interval(percents: Sequence[float], images: int, level: float = 0.9
     """Mean accuracy over seeds in percent: a t interval, but a binomial one over images where the seeds do not vary.
 
     Ten seeds that all score 100.0 say nothing of the spread between seeds, yet much of how far from 100 the rate can be on
-    other images: the exact interval over the `images` they share (not seeds × images: the seeds see the same ones).
+    other images: the exact interval over the `images` they share (not seeds × images: the seeds see the same ones). One seed
+    leaves the ends NaN.
     """
     interval = mean_interval(percents, level)
-    if interval.n == 0 or math.isnan(interval.estimate):
+    if interval.n < 2 or math.isnan(interval.estimate):
         return interval
     if np.ptp(np.asarray(percents, dtype=float)) > 0:
         return interval._replace(low=max(interval.low, 0.0), high=min(interval.high, 100.0))

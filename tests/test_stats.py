@@ -97,12 +97,16 @@ def test_accuracies_that_vary_get_a_t_interval(hits: list[int]) -> None:
     assert accuracy_interval(percents, 1000) == t._replace(low=max(t.low, 0), high=min(t.high, 100))
 
 
-@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.integers(1, 10), levels)
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.integers(2, 10), levels)
 def test_accuracies_that_do_not_vary_get_a_binomial_interval(counts: tuple[int, int], seeds: int, level: float) -> None:
     """Over the images, however many seeds saw them."""
     hits, images = counts
     found, exact = accuracy_interval([100 * hits / images] * seeds, images, level), proportion_interval(hits, images, level)
     assert found == pytest.approx((100 * hits / images, 100 * exact.low, 100 * exact.high, seeds), abs=1e-9)
+
+
+def test_one_seed_leaves_the_spread_unknown() -> None:
+    assert accuracy_interval([100.0], 1000) == pytest.approx(mean_interval([100.0]), nan_ok=True)
 
 
 def test_ten_perfect_seeds_are_not_certainty() -> None:

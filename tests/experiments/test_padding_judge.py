@@ -169,6 +169,11 @@ def test_flattening_that_loses_place_supports_the_cause():
     assert found["C8/cause"].corrected is None
 
 
+def test_one_flattened_net_that_never_varies_is_one_net():
+    one = replace(STANDARD, seeds=1, rows=("Net2/valid",))
+    assert judged(results(one), one)["C8/fact"].verdict == "inconclusive"
+
+
 def test_one_flattened_net_that_passes_the_test_refutes_the_fact():
     found = judged(results(test=lambda row, seed: 40.0 if (row, seed) == ("Net2/fconv", 9) else 0.0))
     assert found["C8/fact"].verdict == "refuted"

@@ -19,14 +19,21 @@ def fact(evidence: Evidence, rows: list[str]) -> Verdict:
     validated = [value for row in rows for value in evidence.measured(row, "validation_accuracy")]
     interval = accuracy_interval(tested, evidence.recipe.test)
     tolerance = evidence.recipe.tolerance
-    holds = max(tested) <= tolerance and min(validated) >= 100 - tolerance and interval.high <= tolerance
-    unfit = evidence.unfit(rows)
+    verdict: Outcome = "inconclusive"
+    if next_step := evidence.unfit(rows):
+        pass
+    elif max(tested) > tolerance or min(validated) < 100 - tolerance:
+        verdict = "refuted"
+    elif interval.high <= tolerance:
+        verdict = "supported"
+    else:
+        next_step = "more seeds"
     return Verdict(
         claim="C8",
         part="fact",
         kind="statistical",
         statement=statement,
-        verdict="inconclusive" if unfit else "supported" if holds else "refuted",
+        verdict=verdict,
         effect=interval.estimate,
         unit="% test accuracy",
         interval=ends(interval),
@@ -35,7 +42,7 @@ def fact(evidence: Evidence, rows: list[str]) -> Verdict:
         f"points; where no net differs from another the interval is Clopper-Pearson's over {evidence.recipe.test} images",
         published=0.0,
         measured=interval.estimate,
-        next_step=unfit,
+        next_step=next_step,
     )
 
 
