@@ -1,0 +1,297 @@
+"""Graphs as matrices: verdicts and figures. Nodes are counted from 1 in words, as the report does."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import altair as alt
+
+from erlangen.experiments.graph_algebra import CLAIMS, Recipe
+from erlangen.results import Figure, Findings, JobResult, Outcome, Scalar, Verdict
+from erlangen.stats import Interval, mean_interval
+
+STATEMENTS = {claim.id: claim.statement for claim in CLAIMS}
+TOLERANCE = 1e-9  # of sums of a few products in float64
+
+ASKED = "What do powers of the adjacency count, and which nodes does the Laplacian change most?"
+
+
+@cache
+def published() -> dict[str, Any]:
+    """The report's matrices."""
+    text = resources.files(__package__).joinpath("published.json").read_text(encoding="utf-8")
+    data: dict[str, Any] = json.loads(text)
+    return data
+
+
+def task(results: Sequence[JobResult], name: str) -> list[JobResult]:
+    return sorted((result for result in results if result.params["task"] == name), key=lambda result: result.seed)
+
+
+def counted(
+    claim: str, part: str, statement: str, cases: int, failures: float, test: str, corrected: str | None = None
+) -> Verdict:
+    """Supported where none of the cases fails."""
+    return Verdict(
+        claim=claim,
+        part=part,
+        kind="exact",
+        statement=statement,
+        verdict="refuted" if failures else "supported",
+        corrected=corrected if failures else None,
+        effect=failures,
+        unit="cases that differ",
+        interval=(failures, failures),
+        n=cases,
+        test=test,
+        measured=failures,
+    )
+
+
+def verdicts(recipe: Recipe, results: Sequence[JobResult]) -> list[Verdict]:
+    """Seven parts; those whose jobs failed are `not measured`."""
+    found = [*adjacency_and_laplacian(task(results, "matrices")), *walks(task(results, "walks"))]
+    found += [*nodes(task(results, "matrices"), task(results, "smooth")), white(recipe, task(results, "white"), results)]
+    return sorted(found, key=lambda verdict: verdict.claim)
+
+
+def not_measured(claim: str, *parts: str) -> list[Verdict]:
+    next_step = "some of its jobs failed: the same command runs them again"
+    return [
+        Verdict(claim=claim, part=part, kind="exact", statement=STATEMENTS[claim], verdict="not measured", next_step=next_step)
+        for part in parts
+    ]
+
+
+def adjacency_and_laplacian(found: list[JobResult]) -> list[Verdict]:
+    """G1, G2: every entry of the matrices that the report prints."""
+    if not found:
+        return not_measured("G1", "adjacency") + not_measured("G2", "laplacian")
+    (result,) = found
+    judged = []
+    for claim, part, names in (
+        ("G1", "adjacency", ("left_adjacency", "left_adjacency_squared", "right_adjacency")),
+        ("G2", "laplacian", ("right_laplacian",)),
+    ):
+        pairs = [(result.values(name), tuple(published()[name])) for name in names]
+        wrong = sum(a != b for ours, theirs in pairs for a, b in zip(ours, theirs, strict=True))
+        cases = sum(len(theirs) for _, theirs in pairs)
+        statement = f"The matrices are those of the drawing: {', '.join(name.replace('_', ' ') for name in names)}."
+        judged.append(counted(claim, part, statement, cases, wrong, "entry by entry against the report's"))
+    return judged
+
+
+def walks(found: list[JobResult]) -> list[Verdict]:
+    """G1: Aⁿ counts walks, which is not paths."""
+    if not found:
+        return not_measured("G1", "walks", "paths")
+    (result,) = found
+    cases = int(result.value("cases"))
+    walked, simple = result.values("walks_by_length"), result.values("paths_by_length")
+    compared = ", ".join(f"{n}: {w:.0f} and {p:.0f}" for n, (w, p) in enumerate(zip(walked, simple, strict=True), 1))
+    listed = f"both graphs, all pairs, every walk listed by following edges; walks and paths by length {compared}"
+    return [
+        counted(
+            "G1",
+            "walks",
+            "(Aⁿ)uv counts the walks of n edges from u to v.",
+            cases,
+            result.value("entries_that_are_not_walks"),
+            listed,
+        ),
+        counted(
+            "G1",
+            "paths",
+            "(Aⁿ)uv counts the paths of length n between u and v.",
+            cases,
+            result.value("entries_that_are_not_paths"),
+            listed,
+            "It counts walks, which may meet a node again: (A²)uu is the degree of u, though no path leads from u to u. Only for "
+            "n = 1 do the two agree on a graph without self-loops.",
+        ),
+    ]  # fmt: skip
+
+
+def nodes(matrices: list[JobResult], smooth: list[JobResult]) -> list[Verdict]:
+    """G2: which nodes change most, under white X and under a smooth one."""
+    if not matrices or not smooth:
+        return not_measured("G2", "nodes", "smooth")
+    degree, change = matrices[0].values("right_degree"), smooth[0].values("white_change")
+    most = sorted(node + 1 for node, value in enumerate(change) if value > max(change) - TOLERANCE)
+    highest = sorted(node + 1 for node, value in enumerate(degree) if value == max(degree))
+    stated = published()["stated_most_changed"]
+    other = smooth[0].values("smooth_change")
+    winner = max(range(len(other)), key=lambda node: other[node])
+    in_words = f"nodes {', '.join(map(str, most[:-1]))} and {most[-1]}"
+    return [
+        counted(
+            "G2",
+            "nodes",
+            STATEMENTS["G2"],
+            len(change),
+            float(len(set(stated) ^ set(most))),
+            f"expected change under white X, the diagonal of L Lᵀ: {', '.join(f'{value:g}' for value in change)}; degree 3 at "
+            f"{', '.join(map(str, highest))}; nodes counted from 1",
+            f"For white X it is {in_words}, those of degree 3, as the report's own degree matrix has it. Node 3 has degree "
+            f"{degree[2]:.0f}.",
+        ),
+        counted(
+            "G2",
+            "smooth",
+            "Whatever X is, a node of the highest degree changes most.",
+            1,
+            float(winner + 1 not in highest),
+            f"X the eigenvector of L's second eigenvalue, {smooth[0].value('second_eigenvalue'):.3f}: squared changes "
+            f"{', '.join(f'{value:.3f}' for value in other)}",
+            f"Under a smooth X the order turns: here node {winner + 1}, of degree {degree[winner]:.0f}, changes most. LX "
+            "measures how far a node is from its neighbors, degree only how many there are.",
+        ),
+    ]  # fmt: skip
+
+
+def white_intervals(recipe: Recipe, found: list[JobResult]) -> list[Interval]:
+    """Mean change of each node over draws, all intervals together at 95 % (Bonferroni)."""
+    changes = [result.values("change") for result in found]
+    return [mean_interval(values, 1 - 0.05 / len(changes[0])) for values in zip(*changes, strict=True)]
+
+
+def white(recipe: Recipe, found: list[JobResult], results: Sequence[JobResult]) -> Verdict:
+    """G2: the closed form d² + d against simulation."""
+    matrices = task(results, "matrices")
+    statement = "For white X the expected squared change of a node of degree d is d² + d."
+    if len(found) < recipe.seeds or not matrices:
+        return not_measured("G2", "white")[0]
+    expected = [d * d + d for d in matrices[0].values("right_degree")]
+    intervals = white_intervals(recipe, found)
+    missed = [
+        node + 1 for node, (interval, value) in enumerate(zip(intervals, expected, strict=True)) if interval.excludes(value)
+    ]
+    worst, value = max(zip(intervals, expected, strict=True), key=lambda pair: abs(pair[0].estimate - pair[1]))
+    verdict: Outcome = "inconclusive" if math.isnan(worst.low) else "refuted" if missed else "supported"
+    return Verdict(
+        claim="G2",
+        part="white",
+        kind="statistical",
+        statement=statement,
+        verdict=verdict,
+        effect=worst.estimate - value,
+        unit="simulated - closed form, the largest difference of a node",
+        interval=None if math.isnan(worst.low) else (worst.low - value, worst.high - value),
+        n=worst.n,
+        test=f"t intervals over {worst.n} seeds of {recipe.draws} signals each, six nodes together at 95 % (Bonferroni): all "
+        "must hold the closed form",
+        measured=worst.estimate,
+        next_step="more seeds" if verdict == "inconclusive" else "",
+    )
+
+
+def findings(recipe: Recipe, results: Sequence[JobResult], verdicts: Sequence[Verdict]) -> Findings:
+    """The page's question, its answer, its figures."""
+    matrices, counts = task(results, "matrices"), task(results, "walks")
+    drawn, smooth = task(results, "white"), task(results, "smooth")
+    shown: list[Figure] = []
+    if matrices and smooth:
+        shown += [picture(matrices[0], smooth[0])]
+    if matrices and drawn:
+        shown.append(changes(recipe, matrices[0], drawn))
+    if counts:
+        shown.append(lengths(counts[0]))
+    refuted = ", ".join(f"{verdict.claim} {verdict.part}" for verdict in verdicts if verdict.verdict == "refuted")
+    found = f"{len(verdicts)} parts were judged; refuted as stated: {refuted or 'none'}."
+    if counts:
+        result = counts[0]
+        found = (
+            f"Powers of A count walks: {result.value('entries_that_are_not_paths'):.0f} of {result.value('cases'):.0f} "
+            f"entries differ from the number of paths. {found}"
+        )
+    return Findings(asked=ASKED, found=found, figures=tuple(shown))
+
+
+def picture(matrices: JobResult, smooth: JobResult) -> Figure:
+    """The right graph on a circle, each node as large as it changes under white X, and as dark as under the smooth one."""
+    degree, change, other = (
+        matrices.values("right_degree"), smooth.values("white_change"), smooth.values("smooth_change"),
+    )  # fmt: skip
+    n = len(degree)
+    place = [(math.sin(2 * math.pi * node / n), math.cos(2 * math.pi * node / n)) for node in range(n)]
+    columns = ("node", "degree", "white change", "smooth change", "x", "y")
+    rows: list[tuple[Scalar, ...]] = [
+        (
+            node + 1,
+            degree[node],
+            round(change[node], 3),
+            round(other[node], 4),
+            round(place[node][0], 4),
+            round(place[node][1], 4),
+        )
+        for node in range(n)
+    ]
+    flat = [int(value) for value in matrices.values("right_edges")]
+    half = len(flat) // 2
+    edges = [
+        {"x": place[u][0], "y": place[u][1], "x2": place[v][0], "y2": place[v][1]}
+        for u, v in zip(flat[:half], flat[half:], strict=True)
+        if u < v
+    ]
+    scale = alt.Scale(domain=[-1.3, 1.3])
+    lines = (
+        alt.Chart(alt.InlineData(values=edges))
+        .mark_rule(color="#888")
+        .encode(x=alt.X("x:Q", scale=scale, axis=None), y=alt.Y("y:Q", scale=scale, axis=None), x2="x2:Q", y2="y2:Q")
+    )
+    points = alt.Chart(alt.InlineData(values=[dict(zip(columns, row, strict=True)) for row in rows]))
+    circles = points.mark_circle(opacity=1, stroke="#888").encode(
+        x=alt.X("x:Q", scale=scale, axis=None),
+        y=alt.Y("y:Q", scale=scale, axis=None),
+        size=alt.Size("white change:Q", title="expected change, white X", scale=alt.Scale(range=[250, 1600], zero=False)),
+        color=alt.Color("smooth change:Q", title="change, smooth X", scale=alt.Scale(scheme="oranges")),
+        tooltip=[alt.Tooltip(field=name, type="quantitative") for name in columns[:4]],
+    )
+    numbers = points.mark_text(fontSize=13, fontWeight="bold").encode(
+        x="x:Q",
+        y="y:Q",
+        text="node:N",
+        color=alt.condition(f"datum['smooth change'] > {max(other) / 2}", alt.value("white"), alt.value("black")),
+    )
+    described: dict[str, Any] = (lines + circles + numbers).properties(width=300, height=300).to_dict()
+    described.pop("config", None)
+    return Figure(
+        name="graph",
+        title="The right graph: who changes under LX",
+        caption="Size: expected squared change under white X, d² + d. Color: squared change under the smoothest signal that "
+        "is not constant. Large is not dark.",
+        columns=columns,
+        rows=tuple(rows),
+        spec=described,
+    )  # fmt: skip
+
+
+def changes(recipe: Recipe, matrices: JobResult, drawn: list[JobResult]) -> Figure:
+    intervals = white_intervals(recipe, drawn)
+    rows = tuple(
+        (node + 1, d, d * d + d, round(interval.estimate, 4), f"{interval.low:.4f} to {interval.high:.4f}")
+        for node, (d, interval) in enumerate(zip(matrices.values("right_degree"), intervals, strict=True))
+    )
+    return Figure(
+        name="white",
+        title="Expected change under white X",
+        caption="Mean of (LX)v² over seeds, with intervals that hold together at 95 %, beside d² + d.",
+        columns=("node", "degree", "d² + d", "simulated", "interval"),
+        rows=rows,
+    )
+
+
+def lengths(counts: JobResult) -> Figure:
+    walked, simple = counts.values("walks_by_length"), counts.values("paths_by_length")
+    return Figure(
+        name="walks",
+        title="Walks and paths",
+        caption="Both graphs, all pairs of nodes, listed one by one. The sum of Aⁿ is the number of walks.",
+        columns=("length", "walks", "paths"),
+        rows=tuple((n, int(w), int(p)) for n, (w, p) in enumerate(zip(walked, simple, strict=True), 1)),
+    )

@@ -1,0 +1,165 @@
+"""Aggregators: what a node makes of the messages that reach it.
+
+    sum, mean, max, min, std, median (the lower one), midpoint (of the two medians), quantile, softmax
+
+Conventions, the same for all:
+- a node that nothing reaches gets 0, and zero edges are no error;
+- max, min, medians and quantiles pass their gradient on to the messages of that very value, in equal parts where several tie, and
+  whatever the value is (torch's `scatter_reduce` gives half of it away where the largest message is 0);
+- std is the population's; its gradient is 0 where all messages are equal, since none is better;
+- half-precision messages are added in float32 and ranked as they are; counts and ranks are integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, cast, get_args
+
+import torch
+from torch import Tensor
+
+from erlangen.nn.graph.algebra import check_range
+
+Aggregation = Literal["sum", "mean", "max", "min", "std", "median", "midpoint", "quantile", "softmax"]
+
+
+def aggregate(
+    messages: Tensor,
+    target: Tensor,
+    num_nodes: int,
+    how: Aggregation = "mean",
+    *,
+    q: float = 0.5,
+    temperature: float = 1.0,
+) -> Tensor:
+    """The messages (E, ...) that reach each node, feature by feature, (num_nodes, ...); target (E,) int64 says which node.
+
+    quantile: the value at rank q·(n - 1), linear between its neighbors, as numpy.quantile; q in [0, 1].
+    softmax: Σ_e softmax(messages / temperature)_e · messages_e (Li et al. 2020, "DeeperGCN"); temperature > 0.
+    Raises ValueError for another `how`, a target that is no node, or messages that do not fit.
+    """
+    if how not in get_args(Aggregation):
+        raise ValueError(f"aggregation {how!r}: choose {', '.join(get_args(Aggregation))}")
+    _check(messages, target, num_nodes)
+    if not 0 <= q <= 1:
+        raise ValueError(f"aggregation {how!r}: q = {q} is outside [0, 1]")
+    if not temperature > 0:
+        raise ValueError(f"aggregation {how!r}: temperature = {temperature}, expected a positive number")
+    rows = messages.reshape(len(messages), messages.shape[1:].numel())  # (E, K)
+    if how in ("sum", "mean", "std", "softmax"):
+        exact = rows.to(torch.promote_types(rows.dtype, torch.float32))
+        if how == "sum":
+            out = _sum(exact, target, num_nodes)
+        elif how == "mean":
+            out = _mean(exact, target, num_nodes)
+        elif how == "std":
+            out = _std(exact, target, num_nodes)
+        else:
+            out = _softmax(exact, target, num_nodes, temperature)
+    elif how in ("max", "min"):
+        out = _select(rows, _extreme(rows, target, num_nodes, how), target)
+    else:
+        out = _quantile(rows, target, num_nodes, q if how == "quantile" else 0.5, lower=how == "median")
+    return out.to(messages.dtype).reshape(num_nodes, *messages.shape[1:])
+
+
+def _check(messages: Tensor, target: Tensor, num_nodes: int) -> None:
+    if not messages.is_floating_point():
+        raise ValueError(f"messages: dtype {messages.dtype}, expected a floating-point one: convert them with .float()")
+    if target.dtype != torch.int64 or target.shape != messages.shape[:1]:
+        raise ValueError(
+            f"target: {target.dtype} {tuple(target.shape)}, expected torch.int64 {tuple(messages.shape[:1])}: "
+            "one node for each message"
+        )
+    check_range(target, num_nodes, "target")
+
+
+def _sum(messages: Tensor, target: Tensor, num_nodes: int) -> Tensor:
+    return messages.new_zeros(num_nodes, messages.shape[1]).index_add(0, target, messages)
+
+
+def _count(target: Tensor, num_nodes: int) -> Tensor:
+    """Messages at each node, at least 1, (num_nodes, 1)."""
+    zeros = target.new_zeros(num_nodes)
+    return zeros.index_add(0, target, torch.ones_like(target)).clamp(min=1)[:, None]
+
+
+def _mean(messages: Tensor, target: Tensor, num_nodes: int) -> Tensor:
+    return _sum(messages, target, num_nodes) / _count(target, num_nodes)
+
+
+def _std(messages: Tensor, target: Tensor, num_nodes: int) -> Tensor:
+    # From each node's least message on: nothing cancels far from 0, and equal messages deviate by exactly 0.
+    least = _extreme(messages.detach(), target, num_nodes, "min")
+    apart = messages - least[target]
+    variance = _mean((apart - _mean(apart, target, num_nodes)[target]).square(), target, num_nodes)
+    spread = variance > 0
+    return torch.where(spread, torch.where(spread, variance, 1).sqrt(), 0)  # the root of 0 would have an infinite slope
+
+
+def _softmax(messages: Tensor, target: Tensor, num_nodes: int, temperature: float) -> Tensor:
+    # The largest message only keeps exp in range: it divides out, so its gradient is none of ours.
+    most = _extreme(messages.detach(), target, num_nodes, "max")
+    weight = ((messages - most[target]) / temperature).exp()
+    total = _sum(weight, target, num_nodes)  # at least 1 wherever a message arrives
+    return _sum(weight * messages, target, num_nodes) / total.clamp(min=1)
+
+
+def _extreme(messages: Tensor, target: Tensor, num_nodes: int, how: Literal["max", "min"]) -> Tensor:
+    place = target[:, None].expand_as(messages)
+    zeros = messages.new_zeros(num_nodes, messages.shape[1])
+    reduce: Literal["amax", "amin"] = "amax" if how == "max" else "amin"
+    return zeros.scatter_reduce(0, place, messages.detach(), reduce, include_self=False)
+
+
+def _quantile(messages: Tensor, target: Tensor, num_nodes: int, q: float, lower: bool) -> Tensor:
+    """The order statistics around rank q·(n - 1), each with its own gradient; with `lower` the one below alone."""
+    below, above = (messages.new_zeros(num_nodes, messages.shape[1]) for _ in range(2))
+    fraction = torch.zeros(num_nodes, 1, dtype=torch.float64, device=messages.device)
+    for nodes, edges in _by_degree(target, num_nodes):
+        rank = q * (edges.shape[1] - 1)
+        ranked = messages.detach()[edges].sort(dim=1).values  # (n, degree, K)
+        below[nodes] = ranked[:, int(rank)]
+        above[nodes] = ranked[:, min(int(rank) + 1, edges.shape[1] - 1)]
+        fraction[nodes] = rank - int(rank)
+    low = _select(messages, below, target)
+    if lower:
+        return low
+    exact = torch.promote_types(messages.dtype, torch.float32)
+    low, high = low.to(exact), _select(messages, above, target).to(exact)
+    return low + fraction.to(exact) * (high - low)
+
+
+def _by_degree(target: Tensor, num_nodes: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """(nodes (n,), their edges (n, degree)) for each degree above 0. Many short sorts beat a long one by node and value."""
+    degree = torch.bincount(target, minlength=num_nodes)
+    first = degree.cumsum(0) - degree  # (num_nodes,): where a node's edges start, once sorted by target
+    by_target = torch.argsort(target, stable=True)
+    sizes, counts = torch.unique(degree, return_counts=True)
+    groups = torch.split(torch.argsort(degree, stable=True), counts.tolist())
+    for size, nodes in zip(sizes.tolist(), groups, strict=True):
+        if size:
+            yield nodes, by_target[first[nodes, None] + torch.arange(size, device=target.device)]
+
+
+class _Select(torch.autograd.Function):
+    """messages (E, K), values (N, K) found among them -> values, the gradient shared evenly by the messages that equal them."""
+
+    @staticmethod
+    def forward(messages: Tensor, values: Tensor, target: Tensor) -> Tensor:
+        return values.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        messages, values, target = ctx.saved_tensors
+        chosen = messages.detach() == values[target]  # (E, K)
+        ties = torch.zeros_like(values, dtype=torch.int32).index_add(0, target, chosen.int()).clamp(min=1)
+        return torch.where(chosen, (grad / ties)[target], 0), None, None
+
+
+def _select(messages: Tensor, values: Tensor, target: Tensor) -> Tensor:
+    return cast(Tensor, _Select.apply(messages, values, target))  # type: ignore[no-untyped-call]

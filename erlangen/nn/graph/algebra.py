@@ -1,0 +1,223 @@
+"""Graphs as matrices: adjacency, degrees, Laplacian, walks.
+
+Everywhere `edge_index` is (2, E) int64, row 0 the sources and row 1 the targets, and the adjacency is A[target, source]: A H sums
+over incoming edges. Graphs are directed; an undirected edge stands twice. Edges that occur several times add up.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+
+LARGEST = 2**63 - 1  # of int64
+
+
+def check_edge_index(edge_index: Tensor, num_sources: int, num_targets: int | None = None) -> None:
+    """Raise ValueError unless edge_index is int64, (2, E) and within [0, num_sources) and [0, num_targets)."""
+    if edge_index.dtype != torch.int64:
+        raise ValueError(f"edge_index: dtype {edge_index.dtype}, expected torch.int64: convert it with edge_index.long()")
+    if edge_index.ndim != 2 or edge_index.shape[0] != 2:
+        raise ValueError(f"edge_index: shape {tuple(edge_index.shape)}, expected (2, E): row 0 sources, row 1 targets")
+    counts = (num_sources, num_sources if num_targets is None else num_targets)
+    for ends, count, role in zip(edge_index, counts, ("source", "target"), strict=True):
+        check_range(ends, count, role)
+
+
+def check_range(index: Tensor, count: int, role: str) -> None:
+    """Raise ValueError where an entry of index (E,) is no node of [0, count). The text names the first such edge.
+
+    Skipped under torch.compile, as `check_finite` is: a look at the values would break the graph in two.
+    """
+    if torch.compiler.is_compiling() or not len(index):
+        return
+    low, high = torch.aminmax(index)
+    if low < 0 or high >= count:
+        edge = int(((index < 0) | (index >= count)).nonzero()[0])
+        raise ValueError(
+            f"edge_index: {role} {int(index[edge])} at edge {edge}, but there are {count} nodes, counted from 0: "
+            "pass features for every node, or drop the edge"
+        )
+
+
+def check_edge_weight(edge_weight: Tensor, num_edges: int) -> None:
+    """Raise ValueError unless there is one weight for each edge, floating-point and not NaN."""
+    if edge_weight.shape != (num_edges,):
+        raise ValueError(f"edge_weight: shape {tuple(edge_weight.shape)}, expected ({num_edges},): one weight for each edge")
+    if not edge_weight.is_floating_point():
+        raise ValueError(f"edge_weight: dtype {edge_weight.dtype}, expected a floating-point one: convert it with .float()")
+    check_finite("edge_weight", edge_weight)
+
+
+def check_features(x: Tensor, name: str = "x") -> None:
+    """Raise ValueError unless x is (N, F), floating-point and without NaN."""
+    if x.ndim != 2:
+        raise ValueError(f"{name}: shape {tuple(x.shape)}, expected (N, F): one row of features for each node")
+    if not x.is_floating_point():
+        raise ValueError(f"{name}: dtype {x.dtype}, expected a floating-point one: convert it with .float()")
+    check_finite(name, x)
+
+
+def check_finite(name: str, values: Tensor) -> None:
+    """Raise ValueError where a value is NaN, naming the first. Infinities pass."""
+    if torch.compiler.is_compiling():
+        return
+    if values.detach().sum().isnan() and (nan := values.isnan()).any():  # the sum costs a tenth of looking at every value
+        place = ", ".join(str(int(position)) for position in nan.nonzero()[0])
+        raise ValueError(f"{name}: NaN at [{place}], {int(nan.sum())} in all: mend the input, or the layer that made it")
+
+
+def in_degree(edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None = None) -> Tensor:
+    """Edges that end at each node, (num_nodes,) int64; with edge_weight (E,) the sum of their weights."""
+    check_edge_index(edge_index, num_nodes)
+    return _degree(edge_index[1], num_nodes, edge_weight)
+
+
+def out_degree(edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None = None) -> Tensor:
+    """Edges that start at each node, (num_nodes,) int64; with edge_weight (E,) the sum of their weights."""
+    check_edge_index(edge_index, num_nodes)
+    return _degree(edge_index[0], num_nodes, edge_weight)
+
+
+def _degree(ends: Tensor, num_nodes: int, edge_weight: Tensor | None) -> Tensor:
+    if edge_weight is None:
+        return torch.bincount(ends, minlength=num_nodes)
+    check_edge_weight(edge_weight, len(ends))
+    return edge_weight.new_zeros(num_nodes).index_add(0, ends, edge_weight)
+
+
+def adjacency(edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None = None) -> Tensor:
+    """A (num_nodes, num_nodes), dense: A[v, u] = Σ over edges u → v of their weights, 1 each without weights.
+
+    Differentiable in edge_weight (E,). Raises ValueError for an edge_index or weights that do not fit.
+    """
+    check_edge_index(edge_index, num_nodes)
+    weight = _weights(edge_index, edge_weight)
+    empty = weight.new_zeros(num_nodes, num_nodes)
+    return empty.index_put((edge_index[1], edge_index[0]), weight, accumulate=True)
+
+
+def sparse_adjacency(edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None = None) -> Tensor:
+    """`adjacency` as a torch.sparse_csr tensor, multi-edges added up; O(E) memory, not differentiable in the weights."""
+    check_edge_index(edge_index, num_nodes)
+    weight = _weights(edge_index, edge_weight).detach()
+    return _csr(edge_index.flip(0), weight, num_nodes)
+
+
+def laplacian(edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None = None) -> Tensor:
+    """L = D - A (num_nodes, num_nodes), dense and unnormalized, D the in-degrees:
+
+        (L x)_v = Σ_{u → v} w_uv (x_v - x_u)
+
+    Every row adds up to 0 and a self-loop changes nothing. Differentiable in edge_weight (E,). Raises ValueError as `adjacency`.
+    """
+    a = adjacency(edge_index, num_nodes, edge_weight)
+    return torch.diag(a.sum(1)) - a
+
+
+def sparse_laplacian(edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None = None) -> Tensor:
+    """`laplacian` as a torch.sparse_csr tensor, not differentiable in the weights."""
+    check_edge_index(edge_index, num_nodes)
+    weight = _weights(edge_index, edge_weight).detach()
+    target = edge_index[1]
+    places = torch.cat([edge_index.flip(0), torch.stack([target, target])], dim=1)  # (2, 2E)
+    return _csr(places, torch.cat([-weight, weight]), num_nodes)
+
+
+def _csr(places: Tensor, values: Tensor, num_nodes: int) -> Tensor:
+    matrix: Tensor = (
+        torch.sparse_coo_tensor(places, values, (num_nodes, num_nodes), check_invariants=False).coalesce().to_sparse_csr()
+    )
+    return matrix
+
+
+def _weights(edge_index: Tensor, edge_weight: Tensor | None) -> Tensor:
+    if edge_weight is None:
+        return torch.ones(edge_index.shape[1], device=edge_index.device)
+    check_edge_weight(edge_weight, edge_index.shape[1])
+    return edge_weight
+
+
+def walk_counts(edge_index: Tensor, num_nodes: int, length: int) -> Tensor:
+    """Aⁿ for n = `length` (num_nodes, num_nodes), torch.sparse_csr int64, exact: at [v, u] the walks of n edges from u to v.
+
+    A walk may use a node or an edge again, a path may not: there are at least as many walks. Multi-edges are different edges.
+    Raises ValueError for a negative length, OverflowError where a count, at this length or on the way, exceeds 2⁶³ - 1.
+    """
+    check_edge_index(edge_index, num_nodes)
+    if length < 0:
+        raise ValueError(f"walk_counts: length {length}: it must not be negative")
+    source, target = edge_index.cpu().numpy()
+    shape = (num_nodes, num_nodes)
+    a = sparse.csr_array((np.ones(len(source), dtype=np.int64), (target, source)), shape=shape)
+    power = sparse.csr_array(sparse.eye_array(num_nodes, dtype=np.int64, format="csr"))
+    for n in range(1, length + 1):
+        _refuse_overflow(power.astype(np.float64) @ a.astype(np.float64), product := power @ a, n)
+        power = product
+    power.sort_indices()
+    rowptr, col, count = (torch.from_numpy(part.astype(np.int64)) for part in (power.indptr, power.indices, power.data))
+    return torch.sparse_csr_tensor(rowptr, col, count, shape, check_invariants=True)
+
+
+def _refuse_overflow(estimate: sparse.csr_array, wrapped: sparse.csr_array, length: int) -> None:
+    """The float64 product is right to 1e-9, the int64 one modulo 2⁶⁴. Together they are exact: next to 2⁶³ the sign decides."""
+    over = estimate.data > 2.0**63 * (1 + 1e-9)
+    if over.any() or (wrapped.data < 0).any():
+        raise OverflowError(
+            f"walk_counts: more than {LARGEST} walks of length {length} between two nodes (about {estimate.data.max():.3g}): "
+            "they do not fit int64; ask for shorter walks, or take powers of the adjacency in float64"
+        )
+
+
+def self_loops(edge_index: Tensor) -> Tensor:
+    """Which edges end where they start, (E,) bool."""
+    return edge_index[0] == edge_index[1]
+
+
+def multi_edges(edge_index: Tensor) -> Tensor:
+    """Which edges occur more than once, (E,) bool, every occurrence counted."""
+    _, place, count = torch.unique(edge_index, dim=1, return_inverse=True, return_counts=True)
+    repeated: Tensor = count[place] > 1
+    return repeated
+
+
+def isolated_nodes(edge_index: Tensor, num_nodes: int) -> Tensor:
+    """Which nodes have no edge from or to another node, (num_nodes,) bool."""
+    check_edge_index(edge_index, num_nodes)
+    isolated = torch.ones(num_nodes, dtype=torch.bool, device=edge_index.device)
+    isolated[edge_index[:, ~self_loops(edge_index)].flatten()] = False
+    return isolated
+
+
+def is_symmetric(edge_index: Tensor, num_nodes: int) -> bool:
+    """Whether every edge stands as often the other way round. A wrong direction cannot be seen on such a graph."""
+    check_edge_index(edge_index, num_nodes)
+    forth, back = (edge_index[a] * num_nodes + edge_index[1 - a] for a in (0, 1))  # (E,)
+    return bool(torch.equal(forth.sort().values, back.sort().values))
+
+
+def add_self_loops(edge_index: Tensor, num_nodes: int) -> Tensor:
+    """The given edges, in their order, then one self-loop for each of the first `num_nodes` nodes that has none, (2, E')."""
+    missing = torch.ones(num_nodes, dtype=torch.bool, device=edge_index.device)
+    missing[edge_index[0, self_loops(edge_index) & (edge_index[0] < num_nodes)]] = False
+    return torch.cat([edge_index, missing.nonzero().T.expand(2, -1)], dim=1)
+
+
+def complete_graph(num_nodes: int, loops: bool = True, causal: bool = False) -> Tensor:
+    """Every edge between `num_nodes` nodes, (2, E), ordered by target, then source.
+
+    causal: only edges from u to v with u ≤ v, as a causal mask lets token v read token u. loops: u → u too.
+    """
+    everyone = torch.arange(num_nodes)
+    target, source = everyone.repeat_interleave(num_nodes), everyone.repeat(num_nodes)  # (N²,)
+    kept = torch.ones(num_nodes**2, dtype=torch.bool)
+    if causal:
+        kept &= source <= target
+    if not loops:
+        kept &= source != target
+    return torch.stack([source, target])[:, kept]

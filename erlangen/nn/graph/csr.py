@@ -1,0 +1,224 @@
+"""Sparse products over the edges of a graph, with the transpose that the backward pass needs built once.
+
+    y_v = Σ_{u → v} w_uv x_u            its gradients:  ∂x_u = Σ_{u → v} w_uv ∂y_v (the transpose),  ∂w_uv = ∂y_v · x_u
+
+Sums run through `embedding_bag`, which gathers and adds without ever holding E rows; one core (N = 10k, E = 200k, F = 64) took
+0.4 ms, torch.sparse's CSR product 1.2 ms, torch.sparse.mm(reduce="sum") 1.6 ms, gather and index_add 40 ms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from erlangen.nn.graph.algebra import check_edge_index
+
+Value = TypeVar("Value")
+_REMEMBERED: Any = WeakTensorKeyDictionary()  # edge_index -> (a copy of it, {key: what was derived from it})
+
+
+def remember(edge_index: Tensor, key: Hashable, derive: Callable[[], Value]) -> Value:
+    """derive(), or what it gave for the same tensor object and key before.
+
+    The tensor's content is compared with a copy each time (0.2 ms for 200k edges): whoever changes it in place gets no stale
+    answer. What was derived must not hold the tensor itself, or neither would ever be freed.
+    """
+    if torch.compiler.is_compiling():
+        return derive()
+    known = _REMEMBERED.get(edge_index)
+    if known is None or not torch.equal(known[0], edge_index):
+        known = (edge_index.clone(), {})
+        _REMEMBERED[edge_index] = known
+    if key not in known[1]:
+        with torch.inference_mode(False):  # what evaluation derived must serve training too
+            known[1][key] = derive()
+    return cast(Value, known[1][key])
+
+
+@dataclass(frozen=True, eq=False)
+class CSR:
+    """Entries sorted by row: row v holds those from rowptr[v] to rowptr[v + 1].
+
+    rowptr (rows + 1,), col (E,) and `order` (E,), the place that each entry had before sorting; all int64.
+    """
+
+    rowptr: Tensor
+    col: Tensor
+    order: Tensor
+    rows: int
+    cols: int
+
+    @cached_property
+    @torch.inference_mode(False)
+    def row(self) -> Tensor:
+        """The row of every entry, (E,)."""
+        return torch.arange(self.rows, device=self.col.device).repeat_interleave(self.rowptr.diff(), output_size=len(self.col))
+
+    @cached_property
+    @torch.inference_mode(False)
+    def degree(self) -> Tensor:
+        """Entries in each row, (rows,)."""
+        return self.rowptr.diff()
+
+    @cached_property
+    @torch.inference_mode(False)
+    def inverse(self) -> Tensor:
+        """Where each entry went by sorting, (E,): values in this order -> values in the order before."""
+        return torch.empty_like(self.order).scatter_(0, self.order, torch.arange(len(self.order), device=self.order.device))
+
+    @cached_property
+    @torch.inference_mode(False)
+    def transpose(self) -> CSR:
+        """The same entries sorted by column; its `order` counts the places here."""
+        return build(self.row, self.col, self.cols, self.rows)
+
+    @cached_property
+    @torch.inference_mode(False)
+    def row_sums(self) -> CSR:
+        """The (rows, E) matrix that adds up the entries of each row."""
+        return CSR(self.rowptr, torch.arange(len(self.col), device=self.col.device), self.order, self.rows, len(self.col))
+
+    @cached_property
+    @torch.inference_mode(False)
+    def col_sums(self) -> CSR:
+        """The (cols, E) matrix that adds up the entries of each column."""
+        by_col = self.transpose
+        return CSR(by_col.rowptr, by_col.order, by_col.order, self.cols, len(self.col))
+
+
+def build(source: Tensor, target: Tensor, num_targets: int, num_sources: int) -> CSR:
+    """The CSR with one entry (target, source) for each edge; equal edges stay apart, in the order given."""
+    order = torch.argsort(target, stable=True)
+    rowptr = torch.zeros(num_targets + 1, dtype=torch.int64, device=target.device)
+    rowptr[1:] = torch.bincount(target, minlength=num_targets).cumsum(0)
+    return CSR(rowptr, source[order], order, num_targets, num_sources)
+
+
+def structure(edge_index: Tensor, num_sources: int, num_targets: int) -> CSR:
+    """The CSR of edge_index (2, E), remembered. Raises ValueError for an edge_index that does not fit (see `algebra`)."""
+
+    def checked() -> CSR:
+        check_edge_index(edge_index, num_sources, num_targets)
+        return build(edge_index[0], edge_index[1], num_targets, num_sources)
+
+    return remember(edge_index, (num_sources, num_targets), checked)
+
+
+def _sum_rows(csr: CSR, x: Tensor, weight: Tensor | None) -> Tensor:
+    if not len(csr.col) or not x.numel():
+        return x.new_zeros(csr.rows, x.shape[1])
+    return F.embedding_bag(csr.col, x, csr.rowptr, mode="sum", include_last_offset=True, per_sample_weights=weight)
+
+
+class _Product(torch.autograd.Function):
+    """x (cols, F), weight (E,) by entry or None -> (rows, F). Its derivatives are products again, so any order exists."""
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor | None, csr: CSR) -> Tensor:
+        return _sum_rows(csr, x.contiguous(), None if weight is None else weight.contiguous())
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor | None, CSR], output: Tensor) -> None:
+        x, weight, ctx.csr = inputs
+        ctx.save_for_backward(None if weight is None else x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        (x, weight), csr = ctx.saved_tensors, ctx.csr
+        grad_x = None
+        if ctx.needs_input_grad[0]:
+            back = csr.transpose
+            grad_x = product(back, grad, None if weight is None else weight.index_select(0, back.order))
+        return grad_x, edge_dot(csr, grad, x) if ctx.needs_input_grad[1] else None, None
+
+
+class _EdgeDot(torch.autograd.Function):
+    """a (rows, F), b (cols, F) -> a_row · b_col for each entry, (E,)."""
+
+    @staticmethod
+    def forward(a: Tensor, b: Tensor, csr: CSR) -> Tensor:
+        if not len(csr.col) or not a.shape[1]:
+            return a.new_zeros(len(csr.col))
+        refused = len(csr.col) > csr.rows * csr.cols or torch.compiler.is_compiling()  # more entries than places; untraceable
+        if refused or a.device.type != "cpu":
+            return (a[csr.row] * b[csr.col]).sum(1)
+        # 1.2 ms where the line above takes 78 ms (200k edges, F = 64): no row is ever copied.
+        empty, size = a.new_zeros(len(csr.col)), (csr.rows, csr.cols)
+        zeros = torch.sparse_csr_tensor(csr.rowptr, csr.col, empty, size, check_invariants=False)
+        return cast(Tensor, torch.sparse.sampled_addmm(zeros, a.contiguous(), b.contiguous().T, beta=0.0).values())
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, CSR], output: Tensor) -> None:
+        a, b, ctx.csr = inputs
+        ctx.save_for_backward(a, b)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        (a, b), csr = ctx.saved_tensors, ctx.csr
+        grad_a = product(csr, b, grad) if ctx.needs_input_grad[0] else None
+        back = csr.transpose
+        grad_b = product(back, a, grad.index_select(0, back.order)) if ctx.needs_input_grad[1] else None
+        return grad_a, grad_b, None
+
+
+class _Gather(torch.autograd.Function):
+    """x (n, K), index (E,) -> x[index] (E, K); `sums` (n, E) is its transpose, which index_select's backward would search for."""
+
+    @staticmethod
+    def forward(x: Tensor, index: Tensor, sums: CSR) -> Tensor:
+        return x.index_select(0, index)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, CSR], output: Tensor) -> None:
+        ctx.sums = inputs[2]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return product(ctx.sums, grad), None, None
+
+
+def _apply(function: type[torch.autograd.Function], *inputs: Any) -> Tensor:
+    return cast(Tensor, function.apply(*inputs))  # type: ignore[no-untyped-call]
+
+
+def product(csr: CSR, x: Tensor, weight: Tensor | None = None) -> Tensor:
+    """y = M x (rows, F) for x (cols, F); M's entries are `weight` (E,), in the order of the CSR, or 1."""
+    return _apply(_Product, x, weight, csr)
+
+
+def edge_dot(csr: CSR, a: Tensor, b: Tensor) -> Tensor:
+    """a_v · b_u for every entry (v, u), (E,), in the order of the CSR; a (rows, F), b (cols, F)."""
+    return _apply(_EdgeDot, a, b, csr)
+
+
+def of_sources(csr: CSR, x: Tensor) -> Tensor:
+    """x (cols, ...) -> what each entry's column holds, (E, ...), in the order of the CSR."""
+    return _apply(_Gather, x.flatten(1), csr.col, csr.col_sums).reshape(len(csr.col), *x.shape[1:])
+
+
+def of_targets(csr: CSR, x: Tensor) -> Tensor:
+    """x (rows, ...) -> what each entry's row holds, (E, ...), in the order of the CSR."""
+    return _apply(_Gather, x.flatten(1), csr.row, csr.row_sums).reshape(len(csr.col), *x.shape[1:])
+
+
+def neighbor_sum(x: Tensor, edge_index: Tensor, num_targets: int, edge_weight: Tensor | None = None) -> Tensor:
+    """Σ_{u → v} w_uv x_u for every target v, (num_targets, F): the product A x.
+
+    x (num_sources, F), edge_weight (E,) in the order of edge_index; differentiable in both, as often as needed. Half-precision
+    numbers are added in float32. Raises ValueError for an edge_index that does not fit.
+    """
+    dtype = x.dtype if edge_weight is None else torch.promote_types(x.dtype, edge_weight.dtype)
+    exact = torch.promote_types(dtype, torch.float32)
+    if torch.compiler.is_compiling():  # plain operations, which fuse, in place of a structure that cannot be traced
+        rows = x.to(exact)[edge_index[0]] * (1 if edge_weight is None else edge_weight.to(exact)[:, None])
+        return rows.new_zeros(num_targets, x.shape[1]).index_add(0, edge_index[1], rows).to(dtype)
+    csr = structure(edge_index, x.shape[0], num_targets)
+    weight = None if edge_weight is None else edge_weight.to(exact).index_select(0, csr.order)
+    return product(csr, x.to(exact), weight).to(dtype)
