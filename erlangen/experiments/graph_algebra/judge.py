@@ -12,6 +12,7 @@ from typing import Any
 import altair as alt
 
 from erlangen.experiments.graph_algebra import CLAIMS, Recipe
+from erlangen.experiments.judging import counted, not_measured
 from erlangen.results import Figure, Findings, JobResult, Outcome, Scalar, Verdict
 from erlangen.stats import Interval, mean_interval
 
@@ -33,26 +34,6 @@ def task(results: Sequence[JobResult], name: str) -> list[JobResult]:
     return sorted((result for result in results if result.params["task"] == name), key=lambda result: result.seed)
 
 
-def counted(
-    claim: str, part: str, statement: str, cases: int, failures: float, test: str, corrected: str | None = None
-) -> Verdict:
-    """Supported where none of the cases fails."""
-    return Verdict(
-        claim=claim,
-        part=part,
-        kind="exact",
-        statement=statement,
-        verdict="refuted" if failures else "supported",
-        corrected=corrected if failures else None,
-        effect=failures,
-        unit="cases that differ",
-        interval=(failures, failures),
-        n=cases,
-        test=test,
-        measured=failures,
-    )
-
-
 def verdicts(recipe: Recipe, results: Sequence[JobResult]) -> list[Verdict]:
     """Seven parts; those whose jobs failed are `not measured`."""
     found = [*adjacency_and_laplacian(task(results, "matrices")), *walks(task(results, "walks"))]
@@ -60,18 +41,14 @@ def verdicts(recipe: Recipe, results: Sequence[JobResult]) -> list[Verdict]:
     return sorted(found, key=lambda verdict: verdict.claim)
 
 
-def not_measured(claim: str, *parts: str) -> list[Verdict]:
-    next_step = "some of its jobs failed: the same command runs them again"
-    return [
-        Verdict(claim=claim, part=part, kind="exact", statement=STATEMENTS[claim], verdict="not measured", next_step=next_step)
-        for part in parts
-    ]
+def missing(claim: str, *parts: str) -> list[Verdict]:
+    return [not_measured(claim, part, STATEMENTS[claim]) for part in parts]
 
 
 def adjacency_and_laplacian(found: list[JobResult]) -> list[Verdict]:
     """G1, G2: every entry of the matrices that the report prints."""
     if not found:
-        return not_measured("G1", "adjacency") + not_measured("G2", "laplacian")
+        return missing("G1", "adjacency") + missing("G2", "laplacian")
     (result,) = found
     judged = []
     for claim, part, names in (
@@ -82,76 +59,80 @@ def adjacency_and_laplacian(found: list[JobResult]) -> list[Verdict]:
         wrong = sum(a != b for ours, theirs in pairs for a, b in zip(ours, theirs, strict=True))
         cases = sum(len(theirs) for _, theirs in pairs)
         statement = f"The matrices are those of the drawing: {', '.join(name.replace('_', ' ') for name in names)}."
-        judged.append(counted(claim, part, statement, cases, wrong, "entry by entry against the report's"))
+        judged.append(counted(claim, part, statement, cases=cases, failures=wrong, test="entry by entry against the report's"))
     return judged
 
 
 def walks(found: list[JobResult]) -> list[Verdict]:
     """G1: Aⁿ counts walks, which is not paths."""
     if not found:
-        return not_measured("G1", "walks", "paths")
+        return missing("G1", "walks", "paths")
     (result,) = found
     cases = int(result.value("cases"))
     walked, simple = result.values("walks_by_length"), result.values("paths_by_length")
     compared = ", ".join(f"{n}: {w:.0f} and {p:.0f}" for n, (w, p) in enumerate(zip(walked, simple, strict=True), 1))
     listed = f"both graphs, all pairs, every walk listed by following edges; walks and paths by length {compared}"
+    repeats = (
+        "It counts walks, which may meet a node again: (A²)uu is the degree of u, though no path leads from u to u. Only for n = 1 "
+        "do the two agree on a graph without self-loops."
+    )
+    wrong, others = result.value("entries_that_are_not_walks"), result.value("entries_that_are_not_paths")
     return [
-        counted(
-            "G1",
-            "walks",
-            "(Aⁿ)uv counts the walks of n edges from u to v.",
-            cases,
-            result.value("entries_that_are_not_walks"),
-            listed,
-        ),
+        counted("G1", "walks", "(Aⁿ)uv counts the walks of n edges from u to v.", cases=cases, failures=wrong, test=listed),
         counted(
             "G1",
             "paths",
             "(Aⁿ)uv counts the paths of length n between u and v.",
-            cases,
-            result.value("entries_that_are_not_paths"),
-            listed,
-            "It counts walks, which may meet a node again: (A²)uu is the degree of u, though no path leads from u to u. Only for "
-            "n = 1 do the two agree on a graph without self-loops.",
+            cases=cases,
+            failures=others,
+            test=listed,
+            corrected=repeats if others else None,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def nodes(matrices: list[JobResult], smooth: list[JobResult]) -> list[Verdict]:
     """G2: which nodes change most, under white X and under a smooth one."""
     if not matrices or not smooth:
-        return not_measured("G2", "nodes", "smooth")
+        return missing("G2", "nodes", "smooth")
     degree, change = matrices[0].values("right_degree"), smooth[0].values("white_change")
     most = sorted(node + 1 for node, value in enumerate(change) if value > max(change) - TOLERANCE)
     highest = sorted(node + 1 for node, value in enumerate(degree) if value == max(degree))
     stated = published()["stated_most_changed"]
     other = smooth[0].values("smooth_change")
     winner = max(range(len(other)), key=lambda node: other[node])
+    apart, beaten = len(set(stated) ^ set(most)), winner + 1 not in highest
     in_words = f"nodes {', '.join(map(str, most[:-1]))} and {most[-1]}"
+    as_measured = (
+        f"For white X it is {in_words}, those of degree 3, as the report's own degree matrix has it. Node 3 has degree "
+        f"{degree[2]:.0f}."
+    )
+    turned = (
+        f"Under a smooth X the order turns: here node {winner + 1}, of degree {degree[winner]:.0f}, changes most. LX measures "
+        "how far a node is from its neighbors, degree only how many there are."
+    )
     return [
         counted(
             "G2",
             "nodes",
             STATEMENTS["G2"],
-            len(change),
-            float(len(set(stated) ^ set(most))),
-            f"expected change under white X, the diagonal of L Lᵀ: {', '.join(f'{value:g}' for value in change)}; degree 3 at "
-            f"{', '.join(map(str, highest))}; nodes counted from 1",
-            f"For white X it is {in_words}, those of degree 3, as the report's own degree matrix has it. Node 3 has degree "
-            f"{degree[2]:.0f}.",
+            cases=len(change),
+            failures=float(apart),
+            test=f"expected change under white X, the diagonal of L Lᵀ: {', '.join(f'{value:g}' for value in change)}; degree 3 "
+            f"at {', '.join(map(str, highest))}; nodes counted from 1",
+            corrected=as_measured if apart else None,
         ),
         counted(
             "G2",
             "smooth",
             "Whatever X is, a node of the highest degree changes most.",
-            1,
-            float(winner + 1 not in highest),
-            f"X the eigenvector of L's second eigenvalue, {smooth[0].value('second_eigenvalue'):.3f}: squared changes "
+            cases=1,
+            failures=float(beaten),
+            test=f"X the eigenvector of L's second eigenvalue, {smooth[0].value('second_eigenvalue'):.3f}: squared changes "
             f"{', '.join(f'{value:.3f}' for value in other)}",
-            f"Under a smooth X the order turns: here node {winner + 1}, of degree {degree[winner]:.0f}, changes most. LX "
-            "measures how far a node is from its neighbors, degree only how many there are.",
+            corrected=turned if beaten else None,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def white_intervals(recipe: Recipe, found: list[JobResult]) -> list[Interval]:
@@ -165,7 +146,7 @@ def white(recipe: Recipe, found: list[JobResult], results: Sequence[JobResult]) 
     matrices = task(results, "matrices")
     statement = "For white X the expected squared change of a node of degree d is d² + d."
     if len(found) < recipe.seeds or not matrices:
-        return not_measured("G2", "white")[0]
+        return not_measured("G2", "white", statement, "statistical")
     expected = [d * d + d for d in matrices[0].values("right_degree")]
     intervals = white_intervals(recipe, found)
     missed = [

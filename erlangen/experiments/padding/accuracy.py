@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from erlangen.experiments.padding.evidence import Evidence, ends, mean, not_measured, published
+from erlangen.experiments.judging import ends, not_measured
+from erlangen.experiments.padding.evidence import Evidence, mean, published
 from erlangen.results import Outcome, Verdict
 from erlangen.stats import Interval, accuracy_difference, accuracy_interval, holm, paired_p_value
 
@@ -17,7 +18,7 @@ def row(evidence: Evidence, name: str) -> Verdict:
     reference, tolerance = published()["padding_table"][name]["test"], evidence.recipe.tolerance
     statement = f"{name} scores {mean(reference):.1f} % on the swapped test set."
     if not evidence.complete([name]):
-        return not_measured("C2", name, "statistical", statement)
+        return not_measured("C2", name, statement, "statistical")
     accuracies, difference = evidence.measured(name, "test_accuracy"), evidence.difference(name)
     own = accuracy_interval(accuracies, evidence.recipe.test)
     verdict: Outcome = "inconclusive"
@@ -52,7 +53,7 @@ def table(evidence: Evidence) -> Verdict:
     recipe = evidence.recipe
     statement = f"All {len(recipe.rows)} rows score as published."
     if not evidence.complete(recipe.rows):
-        return not_measured("C2", "table", "statistical", statement)
+        return not_measured("C2", "table", statement, "statistical")
     differences = {name: evidence.difference(name) for name in recipe.rows}
     worst, largest = max(differences.items(), key=lambda item: abs(item[1].estimate))
     p_values = [paired_p_value(*evidence.pairs(name)) for name in recipe.rows]
@@ -94,7 +95,7 @@ def order(evidence: Evidence) -> Verdict:
     """C5: both steps of valid < sconv < fconv, paired by seed."""
     statement = "Test accuracy: valid < sconv < fconv."
     if not evidence.complete(ORDER):
-        return not_measured("C5", "order", "statistical", statement)
+        return not_measured("C5", "order", statement, "statistical")
     valid, sconv, fconv = (evidence.measured(name, "test_accuracy") for name in ORDER)
     pairs = ((sconv, valid), (fconv, sconv))
     steps = [accuracy_difference(*pair, evidence.recipe.test, 0.975) for pair in pairs]  # together at 95 %

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any, Literal
+from typing import Any
 
 from erlangen.experiments.padding import PRESETS, Recipe
-from erlangen.results import JobResult, Verdict
+from erlangen.results import JobResult
 from erlangen.stats import Interval, accuracy_difference
 
 
@@ -78,20 +77,8 @@ def gather(recipe: Recipe, results: Sequence[JobResult]) -> Evidence:
     return Evidence(recipe, nets, exact)
 
 
-def not_measured(claim: str, part: str, kind: Literal["exact", "statistical"], statement: str) -> Verdict:
-    """The verdict of a part whose jobs failed."""
-    next_step = "some of its jobs failed: the same command runs them again"
-    return Verdict(claim=claim, part=part, kind=kind, statement=statement, verdict="not measured", next_step=next_step)
-
-
 def mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
-
-
-def ends(interval: Interval) -> tuple[float | None, float | None]:
-    """The interval's ends for a record; None where one seed leaves them unknown."""
-    low, high = (None if math.isnan(end) else end for end in (interval.low, interval.high))
-    return low, high
 
 
 def listed(rows: Sequence[str]) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
+from erlangen.experiments.judging import ends, not_measured
 from erlangen.experiments.padding import PADDING_NAMES
-from erlangen.experiments.padding.evidence import Evidence, ends, listed, mean, not_measured
+from erlangen.experiments.padding.evidence import Evidence, listed, mean
 from erlangen.results import Outcome, Verdict
 from erlangen.stats import accuracy_interval, paired_interval
 
@@ -14,7 +15,7 @@ def fact(evidence: Evidence, rows: list[str]) -> Verdict:
     """Every flattened net scores 100 in validation and 0 in test."""
     statement = f"With flatten in place of global pooling these score 100, then 0: {listed(rows)}."
     if not evidence.complete(rows):
-        return not_measured("C8", "fact", "statistical", statement)
+        return not_measured("C8", "fact", statement, "statistical")
     tested = [value for row in rows for value in evidence.measured(row, "test_accuracy")]
     validated = [value for row in rows for value in evidence.measured(row, "validation_accuracy")]
     interval = accuracy_interval(tested, evidence.recipe.test)
@@ -51,7 +52,7 @@ def cause(evidence: Evidence, paddings: list[str]) -> Verdict:
     statement = "Flattening destroys spatial information."
     rows = [f"{net}/{padding}" for net in ("Net1", "Net2") for padding in paddings]
     if not evidence.complete(rows):
-        return not_measured("C8", "cause", "statistical", statement)
+        return not_measured("C8", "cause", statement, "statistical")
     pooled, flattened = (by_seed(evidence, [f"{net}/{padding}" for padding in paddings], "place_r2") for net in ("Net1", "Net2"))
     untrained = by_seed(evidence, [f"Net2/{padding}" for padding in paddings], "place_r2_untrained")
     difference = paired_interval(flattened, pooled)
@@ -94,7 +95,7 @@ def translation(evidence: Evidence, rows: list[str]) -> Verdict:
     """Does pooling make the prediction blind to a shift by 16 rows, whole strides for every layer?"""
     statement = f"A pooled net ignores where the boxes are: {listed(rows)}."
     if not evidence.complete(rows):
-        return not_measured("C8", "translation", "statistical", statement)
+        return not_measured("C8", "translation", statement, "statistical")
     images = evidence.recipe.validation
     flips = {row: accuracy_interval(flips_at_the_largest_shift(evidence, row), images) for row in rows}
     worst, most = max(flips.items(), key=lambda item: item[1].estimate)
