@@ -9,12 +9,10 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import altair as alt
-
 from erlangen.experiments.graph_algebra import CLAIMS, Recipe
+from erlangen.experiments.graph_algebra.figures import changes, lengths, picture, white_intervals
 from erlangen.experiments.judging import counted, not_measured
-from erlangen.results import Figure, Findings, JobResult, Outcome, Scalar, Verdict
-from erlangen.stats import Interval, mean_interval
+from erlangen.results import Figure, Findings, JobResult, Outcome, Verdict
 
 STATEMENTS = {claim.id: claim.statement for claim in CLAIMS}
 TOLERANCE = 1e-9  # of sums of a few products in float64
@@ -73,8 +71,8 @@ def walks(found: list[JobResult]) -> list[Verdict]:
     compared = ", ".join(f"{n}: {w:.0f} and {p:.0f}" for n, (w, p) in enumerate(zip(walked, simple, strict=True), 1))
     listed = f"both graphs, all pairs, every walk listed by following edges; walks and paths by length {compared}"
     repeats = (
-        "It counts walks, which may meet a node again: (A²)uu is the degree of u, though no path leads from u to u. Only for n = 1 "
-        "do the two agree on a graph without self-loops."
+        "It counts walks, which may meet a node again: (A²)uu is the degree of u, though no path leads from u to u. Only for "
+        "n = 1 do the two agree on a graph without self-loops."
     )
     wrong, others = result.value("entries_that_are_not_walks"), result.value("entries_that_are_not_paths")
     return [
@@ -135,12 +133,6 @@ def nodes(matrices: list[JobResult], smooth: list[JobResult]) -> list[Verdict]:
     ]
 
 
-def white_intervals(recipe: Recipe, found: list[JobResult]) -> list[Interval]:
-    """Mean change of each node over draws, all intervals together at 95 % (Bonferroni)."""
-    changes = [result.values("change") for result in found]
-    return [mean_interval(values, 1 - 0.05 / len(changes[0])) for values in zip(*changes, strict=True)]
-
-
 def white(recipe: Recipe, found: list[JobResult], results: Sequence[JobResult]) -> Verdict:
     """G2: the closed form d² + d against simulation."""
     matrices = task(results, "matrices")
@@ -191,88 +183,3 @@ def findings(recipe: Recipe, results: Sequence[JobResult], verdicts: Sequence[Ve
             f"entries differ from the number of paths. {found}"
         )
     return Findings(asked=ASKED, found=found, figures=tuple(shown))
-
-
-def picture(matrices: JobResult, smooth: JobResult) -> Figure:
-    """The right graph on a circle, each node as large as it changes under white X, and as dark as under the smooth one."""
-    degree, change, other = (
-        matrices.values("right_degree"), smooth.values("white_change"), smooth.values("smooth_change"),
-    )  # fmt: skip
-    n = len(degree)
-    place = [(math.sin(2 * math.pi * node / n), math.cos(2 * math.pi * node / n)) for node in range(n)]
-    columns = ("node", "degree", "white change", "smooth change", "x", "y")
-    rows: list[tuple[Scalar, ...]] = [
-        (
-            node + 1,
-            degree[node],
-            round(change[node], 3),
-            round(other[node], 4),
-            round(place[node][0], 4),
-            round(place[node][1], 4),
-        )
-        for node in range(n)
-    ]
-    flat = [int(value) for value in matrices.values("right_edges")]
-    half = len(flat) // 2
-    edges = [
-        {"x": place[u][0], "y": place[u][1], "x2": place[v][0], "y2": place[v][1]}
-        for u, v in zip(flat[:half], flat[half:], strict=True)
-        if u < v
-    ]
-    scale = alt.Scale(domain=[-1.3, 1.3])
-    lines = (
-        alt.Chart(alt.InlineData(values=edges))
-        .mark_rule(color="#888")
-        .encode(x=alt.X("x:Q", scale=scale, axis=None), y=alt.Y("y:Q", scale=scale, axis=None), x2="x2:Q", y2="y2:Q")
-    )
-    points = alt.Chart(alt.InlineData(values=[dict(zip(columns, row, strict=True)) for row in rows]))
-    circles = points.mark_circle(opacity=1, stroke="#888").encode(
-        x=alt.X("x:Q", scale=scale, axis=None),
-        y=alt.Y("y:Q", scale=scale, axis=None),
-        size=alt.Size("white change:Q", title="expected change, white X", scale=alt.Scale(range=[250, 1600], zero=False)),
-        color=alt.Color("smooth change:Q", title="change, smooth X", scale=alt.Scale(scheme="oranges")),
-        tooltip=[alt.Tooltip(field=name, type="quantitative") for name in columns[:4]],
-    )
-    numbers = points.mark_text(fontSize=13, fontWeight="bold").encode(
-        x="x:Q",
-        y="y:Q",
-        text="node:N",
-        color=alt.condition(f"datum['smooth change'] > {max(other) / 2}", alt.value("white"), alt.value("black")),
-    )
-    described: dict[str, Any] = (lines + circles + numbers).properties(width=300, height=300).to_dict()
-    described.pop("config", None)
-    return Figure(
-        name="graph",
-        title="The right graph: who changes under LX",
-        caption="Size: expected squared change under white X, d² + d. Color: squared change under the smoothest signal that "
-        "is not constant. Large is not dark.",
-        columns=columns,
-        rows=tuple(rows),
-        spec=described,
-    )  # fmt: skip
-
-
-def changes(recipe: Recipe, matrices: JobResult, drawn: list[JobResult]) -> Figure:
-    intervals = white_intervals(recipe, drawn)
-    rows = tuple(
-        (node + 1, d, d * d + d, round(interval.estimate, 4), f"{interval.low:.4f} to {interval.high:.4f}")
-        for node, (d, interval) in enumerate(zip(matrices.values("right_degree"), intervals, strict=True))
-    )
-    return Figure(
-        name="white",
-        title="Expected change under white X",
-        caption="Mean of (LX)v² over seeds, with intervals that hold together at 95 %, beside d² + d.",
-        columns=("node", "degree", "d² + d", "simulated", "interval"),
-        rows=rows,
-    )
-
-
-def lengths(counts: JobResult) -> Figure:
-    walked, simple = counts.values("walks_by_length"), counts.values("paths_by_length")
-    return Figure(
-        name="walks",
-        title="Walks and paths",
-        caption="Both graphs, all pairs of nodes, listed one by one. The sum of Aⁿ is the number of walks.",
-        columns=("length", "walks", "paths"),
-        rows=tuple((n, int(w), int(p)) for n, (w, p) in enumerate(zip(walked, simple, strict=True), 1)),
-    )

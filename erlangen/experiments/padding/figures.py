@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from statistics import fmean, pstdev
-from typing import Any
 
 import altair as alt
 
+from erlangen.experiments.charts import records, spec, tooltip
 from erlangen.experiments.padding import PADDING_NAMES
 from erlangen.experiments.padding.evidence import Evidence, published
 from erlangen.results import Figure, JobResult, Scalar
@@ -140,8 +140,6 @@ def samples(data: JobResult) -> Figure:
             spacing=8,
         )
     )
-    described: dict[str, Any] = chart.to_dict()
-    described.pop("config", None)
     return Figure(
         name="samples",
         title="What the splits show",
@@ -149,7 +147,7 @@ def samples(data: JobResult) -> Figure:
         "validation, and are swapped in the test. The first two images of each class.",
         columns=columns,
         rows=tuple(rows),
-        spec=described,
+        spec=spec(chart),
     )
 
 
@@ -290,21 +288,3 @@ def rival(nets: Nets) -> Figure:
         columns=("padding", "theirs", "validation", "theirs, similar", "test", "theirs, dissimilar"),
         rows=tuple(rows),
     )
-
-
-def records(columns: Sequence[str], rows: Sequence[Sequence[Scalar]]) -> alt.InlineData:
-    """Rows as the inline data of a chart."""
-    return alt.InlineData(values=[dict(zip(columns, row, strict=True)) for row in rows])
-
-
-def tooltip(columns: Sequence[str], rows: Sequence[Sequence[Scalar]]) -> list[alt.Tooltip]:
-    """What a mark says when pointed at: all of its row."""
-    kinds = ["quantitative" if isinstance(value, (int, float)) else "nominal" for value in rows[0]]
-    return [alt.Tooltip(field=name, type=kind) for name, kind in zip(columns, kinds, strict=True)]  # type: ignore[arg-type]
-
-
-def spec(chart: alt.TopLevelMixin, height: int) -> dict[str, Any]:
-    """The Vega-Lite specification, as wide as its place on the page and `height` pixels high."""
-    described: dict[str, Any] = chart.properties(width="container", height=height).to_dict()
-    described.pop("config", None)
-    return described
