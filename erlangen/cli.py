@@ -220,12 +220,19 @@ def verdicts(folder: Folder, strict: Annotated[bool, typer.Option("--strict")] =
 def report(
     folder: Folder,
     figures: Annotated[str | None, typer.Option(metavar="FORMAT", help="Write each figure as svg, png or pdf as well.")] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print claims and verdicts as Markdown, and write nothing.")
+    ] = False,
 ) -> None:
     """Write the page of a finished run anew, and its figures for a paper."""
     from erlangen.report.charts import export
     from erlangen.report.folder import read_findings
+    from erlangen.report.markdown import write_markdown
     from erlangen.report.page import write_page
 
+    if markdown:
+        print(write_markdown(folder))
+        return
     print(write_page(folder))
     if figures is not None:
         for path in export(read_findings(folder), folder / "figures", figures):

@@ -212,6 +212,15 @@ def test_show_prints_the_latest_verdict(tmp_path: Path):
     assert "refuted" in out.stdout
 
 
+def test_claims_as_markdown(tmp_path: Path):
+    erlangen("run", TOY, "--out", "run", cwd=tmp_path)
+    before = sorted(path.name for path in (tmp_path / "run").iterdir())
+    out = erlangen("report", "run", "--markdown", cwd=tmp_path)
+    assert "## X1: One and one is two." in out.stdout
+    assert "| sum | supported | 4 | – | 2 | – | – |" in out.stdout
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == before
+
+
 def test_figures_on_request(tmp_path: Path):
     erlangen("run", "padding", *TINY, "--seeds", "1", "--out", "run", cwd=tmp_path)
     for format, magic in (("svg", b"<svg"), ("png", b"\x89PNG"), ("pdf", b"%PDF")):
