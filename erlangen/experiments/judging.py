@@ -23,7 +23,10 @@ def counted(
     """Exact: supported where none of `cases` fails, refuted by one that does.
 
     holds: the answer where it asks for more than `failures == 0`. The effect is the number of failures, its interval [x, x].
+    No case, or a count that is no number, is `not measured`.
     """
+    if not (cases > 0 and math.isfinite(failures)):
+        return not_measured(claim, part, statement)
     return Verdict(
         claim=claim,
         part=part,

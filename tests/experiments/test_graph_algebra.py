@@ -91,6 +91,11 @@ def test_a_wrong_number_refutes(results: list[JobResult], name: str, value: floa
     assert judged(spoiled(results, name, value))[part].verdict == "refuted"
 
 
+@pytest.mark.parametrize(("name", "value", "part"), [("cases", 0.0, "G1/walks"), ("change", (math.nan, *(1.0,) * 5), "G2/white")])
+def test_what_is_no_number_or_no_case_is_not_measured(results: list[JobResult], name: str, value: object, part: str):
+    assert judged(spoiled(results, name, value))[part].verdict == "not measured"
+
+
 def test_what_is_refuted_here_would_be_supported_by_other_numbers(results: list[JobResult]):
     assert judged(spoiled(results, "entries_that_are_not_paths", 0.0))["G1/paths"].verdict == "supported"
     degree_decides = (2.0, 12.0, 6.0, 12.0, 12.0, 6.0)

@@ -152,6 +152,38 @@ def test_missing_jobs_are_not_measured_and_never_pass():
     assert {verdict.verdict for verdict in judged([]).values()} == {"not measured"}
 
 
+@pytest.mark.parametrize("part", ["C2/table", "C2/Net2/valid", "C8/fact", "C8/cause"])
+def test_an_accuracy_that_is_no_number_is_not_measured(part):
+    found = judged(results(test=lambda row, seed: math.nan if (row, seed) == ("Net2/valid", 4) else as_published(row, seed)))
+    assert found[part].verdict == "not measured"
+    assert found["C2/Net1/valid"].verdict == "supported"
+
+
+def test_probes_and_flips_that_are_no_numbers_are_not_measured():
+    assert judged(results(place=lambda row, seed: math.nan))["C8/cause"].verdict == "not measured"
+    assert judged(results(flips=lambda row, seed: math.nan))["C8/translation"].verdict == "not measured"
+
+
+@pytest.mark.parametrize("count", [math.nan, 0.0])
+def test_a_count_of_no_cases_is_not_measured(count):
+    spoiled = tuple(Measurement(m.name, count) if m.name == "map_cases" else m for m in MAPS)
+    assert judged(results(exact={"maps": spoiled}))["C4/maps"].verdict == "not measured"
+
+
+def test_the_spread_at_one_map_size_is_the_measured_one():
+    assert "differ by 94 points" in judged(results())["C5/order"].next_step
+    assert "differ by 40 points" in judged(results(test=halved_spread))["C5/order"].next_step
+    quick = PRESETS["quick"]
+    assert (
+        "points"
+        not in judged(results(quick, test=lambda row, seed: as_published(row, seed) + seed**2 / 100), quick)["C5/order"].next_step
+    )
+
+
+def halved_spread(row: str, seed: int) -> float:
+    return {"Net1/valid": 0.0, "Net1/sconv": 10.0, "Net1/fconv": 90.0, "Net1/reflect": 50.0}.get(row, 80.0) + seed / 100
+
+
 def test_order_is_refuted_when_a_step_goes_down():
     swapped = {"Net1/sconv": 90.0, "Net1/fconv": 5.0}
     found = judged(results(test=lambda row, seed: swapped.get(row, 0.0) + seed / 10))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -34,9 +35,13 @@ class Evidence:
         """One measurement of a row's nets, by seed."""
         return [result.value(name) for result in self.nets[row].values()]
 
-    def complete(self, rows: Sequence[str]) -> bool:
-        """Whether every seed asked for is there."""
-        return all(len(self.nets[row]) == self.recipe.seeds for row in rows)
+    def complete(self, rows: Sequence[str], *names: str) -> bool:
+        """Whether every seed asked for is there, its test accuracy and the measurements `names` finite numbers."""
+        return all(
+            len(self.nets[row]) == self.recipe.seeds and all(map(math.isfinite, self.measured(row, name)))
+            for row in rows
+            for name in ("test_accuracy", *names)
+        )
 
     def unfit(self, rows: Sequence[str]) -> str:
         """Why no verdict may compare these rows: nets below the recipe's stated fit, in words; '' where all reached it."""

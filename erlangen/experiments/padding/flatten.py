@@ -51,7 +51,7 @@ def cause(evidence: Evidence, paddings: list[str]) -> Verdict:
     """Had flattening destroyed place, a probe would read less of it from Net2 than from Net1."""
     statement = "Flattening destroys spatial information."
     rows = [f"{net}/{padding}" for net in ("Net1", "Net2") for padding in paddings]
-    if not evidence.complete(rows):
+    if not evidence.complete(rows, "place_r2", "place_r2_untrained"):
         return not_measured("C8", "cause", statement, "statistical")
     pooled, flattened = (by_seed(evidence, [f"{net}/{padding}" for padding in paddings], "place_r2") for net in ("Net1", "Net2"))
     untrained = by_seed(evidence, [f"Net2/{padding}" for padding in paddings], "place_r2_untrained")
@@ -94,10 +94,10 @@ def cause(evidence: Evidence, paddings: list[str]) -> Verdict:
 def translation(evidence: Evidence, rows: list[str]) -> Verdict:
     """Does pooling make the prediction blind to a shift by 16 rows, whole strides for every layer?"""
     statement = f"A pooled net ignores where the boxes are: {listed(rows)}."
-    if not evidence.complete(rows):
+    by_row = {row: flips_at_the_largest_shift(evidence, row) for row in rows}
+    if not evidence.complete(rows) or not all(math.isfinite(flip) for flips in by_row.values() for flip in flips):
         return not_measured("C8", "translation", statement, "statistical")
-    images = evidence.recipe.validation
-    flips = {row: accuracy_interval(flips_at_the_largest_shift(evidence, row), images) for row in rows}
+    flips = {row: accuracy_interval(values, evidence.recipe.validation) for row, values in by_row.items()}
     worst, most = max(flips.items(), key=lambda item: item[1].estimate)
     broken = [row for row, interval in flips.items() if interval.low > 50]
     verdict: Outcome = "inconclusive"
