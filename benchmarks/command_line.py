@@ -5,13 +5,13 @@ python benchmarks/command_line.py [--rounds 15] [--json -]
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+
+import printing
 
 from erlangen.sweep.machine import cores, processor
 
@@ -27,10 +27,9 @@ def seconds(*command: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--json", metavar="FILE")
-    args = parser.parse_args()
+    options = printing.parser(__doc__)
+    options.add_argument("--rounds", type=int, default=15)
+    args = options.parse_args()
     commands = {"python -c pass": ("-c", "pass")} | {
         f"erlangen {' '.join(words)}": ("-m", "erlangen", *words) for words in LIMITS
     }
@@ -51,15 +50,11 @@ def main() -> None:
         }
         for (name, median), limit in zip(medians.items(), LIMITS.values(), strict=True)
     ]
-    out = sys.stderr if args.json == "-" else sys.stdout
+    out = printing.table_stream(args.json)
     print(f"{processor()}, {cores()} cores; Python {sys.version.split()[0]}; python -c pass {floor:.3f} s", file=out)
     for result in results:
         print(f"{result['name']:<18} {result['seconds']:>6.3f} s  (at most {result['target']} s)  {result['ratio']}x", file=out)
-    if args.json == "-":
-        print(json.dumps(results, indent=1))
-    elif args.json:
-        with open(args.json, "w", encoding="utf-8") as file:
-            json.dump(results, file, indent=1)
+    printing.emit(results, args.json)
 
 
 if __name__ == "__main__":

@@ -8,16 +8,14 @@ CSR path (a `torch.sparse_csr` adjacency). Both sides get the same weights, feat
 
 from __future__ import annotations
 
-import argparse
-import json
 import multiprocessing
 import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import printing
 import torch
 import torch_geometric
 from torch import Tensor, nn
@@ -132,18 +130,17 @@ def alone(*args: object) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--nodes", type=int, default=10_000)
-    parser.add_argument("--edges", type=int, default=200_000)
-    parser.add_argument("--features", type=int, default=64)
-    parser.add_argument("--json", metavar="FILE")
-    args = parser.parse_args()
+    options = printing.parser(__doc__)
+    options.add_argument("--rounds", type=int, default=7)
+    options.add_argument("--nodes", type=int, default=10_000)
+    options.add_argument("--edges", type=int, default=200_000)
+    options.add_argument("--features", type=int, default=64)
+    args = options.parse_args()
     torch.set_num_threads(cores())
-    out = sys.stderr if args.json == "-" else sys.stdout
+    out = printing.table_stream(args.json)
     print(f"{processor()}, {cores()} threads; torch {torch.__version__}, PyG {torch_geometric.__version__}", file=out)
     print(f"N = {args.nodes}, E = {args.edges}, F = {args.features}; forward and backward, medians of {args.rounds}\n", file=out)
-    results = []
+    results: list[dict[str, object]] = []
     for name, (ours, peer, target) in cases(Graph(args.nodes, args.edges, args.features)).items():
         mine, theirs = in_turns(ours, peer, args.rounds)
         print(f"{name:<30} {1000 * mine:>8.1f} ms  PyG {1000 * theirs:>8.1f} ms  {theirs / mine:>6.2f}x  (>= {target})", file=out)
@@ -157,11 +154,7 @@ def main() -> None:
         {"name": "seconds at 10 times the edges", "ratio": round(growth, 2), "target": 11, "peer": "itself", "unit": "at most"},
         {"name": "peak memory at 10 times the edges", "ratio": round(memory, 3), "target": 1, "peer": "PyG", "unit": "at most"},
     ]
-    if args.json == "-":
-        print(json.dumps(results, indent=1))
-    elif args.json:
-        with open(args.json, "w", encoding="utf-8") as file:
-            json.dump(results, file, indent=1)
+    printing.emit(results, args.json)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,13 @@ take turns, every figure is a median over rounds, and ratios are weighted to the
 
 from __future__ import annotations
 
-import argparse
-import json
 import multiprocessing
 import statistics
 import sys
 import time
 from multiprocessing.connection import Connection
 
+import printing
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -139,11 +138,10 @@ def flops(row: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--rows", default=",".join(ROWS))
-    parser.add_argument("--json", metavar="FILE")
-    args = parser.parse_args()
+    options = printing.parser(__doc__)
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--rows", default=",".join(ROWS))
+    args = options.parse_args()
     rows = args.rows.split(",")
     precisions = ["float32", *(["bfloat16"] if has_bfloat16("cpu") else [])]
 
@@ -177,7 +175,7 @@ def report(
     rows: list[str], precisions: list[str], medians: dict[str, dict[str, float]], peaks: dict[str, float], target: str | None
 ) -> None:
     """The table, and JSON where asked for."""
-    out = sys.stderr if target == "-" else sys.stdout
+    out = printing.table_stream(target)
     print(f"\n{processor()}, {cores()} cores; torch {torch.__version__}, Python {sys.version.split()[0]}", file=out)
     print(f"peer: DataLoader loop, one model, {cores()} threads; ours: {cores()} processes of one thread", file=out)
     for precision in precisions:
@@ -193,7 +191,7 @@ def report(
             share = sum(flops(name) for name in chosen) / mine / peaks[precision]
             cells.append(f"{mine:>11.3f} {peer / mine:>5.2f}x {share:>8.0%}")
         print(f"{row:<24} {peer:>8.3f} {' '.join(cells)}", file=out)
-    results = []
+    results: list[dict[str, object]] = []
     for precision in precisions:
         ratio = sum(medians[row]["peer"] for row in rows) / sum(medians[row][precision] for row in rows)
         share = sum(map(flops, rows)) / sum(medians[row][precision] for row in rows) / peaks[precision]
@@ -207,11 +205,7 @@ def report(
                 "peer": "2048³ products on every core", "unit": "of peak",
             },
         ]  # fmt: skip
-    if target == "-":
-        print(json.dumps(results, indent=1))
-    elif target:
-        with open(target, "w", encoding="utf-8") as file:
-            json.dump(results, file, indent=1)
+    printing.emit(results, target)
 
 
 if __name__ == "__main__":

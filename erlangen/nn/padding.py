@@ -1,7 +1,8 @@
 """Padding: what a convolution reads where its kernel reaches past the border.
 
-The backward pass here adds the border's gradient onto the rows and columns it was copied from, in place on channels-last
-memory; `torch.nn.functional.pad` scatters element by element, and for `circular` builds a chain of slices. Same values.
+Same values as `torch.nn.functional.pad`, whose `circular` is a chain of slices: with the border copied line by line, forward and
+back, an epoch of claim C2's net takes half the time. For `replicate` and `reflect` the two are near each other on a CPU: the
+library's is about a tenth faster in float32, this one as much faster in bfloat16 (LOG.md, 2026-11-23).
 """
 
 from __future__ import annotations
