@@ -13,6 +13,8 @@ import hashlib
 import io
 import pickle
 import re
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from erlangen.data.files import folder as folder_of
 from erlangen.data.graphs import Graph
 from erlangen.results import DamagedFileError, ErlangenError
 
@@ -40,6 +43,8 @@ SHA256 = {
     }
 }
 """Of the files as published. A data set without an entry is read as it lies."""
+
+URL = "https://github.com/kimiyoung/planetoid/raw/master/data/"
 
 
 class _Record:
@@ -157,6 +162,18 @@ def _read(path: Path, expected: str | None) -> Any:
     except Exception as error:  # a damaged pickle can fail in any way
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DamagedFileError(f"{path}: cannot be read as a Planetoid file: {reason}: download it again") from error
+
+
+def cora_folder() -> Path:
+    """The folder of Cora's files: $ERLANGEN_DATA/planetoid/Cora/raw, else a download. Raises DataError where there is neither."""
+    return folder_of("planetoid/Cora/raw", {f"ind.cora.{part}": digest for part, digest in SHA256["cora"].items()}, URL)
+
+
+@cache
+def cora() -> Graph:
+    """Cora with its public split, a paper's words divided by their number: the rows of x add up to 1. Raises DataError."""
+    graph = planetoid(cora_folder())
+    return replace(graph, x=graph.x / graph.x.sum(1, keepdim=True).clamp(min=1))
 
 
 def planetoid(folder: Path, name: str = "cora", *, verify: bool = True) -> Graph:

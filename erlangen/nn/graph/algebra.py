@@ -7,11 +7,15 @@ over incoming edges. Graphs are directed; an undirected edge stands twice. Edges
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from erlangen.nn.graph.features import SparseRows
 
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
 
@@ -54,13 +58,13 @@ def check_edge_weight(edge_weight: Tensor, num_edges: int) -> None:
     check_finite("edge_weight", edge_weight)
 
 
-def check_features(x: Tensor, name: str = "x") -> None:
-    """Raise ValueError unless x is (N, F), floating-point and without NaN."""
+def check_features(x: Tensor | SparseRows, name: str = "x") -> None:
+    """Raise ValueError unless x is (N, F), dense or `SparseRows`, floating-point and without NaN."""
     if x.ndim != 2:
         raise ValueError(f"{name}: shape {tuple(x.shape)}, expected (N, F): one row of features for each node")
     if not x.is_floating_point():
         raise ValueError(f"{name}: dtype {x.dtype}, expected a floating-point one: convert it with .float()")
-    check_finite(name, x)
+    check_finite(name, x if isinstance(x, Tensor) else x.values)
 
 
 def check_finite(name: str, values: Tensor) -> None:

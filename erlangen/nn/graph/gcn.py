@@ -45,22 +45,27 @@ class GCNConv(nn.Module):
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         check_features(x)
-        n = len(x)
+        edges, weight = self.weights(edge_index, len(x), edge_weight)
+        h = self.lin(x)
+        out = neighbor_sum(h, edges, len(x), weight)
+        out = out.to(h.dtype) if edge_weight is None else out
+        return out if self.bias is None else out + self.bias
+
+    def weights(self, edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The edges (2, E'), with loops where the layer adds them, and each one's weight (E',), remembered where none is given."""
         if edge_weight is not None:
             check_edge_weight(edge_weight, edge_index.shape[-1])
-        looped = remember(edge_index, ("loops", n, n), lambda: _looped(edge_index, n)) if self.add_self_loops else edge_index
+        edges = edge_index
+        if self.add_self_loops:
+            edges = remember(edge_index, ("loops", num_nodes, num_nodes), lambda: _looped(edge_index, num_nodes))
         if not torch.compiler.is_compiling():
-            structure(looped, n, n)  # refuses what is no edge_index before anything is read from it
-        h = self.lin(x)
-        if edge_weight is None:
-            exact = torch.promote_types(h.dtype, torch.float32)
-            ones = torch.ones(looped.shape[1], dtype=exact, device=h.device)
-            weight = remember(looped, ("gcn", exact), lambda: gcn_weights(looped, n, ones))
-            out = neighbor_sum(h, looped, n, weight).to(h.dtype)
-        else:
-            loops = edge_weight.new_ones(looped.shape[1] - len(edge_weight))
-            out = neighbor_sum(h, looped, n, gcn_weights(looped, n, torch.cat([edge_weight, loops])))
-        return out if self.bias is None else out + self.bias
+            structure(edges, num_nodes, num_nodes)  # refuses what is no edge_index before anything is read from it
+        if edge_weight is not None:
+            loops = edge_weight.new_ones(edges.shape[1] - len(edge_weight))
+            return edges, gcn_weights(edges, num_nodes, torch.cat([edge_weight, loops]))
+        dtype = torch.promote_types(self.lin.weight.dtype, torch.float32)
+        ones = torch.ones(edges.shape[1], dtype=dtype, device=edges.device)
+        return edges, remember(edges, ("gcn", dtype), lambda: gcn_weights(edges, num_nodes, ones))
 
 
 def _looped(edge_index: Tensor, num_nodes: int) -> Tensor:
