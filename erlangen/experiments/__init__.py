@@ -1,7 +1,7 @@
 """Experiments, one a folder. A folder that is here is an experiment; nothing else knows how many there are.
 
     __init__.py   TITLE, CLAIMS, PRESETS (name -> frozen Recipe), MEMORY_MB a worker, jobs(recipe, precision, device) -> [Job].
-                  No torch: listing is instant.
+                  No torch: listing is instant. Optional: fetch(recipe) has data files at hand before any job starts.
     run.py        run(job) -> [Measurement]. Its imports decide the jobs' keys: what it does not import recomputes nothing.
     judge.py      verdicts(recipe, results) -> [Verdict], findings(recipe, results, verdicts) -> Findings with figures.
 

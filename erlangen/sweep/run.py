@@ -108,6 +108,9 @@ def prepare(
     )
     found = store.load(jobs, notify)
     todo = [job for key, job in jobs.items() if key not in found]
+    fetch = getattr(experiment, "fetch", None)
+    if todo and fetch is not None:
+        fetch(recipe)  # data that is not to be had is said once, before anything starts
     workers = max(1, min(workers, len(todo)))
     if shutil.disk_usage(folder).free < 1000 * JOB_FILE_KB * len(todo):
         raise ErlangenError(

@@ -54,6 +54,7 @@ class GraphConvolution(MessagePassing):
     """h' = σ(W · mean + B · h). W is `lin_rel` and carries the bias, B is `lin_root`; σ is `activation`, none by default.
 
     in_channels: width of the input, -1 to take it from the first one, or a pair for (x_src, x_dst).
+    root_weight: whether there is a B; without it a node sees itself only through its neighbors.
     form: "matrix" runs sparse products and holds no row per edge: the fast one. "index" gathers and adds; torch.compile traces it
     in place of "matrix", whole (`fullgraph=True`). "message" goes through `message` and `update`. All equal, gradients too.
     x (N, in) -> (N, out), or (x_src, x_dst) -> (N_dst, out); edge_index (2, E); edge_weight (E,) or None. No neighbors: mean 0.
@@ -67,6 +68,7 @@ class GraphConvolution(MessagePassing):
         *,
         form: Form = "matrix",
         bias: bool = True,
+        root_weight: bool = True,
         activation: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__("mean")
@@ -75,13 +77,14 @@ class GraphConvolution(MessagePassing):
         self.form: Form = form
         self.activation = activation
         self.lin_rel = linear(widths(in_channels)[0], out_channels, bias)
-        self.lin_root = linear(widths(in_channels)[1], out_channels, bias=False)
+        self.lin_root = linear(widths(in_channels)[1], out_channels, bias=False) if root_weight else None
 
     def message(self, source: Tensor, target: Tensor, edge: Tensor | None) -> Tensor:
         return source if edge is None else edge[:, None] * source
 
     def update(self, aggregated: Tensor, target: Tensor) -> Tensor:
-        return self._activated(self.lin_rel(aggregated) + self.lin_root(target))
+        near = self.lin_rel(aggregated)
+        return self._activated(near if self.lin_root is None else near + self.lin_root(target))
 
     def forward(self, x: Nodes, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         if edge_weight is not None:
@@ -119,7 +122,7 @@ class GraphConvolution(MessagePassing):
         if not isinstance(self.lin_rel, nn.LazyLinear) and weight.shape[0] < weight.shape[1]:  # the narrower rows travel
             near = mean(h @ weight.T)
             near = near if self.lin_rel.bias is None else near + self.lin_rel.bias
-            return self._activated(near + self.lin_root(root))
+            return self._activated(near if self.lin_root is None else near + self.lin_root(root))
         return self.update(mean(h), root)
 
     def _activated(self, h: Tensor) -> Tensor:

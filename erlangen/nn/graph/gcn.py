@@ -52,7 +52,7 @@ class GCNConv(nn.Module):
         return out if self.bias is None else out + self.bias
 
     def weights(self, edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The edges (2, E'), with loops where the layer adds them, and each one's weight (E',), remembered where none is given."""
+        """The edges (2, E'), with loops where the layer adds them, and their weights (E',), remembered where none are given."""
         if edge_weight is not None:
             check_edge_weight(edge_weight, edge_index.shape[-1])
         edges = edge_index
