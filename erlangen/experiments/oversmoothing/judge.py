@@ -161,8 +161,7 @@ def energy(recipe: Recipe, results: Sequence[JobResult], regime: str) -> Verdict
     interval, bar = mean_interval(logs["root"]), math.log10(max(recipe.keep, NOTHING))
     outcome: Outcome = "supported" if interval.low > bar else "refuted" if interval.high < bar else "inconclusive"
     others = ", ".join(f"{NAMES[arm]} {10 ** mean_interval(kept).estimate:.2g}" for arm, kept in logs.items() if kept)
-    statement = f"With {regime} weights and B, depth {recipe.deep} has no less than {recipe.keep:g} of the energy of depth {first}."
-    )
+    statement = f"With {regime} weights and B, depth {recipe.deep} has {recipe.keep:g} of the energy of depth {first}, or more."
     shares = f"{10**interval.low:.2g} to {10**interval.high:.2g}"
     return judged(
         recipe, results, regime, statement, interval, outcome, unit="log10 of the energy kept",
