@@ -60,6 +60,7 @@ def list_(target: Json = None) -> None:
     from erlangen.sweep.run import duration, expected_seconds
 
     listed = []
+    width = max(map(len, experiments.names()))
     for name in experiments.names():
         experiment = experiments.load(name)
         claims = [claim.id for claim in experiment.CLAIMS]
@@ -70,7 +71,7 @@ def list_(target: Json = None) -> None:
         listed.append({"name": name, "title": experiment.TITLE, "claims": claims, "seconds": seconds})
         if target != "-":
             times = ", ".join(f"{preset} {duration(time)}" for preset, time in seconds.items())
-            print(f"{name:<12} {experiment.TITLE}\n{'':<12} claims {', '.join(claims)} · {times} on {cores()} cores")
+            print(f"{name:<{width}}  {experiment.TITLE}\n{'':<{width}}  claims {', '.join(claims)} · {times} on {cores()} cores")
     emit(listed, target)
 
 

@@ -19,17 +19,20 @@ def say(line: str) -> None:
 
 
 def print_verdicts(verdicts: Sequence[Verdict]) -> None:
-    """A line a verdict; what corrects it or comes next below."""
+    """A line a verdict, in columns; what corrects it or comes next below."""
+    claims = max((len(verdict.claim) for verdict in verdicts), default=0)
+    parts = max((len(verdict.part) for verdict in verdicts), default=0)
+    indent = " " * (claims + parts + 4)
     for verdict in verdicts:
         measured = ""
         if verdict.effect is not None:
             ends = verdict.interval or (None, None)
             interval = "" if None in ends else " [{:.4g}, {:.4g}]".format(*ends)
             measured = f"{verdict.effect:.4g}{interval} {verdict.unit} (n = {verdict.n})"
-        print(f"{verdict.claim:<4}{verdict.part:<16} {verdict.verdict:<13} {measured}".rstrip())
+        print(f"{verdict.claim:<{claims}}  {verdict.part:<{parts}}  {verdict.verdict:<12}  {measured}".rstrip())
         for line in (verdict.corrected, verdict.next_step):
             if line:
-                print(textwrap.fill(line, 100, initial_indent=" " * 21, subsequent_indent=" " * 21))
+                print(textwrap.fill(line, 80 + len(indent), initial_indent=indent, subsequent_indent=indent))
 
 
 class Progress:
