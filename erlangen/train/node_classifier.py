@@ -20,10 +20,14 @@ Mask = Literal["train_mask", "validation_mask", "test_mask"]
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSchedule:
-    """How to train. patience: epochs after the best one. decay: which weights decay; Kipf & Welling's are the first layer's."""
+    """How to train. every: epochs from one look at the validation nodes to the next. patience: epochs after the best one.
+
+    decay: which weights decay; Kipf & Welling's are the first layer's.
+    """
 
     epochs: int = 200
     patience: int = 100
+    every: int = 1
     lr: float = 0.01
     weight_decay: float = 5e-4
     decay: Literal["all", "first"] = "all"
@@ -56,6 +60,8 @@ def fit(net: nn.Module, graph: Graph, schedule: NodeSchedule) -> NodeHistory:
         optimizer.zero_grad()
         F.cross_entropy(net(x, edge_index)[train], y[train]).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        if epoch % schedule.every and epoch < schedule.epochs:
+            continue
         logits = predict(net, x, edge_index)[validation]
         loss = float(F.cross_entropy(logits, y[validation]))
         score = (float((logits.argmax(1) == y[validation]).float().mean()), -loss)

@@ -63,6 +63,17 @@ def test_patience_ends_the_training(graph: Graph) -> None:
     assert history.epochs == history.best_epoch + 5
 
 
+def test_looks_come_every_so_often_and_in_the_last_epoch(graph: Graph) -> None:
+    net = network(graph)
+    history = fit(net, graph, NodeSchedule(epochs=11, every=4))
+    assert history.best_epoch in (4, 8, 11)
+    assert history.epochs == 11
+    eager = network(graph)
+    torch.manual_seed(5)
+    best = fit(eager, graph, NodeSchedule(epochs=8, every=8))
+    assert best.best_epoch == 8
+
+
 def test_labels_of_other_nodes_are_never_read(graph: Graph) -> None:
     seen = graph.train_mask | graph.validation_mask  # type: ignore[operator]
     hidden = replace(graph, y=torch.where(seen, graph.y, 1 - graph.y))

@@ -21,7 +21,7 @@ PROPAGATED = ("none", "root", "loops")  # without weights there is nothing to wi
 
 Depth = Annotated[int, Ge(1), Le(256)]
 
-_SECONDS_PER_LAYER = 0.33  # of one training on Cora, one core
+_SECONDS_PER_LAYER = 0.25  # of one training on Cora, one core
 _BLOCKS = 0.5  # of that, for a block model of 1000 nodes
 
 
@@ -37,7 +37,7 @@ class Recipe:
     seeds: Annotated[int, Ge(1), Le(1000)] = 20
     depths: tuple[Depth, ...] = (2, 4, 8, 16, 32, 64)
     deep: Depth = 32
-    epochs: Annotated[int, Ge(1), Le(10_000)] = 150
+    epochs: Annotated[int, Ge(1), Le(10_000)] = 160
     patience: Annotated[int, Ge(1)] = 40
     lr: Annotated[float, Ge(1e-6), Le(1)] = 0.001
     width: Annotated[int, Ge(2), Le(1024)] = 32
@@ -115,7 +115,7 @@ def jobs(recipe: Recipe, precision: str = "float32", device: str = "cpu") -> lis
                 "epochs": recipe.epochs, "patience": recipe.patience, **drawn,
             },
             seed=seed,
-            seconds=(0.6 + depth * _SECONDS_PER_LAYER) * size * recipe.epochs / 150,
+            seconds=(0.6 + depth * _SECONDS_PER_LAYER) * size * recipe.epochs / 160,
         )
         for seed in range(recipe.seeds)
         for depth in recipe.depths

@@ -132,7 +132,8 @@ def train(job: Job) -> list[Measurement]:
             return smoothness(prefix, net.eval().features(x, graph.edge_index), graph)
 
     found = smooth("random_")
-    schedule = NodeSchedule(epochs=number(job, "epochs"), patience=number(job, "patience"), lr=float(str(job.params["lr"])))
+    epochs, patience, lr = number(job, "epochs"), number(job, "patience"), float(str(job.params["lr"]))
+    schedule = NodeSchedule(epochs=epochs, patience=patience, every=4, lr=lr)  # a look costs a third of a step
     history = fit(net, graph, schedule)
     logits = evaluate(net, graph)
     commonest = torch.bincount(graph.y).max() / len(graph.y)

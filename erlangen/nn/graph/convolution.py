@@ -10,13 +10,13 @@ Source: Hamilton, Ying & Leskovec, "Inductive Representation Learning on Large G
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
 from erlangen.nn.graph.algebra import check_edge_weight, check_features
-from erlangen.nn.graph.csr import neighbor_sum, structure
+from erlangen.nn.graph.csr import CSR, edge_dot, product, structure
 from erlangen.nn.graph.message_passing import MessagePassing, Nodes, both_ends, check_graph
 
 Form = Literal["index", "message", "matrix"]
@@ -48,6 +48,59 @@ def linear(in_channels: int, out_channels: int, bias: bool, glorot: bool = False
 def widths(in_channels: int | tuple[int, int]) -> tuple[int, int]:
     """The input widths of sources and targets."""
     return in_channels if isinstance(in_channels, tuple) else (in_channels, in_channels)
+
+
+class _Convolution(torch.autograd.Function):
+    """D⁻¹ A (H Wᵀ) + R Bᵀ + bias, the narrower rows traveling; R is H where `root` is None, and there may be no B or bias.
+
+    With S = Aᵀ D⁻¹ ∂Y:  ∂W = Sᵀ H,  ∂B = ∂Yᵀ R,  ∂H = S W and ∂R = ∂Y B, added up where they are one. One function, because a
+    layer alone has no other use for what is between: it works in place (a seventh of the time, F = 64), and keeps inputs only.
+    """
+
+    @staticmethod
+    def forward(
+        h: Tensor, root: Tensor | None, w: Tensor, bias: Tensor | None, b: Tensor | None, entries: Tensor | None, csr: CSR
+    ) -> Tensor:
+        exact = torch.promote_types(h.dtype, torch.float32)
+        out = product(csr, (h @ w.T).to(exact), entries).div_(_divisor(csr)).to(h.dtype)
+        out = out if bias is None else out.add_(bias)
+        return out if b is None else out.addmm_(h if root is None else root, b.T)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        h, root, w, _, b, entries, ctx.csr = inputs
+        ctx.save_for_backward(h, root, w, b, entries)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (h, root, w, b, entries), csr = ctx.saved_tensors, ctx.csr
+        needs_h, needs_root, needs_w, needs_bias, needs_b, needs_entries, _ = ctx.needs_input_grad
+        grad_h = grad_root = grad_w = grad_b = grad_entries = None
+        shared = grad.to(torch.promote_types(h.dtype, torch.float32)) / _divisor(csr)  # D⁻¹ ∂Y
+        if needs_h or needs_w:
+            back = csr.transpose
+            spread = product(back, shared, None if entries is None else entries.index_select(0, back.order)).to(h.dtype)  # S
+            grad_h = spread @ w if needs_h else None
+            grad_w = spread.T @ h if needs_w else None
+        if needs_entries:
+            grad_entries = edge_dot(csr, shared, (h @ w.T).to(shared.dtype))
+        if needs_b:
+            grad_b = grad.T @ (h if root is None else root)
+        if needs_root and b is not None:
+            grad_root = grad @ b
+        if grad_h is not None and root is None and b is not None:
+            grad_h.addmm_(grad, b)
+        return grad_h, grad_root, grad_w, grad.sum(0) if needs_bias else None, grad_b, grad_entries, None
+
+
+def _divisor(csr: CSR) -> Tensor:
+    """The diagonal of D, (N_dst, 1), 1 for nodes that no edge reaches."""
+    return csr.degree.clamp(min=1)[:, None]
+
+
+def _plain(layer: nn.Module) -> bool:
+    """Whether its weights may be used without calling it: it has its width, and no hooks wait for a call."""
+    return type(layer) is nn.Linear and not (layer._forward_pre_hooks or layer._forward_hooks or layer._backward_hooks)
 
 
 class GraphConvolution(MessagePassing):
@@ -111,19 +164,16 @@ class GraphConvolution(MessagePassing):
         check_features(h)
         if root is not h:
             check_features(root, "x of the targets")
-        degree = structure(edge_index, len(h), len(root)).degree.clamp(min=1)[:, None]  # D, (N_dst, 1)
-
-        def mean(rows: Tensor) -> Tensor:  # D⁻¹ A rows
-            dtype = rows.dtype if edge_weight is None else torch.promote_types(rows.dtype, edge_weight.dtype)
-            exact = rows.to(torch.promote_types(dtype, torch.float32))
-            return (neighbor_sum(exact, edge_index, len(root), edge_weight) / degree).to(dtype)
-
-        weight = self.lin_rel.weight
-        if not isinstance(self.lin_rel, nn.LazyLinear) and weight.shape[0] < weight.shape[1]:  # the narrower rows travel
-            near = mean(h @ weight.T)
-            near = near if self.lin_rel.bias is None else near + self.lin_rel.bias
-            return self._activated(near if self.lin_root is None else near + self.lin_root(root))
-        return self.update(mean(h), root)
+        csr = structure(edge_index, len(h), len(root))
+        exact = torch.promote_types(h.dtype, torch.float32)
+        entries = None if edge_weight is None else edge_weight.to(exact).index_select(0, csr.order)
+        w, b = self.lin_rel, self.lin_root
+        narrows = _plain(w) and w.out_features <= w.in_features
+        if narrows and (b is None or _plain(b)) and not torch.is_autocast_enabled(h.device.type):
+            inputs = (h, None if root is h else root, w.weight, w.bias, None if b is None else b.weight, entries, csr)
+            return self._activated(cast(Tensor, _Convolution.apply(*inputs)))  # type: ignore[no-untyped-call]
+        mean = product(csr, h.to(exact), entries) / _divisor(csr)
+        return self.update(mean.to(h.dtype), root)
 
     def _activated(self, h: Tensor) -> Tensor:
         return h if self.activation is None else self.activation(h)

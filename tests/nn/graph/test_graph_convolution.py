@@ -124,6 +124,74 @@ def test_gradients_equal_finite_differences(form: Form) -> None:
     assert torch.autograd.gradgradcheck(lambda x, w: layer(x, EDGES, w), (x, weight))
 
 
+@pytest.mark.parametrize("out_channels", [2, 3, 5], ids=["narrower", "as wide", "wider"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+@pytest.mark.parametrize(("bias", "root_weight"), [(True, True), (True, False), (False, True)])
+def test_matrix_form_by_finite_differences_in_all_its_inputs(
+    out_channels: int, weighted: bool, bias: bool, root_weight: bool
+) -> None:
+    """First and second derivatives, in the weights too, of one set of nodes and of two."""
+    torch.manual_seed(0)
+    layer = GraphConvolution(3, out_channels, bias=bias, root_weight=root_weight).double()
+    x, other = (torch.randn(n, 3, dtype=torch.float64, requires_grad=True) for n in (5, 5))
+    weight = torch.randn(7, dtype=torch.float64, requires_grad=True)
+    names = list(dict(layer.named_parameters()))
+
+    def convolve(pair: bool, x: Tensor, other: Tensor, weight: Tensor, *parameters: Tensor) -> Tensor:
+        nodes, edges = (x, other) if pair else x, weight if weighted else None
+        return torch.func.functional_call(layer, dict(zip(names, parameters, strict=True)), (nodes, EDGES, edges))
+
+    for pair in (False, True):
+        inputs = (x, other, weight, *layer.parameters())
+        assert torch.autograd.gradcheck(lambda *args, pair=pair: convolve(pair, *args), inputs)
+        assert torch.autograd.gradgradcheck(lambda *args, pair=pair: convolve(pair, *args), inputs)
+
+
+@pytest.mark.parametrize("pair", [False, True], ids=["one set", "two sets"])
+def test_each_gradient_alone_is_what_it_is_among_all(pair: bool) -> None:
+    """The backward pass skips what nobody asks for."""
+    layer, weight = layer_of("matrix", 3, 3, torch.float64), torch.randn(7, dtype=torch.float64, requires_grad=True)
+    ends = tuple(torch.randn(5, 3, dtype=torch.float64, requires_grad=True) for _ in range(2 if pair else 1))
+    leaves = (*ends, weight, *layer.parameters())
+    out = layer(ends if pair else ends[0], EDGES, weight)
+    together = gradients(out, *leaves)
+    for leaf, grad in zip(leaves, together, strict=True):
+        assert grad.abs().max() > 0
+        out = layer(ends if pair else ends[0], EDGES, weight)
+        assert_near(gradients(out, leaf)[0], grad, 1e-12)
+
+
+def test_neither_pass_changes_what_it_was_given() -> None:
+    layer, x, grad = layer_of("matrix", 3, 3, torch.float64), torch.randn(5, 3, dtype=torch.float64), torch.randn(5, 3).double()
+    layer.activation, weight = None, torch.rand(7, dtype=torch.float64)
+    before = [tensor.detach().clone() for tensor in (x, grad, weight, *layer.parameters())]
+    layer(x.requires_grad_(), EDGES, weight.requires_grad_()).backward(grad)
+    for now, then in zip((x, grad, weight, *layer.parameters()), before, strict=True):
+        assert torch.equal(now, then)
+
+
+def test_matrix_form_calls_its_parts_where_a_hook_waits_or_autocast_reigns() -> None:
+    layer, x, seen = layer_of("matrix", 3, 3, torch.float32), torch.randn(5, 3), []
+    alone = layer(x, EDGES)
+    handles = [part.register_forward_hook(lambda part, *_: seen.append(part)) for part in (layer.lin_rel, layer.lin_root)]
+    torch.testing.assert_close(layer(x, EDGES), alone)
+    assert seen == [layer.lin_rel, layer.lin_root]
+    for handle in handles:
+        handle.remove()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        low = layer(x, EDGES)
+    assert low.dtype == torch.bfloat16
+    torch.testing.assert_close(low.float(), alone, rtol=2**-5, atol=2**-5)
+
+
+@pytest.mark.parametrize("out_channels", [2, 3, 5])
+def test_weights_of_another_precision_leave_that_of_the_output(out_channels: int) -> None:
+    layer, x, weight = GraphConvolution(3, out_channels), torch.randn(5, 3), torch.rand(7, dtype=torch.float64)
+    out = layer(x, EDGES, weight)
+    assert out.dtype == torch.float32
+    torch.testing.assert_close(out, layer(x, EDGES, weight.float()))
+
+
 @by_form
 @given(directed_graphs())
 def test_relabeling_the_nodes_relabels_the_output(form: Form, graph: Drawn) -> None:
