@@ -1,0 +1,84 @@
+"""What attention costs on a graph: one sweep of sizes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from erlangen.measure.cost import median_seconds, peak_mib
+from erlangen.nn.graph.attention import GATConv, TransformerConv
+from erlangen.results import Job, Measurement
+
+HEADS = 4
+
+
+class PairAttention(nn.Module):
+    """Self-attention over all pairs, x (N, F) -> (N, F): Softmax(Q Kᵀ / √d) V, written down or fused."""
+
+    def __init__(self, features: int, fused: bool) -> None:
+        super().__init__()
+        self.features, self.fused = features, fused
+        self.project = nn.Linear(features, 3 * features)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        heads = self.project(x).view(len(x), 3, HEADS, -1).permute(1, 2, 0, 3)  # (3, heads, N, d)
+        query, key, value = heads.unbind(0)
+        if self.fused:
+            out = F.scaled_dot_product_attention(query[None], key[None], value[None])[0]  # fused kernels want a batch
+        else:
+            out = (query @ key.mT / math.sqrt(query.shape[-1])).softmax(-1) @ value  # (heads, N, d)
+        return out.transpose(0, 1).flatten(1)
+
+
+LAYERS: dict[str, Callable[[int], nn.Module]] = {
+    "gat": lambda features: GATConv(features, features // HEADS, HEADS, add_self_loops=False),
+    "dot": lambda features: TransformerConv(features, features // HEADS, HEADS, root_weight=False),
+    "plain": lambda features: PairAttention(features, fused=False),
+    "fused": lambda features: PairAttention(features, fused=True),
+}
+
+
+def run(job: Job) -> list[Measurement]:
+    """Seconds of forward and backward, and peak MiB above those before the first, at each size in turn."""
+    features, over = int(str(job.params["features"])), str(job.params["over"])
+    sizes = [int(size) for size in str(job.params["sizes"]).split(",")]
+    torch.manual_seed(job.seed)
+    layer = LAYERS[str(job.params["layer"])](features)
+    warm = torch.randn(64, features, requires_grad=True)
+    layer(warm, torch.randint(64, (2, 640))).sum().backward()  # libraries load their parts before memory is read
+    before = peak_mib()
+    seconds, memory, edges = [], [], []
+    for size in sizes:
+        n, degree = (int(str(job.params["filled"])), size) if over == "degrees" else (size, int(str(job.params["degree"])))
+        edge_index = regular(n, degree)
+        seconds.append(median_seconds(step_of(layer, n, features, edge_index), repeats=5, budget=0.3))
+        memory.append(peak_mib() - before)
+        edges.append(float(n * n if job.params["layer"] in ("plain", "fused") else edge_index.shape[1]))
+    return [
+        Measurement("seconds", tuple(seconds), "s, forward and backward"),
+        Measurement("memory", tuple(memory), "MiB above an empty layer, the most up to here"),
+        Measurement("edges", tuple(edges), "pairs attended"),
+    ]
+
+
+def regular(n: int, degree: int) -> Tensor:
+    """A random graph of n nodes in which `degree` different nodes point to each; all of them where degree = n. (2, n · degree)"""
+    steps = torch.randperm(n)[:degree]  # the same steps round a circle of nodes in random order
+    order = torch.randperm(n)
+    place = torch.arange(n).repeat_interleave(degree)
+    return torch.stack([order[(place + steps.repeat(n)) % n], order[place]])
+
+
+def step_of(layer: nn.Module, n: int, features: int, edge_index: Tensor) -> Callable[[], None]:
+    x, grad = torch.randn(n, features, requires_grad=True), torch.randn(n, features)
+
+    def step() -> None:
+        x.grad = None
+        layer.zero_grad()
+        layer(x, edge_index).backward(grad)
+
+    return step
