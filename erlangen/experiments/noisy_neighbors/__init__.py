@@ -24,7 +24,7 @@ REGIMES = ("test", "training")
 Share = Annotated[float, Ge(0), Le(0.5)]
 Data = Literal["blocks", "cora"]
 
-_SECONDS = {"gcn": 1.2, "gat": 2.4, "gatv2": 3.3, "uniform": 2.6}  # one training on Cora, one core
+_SECONDS = {"gcn": 0.7, "gat": 1.4, "gatv2": 1.9, "uniform": 1.5}  # one training on Cora, one core
 _BLOCKS = 0.4  # of that, for a block model of 1000 nodes
 
 
@@ -42,8 +42,8 @@ class Recipe:
     shares: tuple[Share, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
     in_training: tuple[Share, ...] = (0.0, 0.25, 0.5)
     epochs: Annotated[int, Ge(1), Le(10_000)] = 200
-    patience: Annotated[int, Ge(1)] = 50
-    nodes: Annotated[int, Ge(100), Le(20_000)] = 1000
+    patience: Annotated[int, Ge(1)] = 30
+    nodes: Annotated[int, Ge(100), Le(20_000)] = 600
     fit: Annotated[float, Ge(0), Le(100)] = 90.0
     margin: Annotated[float, Ge(0), Le(10)] = 0.3
 

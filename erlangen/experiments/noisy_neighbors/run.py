@@ -39,7 +39,7 @@ def graph_of(job: Job) -> Graph:
     quarter = int(str(job.params["nodes"])) // 4
     inside = 6.4 / quarter
     return block_model(
-        (quarter,) * 4, within=inside, between=inside / 12, features=32, signal=1.5, noise=1.0, train=20, validation=quarter // 4,
+        (quarter,) * 4, within=inside, between=inside / 12, features=32, signal=1.5, noise=1.0, train=20, validation=quarter,
         seed=job.seed,
     )  # fmt: skip
 
@@ -63,7 +63,7 @@ def trained(job: Job, graph: Graph, setting: tuple[float, float]) -> tuple[Graph
     )  # fmt: skip
     net = GraphNetwork(config)
     epochs, patience = int(str(job.params["epochs"])), int(str(job.params["patience"]))
-    return net, fit(net, graph, NodeSchedule(epochs=epochs, patience=patience, weight_decay=decay))
+    return net, fit(net, graph, NodeSchedule(epochs=epochs, patience=patience, every=2, weight_decay=decay))
 
 
 def train(job: Job) -> list[Measurement]:

@@ -111,10 +111,13 @@ def propagate(recipe: Recipe, found: list[JobResult]) -> Verdict:
         return not_measured("G3", "propagate", statement)
     lost = sum(not value >= recipe.keep for value in kept["root"])
     shown = ", ".join(f"{NAMES[arm]} {max(values):.3g}" for arm, values in kept.items())
+    left, without = max(kept["root"]), max(kept.get("none", [0.0]))
+    slower = f"It only slows the fall: of the energy {left:.3g} is left, without B {without:.3g}."
+    faster = f"Of the energy {left:.3g} is left, less than without B, {without:.3g}: what averaging alone swaps for ever settles."
     return counted(
         "G3", "propagate", statement, cases=len(kept["root"]), failures=lost,
         test=f"graphs; share of the energy kept, at most: {shown}",
-        corrected=f"It only slows the fall: of the energy {max(kept['root']):.3g} is left." if lost else None,
+        corrected=(slower if left > without else faster) if lost else None,
     )  # fmt: skip
 
 

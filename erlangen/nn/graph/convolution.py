@@ -54,7 +54,7 @@ class _Convolution(torch.autograd.Function):
     """D⁻¹ A (H Wᵀ) + R Bᵀ + bias, the narrower rows traveling; R is H where `root` is None, and there may be no B or bias.
 
     With S = Aᵀ D⁻¹ ∂Y:  ∂W = Sᵀ H,  ∂B = ∂Yᵀ R,  ∂H = S W and ∂R = ∂Y B, added up where they are one. One function, because a
-    layer alone has no other use for what is between: it works in place (a seventh of the time, F = 64), and keeps inputs only.
+    layer alone has no other use for what is between: it works in place (a tenth of the time, F = 64), and keeps inputs only.
     """
 
     @staticmethod

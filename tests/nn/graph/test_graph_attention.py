@@ -100,6 +100,92 @@ def test_gat_shares_weights_between_two_sets_of_one_width(pyg: ModuleType) -> No
 
 @by_layer
 @given(directed_graphs())
+def test_with_edge_features_layers_and_all_gradients_are_pygs(
+    pyg: ModuleType, dtype: torch.dtype, kind: Layer, graph: Drawn
+) -> None:
+    """Multi-edges with features of their own, isolated nodes, and loops added with the mean of what arrives."""
+    assume(kind is TransformerConv or not self_loops(graph.edge_index).any())  # PyG drops loops given, features and all
+    theirs = with_random_bias(getattr(pyg, kind.__name__)(3, 2, heads=3, edge_dim=4)).to(dtype)
+    ours = kind(3, 2, heads=3, edge_dim=4).to(dtype)
+    ours.load_state_dict(theirs.state_dict())
+    x = graph.randn(graph.n, 3, dtype=dtype).requires_grad_()
+    edge_attr = graph.randn(graph.num_edges, 4, dtype=dtype, salt=1).requires_grad_()
+    a, b = ours(x, graph.edge_index, edge_attr), theirs(x, graph.edge_index, edge_attr)
+    assert_near(a, b, BOUND[dtype])
+    a_leaves, b_leaves = dict(ours.named_parameters()), dict(theirs.named_parameters())
+    assert set(a_leaves) == set(b_leaves)
+    a_grads = gradients(a, x, edge_attr, *a_leaves.values())
+    b_grads = gradients(b, x, edge_attr, *(b_leaves[name] for name in a_leaves))
+    for one, other in zip(a_grads, b_grads, strict=True):
+        assert_near(one, other, 10 * BOUND[dtype])
+
+
+@by_layer
+@given(directed_graphs(bipartite=True, loops=False))
+def test_with_edge_features_two_sets_of_nodes_are_pygs_too(pyg: ModuleType, kind: Layer, graph: Drawn) -> None:
+    assume(kind is TransformerConv or graph.m <= graph.n)  # PyG's fails on more targets than sources
+    theirs = with_random_bias(getattr(pyg, kind.__name__)((3, 4), 2, heads=3, edge_dim=2)).double()
+    ours = kind((3, 4), 2, heads=3, edge_dim=2).double()
+    ours.load_state_dict(theirs.state_dict())
+    x, edge_attr = (graph.randn(graph.n, 3), graph.randn(graph.m, 4, salt=1)), graph.randn(graph.num_edges, 2, salt=2)
+    assert_near(ours(x, graph.edge_index, edge_attr), theirs(x, graph.edge_index, edge_attr), 1e-12)
+
+
+@by_layer
+@given(directed_graphs())
+def test_edge_features_go_with_their_edges(kind: Layer, graph: Drawn) -> None:
+    """Edges in another order give the same output, and each its own attention; given loops keep their features."""
+    torch.manual_seed(0)
+    layer, x = kind(3, 2, heads=3, edge_dim=2).double(), graph.randn(graph.n, 3)
+    edge_attr = graph.randn(graph.num_edges, 2, salt=1)
+    out, (edges, attention) = layer(x, graph.edge_index, edge_attr, return_attention_weights=True)
+    moved = torch.randperm(graph.num_edges, generator=torch.Generator().manual_seed(graph.seed))
+    again, (_, other) = layer(x, graph.edge_index[:, moved], edge_attr[moved], return_attention_weights=True)
+    assert_near(again, out, 1e-12)
+    assert_near(other[: graph.num_edges], attention[moved], 1e-12)
+    # The loops added, given outright with the mean of what arrives: a plain loop over the nodes.
+    added = edges[0, graph.num_edges :].tolist()
+    arriving = [edge_attr[graph.edge_index[1] == v] for v in added]
+    means = [rows.mean(0, keepdim=True) if len(rows) else torch.zeros(1, 2, dtype=torch.float64) for rows in arriving]
+    outright, (given_edges, _) = layer(x, edges, torch.cat([edge_attr, *means]), return_attention_weights=True)
+    assert torch.equal(given_edges, edges)
+    assert_near(outright, out, 1e-12)
+
+
+@by_layer
+def test_gradients_with_edge_features_equal_finite_differences(kind: Layer) -> None:
+    torch.manual_seed(0)
+    layer, x = kind(3, 2, heads=3, edge_dim=2).double(), torch.randn(5, 3, dtype=torch.float64, requires_grad=True)
+    edge_attr = torch.randn(7, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x, e: layer(x, EDGES, e), (x, edge_attr))
+    assert torch.autograd.gradgradcheck(lambda x, e: layer(x, EDGES, e).square(), (x, edge_attr))
+
+
+@by_layer
+def test_edge_features_of_no_edges_and_in_bfloat16(kind: Layer) -> None:
+    torch.manual_seed(0)
+    layer, x = kind(3, 2, heads=3, edge_dim=2), torch.randn(600, 3)
+    assert layer(x, EDGES[:, :0], torch.zeros(0, 2)).isfinite().all()
+    star = torch.stack([torch.arange(600), torch.zeros(600, dtype=torch.int64)])
+    edge_attr = torch.randn(600, 2)
+    exact, ours = layer(x, star, edge_attr), layer.bfloat16()(x.bfloat16(), star, edge_attr.bfloat16())
+    assert ours.dtype == torch.bfloat16
+    torch.testing.assert_close(ours.float(), exact, rtol=2**-4, atol=2**-5)
+
+
+@by_layer
+def test_without_edge_dim_nothing_is_drawn_or_stored(kind: Layer) -> None:
+    """And with it, what is drawn besides comes last: the other weights are those of the same seed."""
+    torch.manual_seed(0)
+    plain = kind(3, 2).state_dict()
+    torch.manual_seed(0)
+    with_features = kind(3, 2, edge_dim=4).state_dict()
+    assert not [name for name in plain if "edge" in name]
+    assert all(torch.equal(with_features[name], value) for name, value in plain.items())
+
+
+@by_layer
+@given(directed_graphs())
 def test_attention_comes_back_in_the_order_of_the_edges_given(kind: Layer, graph: Drawn) -> None:
     """And rebuilds the output: Σ α_uv · value_u over the edges returned, in a plain loop."""
     layer, x = layer_of(kind), graph.randn(graph.n, 3)
@@ -246,6 +332,27 @@ def test_bad_input_is_one_clear_line(kind: Layer, x: Tensor, edge_index: Tensor,
         kind(3, 2, heads=0)
 
 
+@by_layer
+@pytest.mark.parametrize(
+    ("edge_dim", "edge_attr", "message"),
+    [
+        (2, torch.zeros(3, 2), r"edge_attr: shape \(3, 2\), expected \(7, 2\)"),
+        (2, torch.zeros(7, 3), r"edge_attr: shape \(7, 3\), expected \(7, 2\)"),
+        (1, torch.zeros(7), r"edge_attr: shape \(7,\), expected \(7, 1\)"),
+        (2, torch.zeros(7, 2, dtype=torch.int64), r"edge_attr: dtype torch\.int64.*\.float\(\)"),
+        (2, torch.full((7, 2), torch.nan), r"edge_attr: NaN at \[0, 0\]"),
+        (2, None, r"edge_dim 2, but no edge_attr: pass features \(7, 2\)"),
+        (None, torch.zeros(7, 2), "edge_attr given to a layer without edge_dim"),
+    ],
+)
+def test_bad_edge_features_are_one_clear_line(kind: Layer, edge_dim: int | None, edge_attr: Tensor | None, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as error:
+        kind(3, 2, edge_dim=edge_dim)(torch.zeros(5, 3), EDGES, edge_attr)
+    assert "\n" not in str(error.value)
+    with pytest.raises(ValueError, match=f"{kind.__name__}: edge_dim 0"):
+        kind(3, 2, edge_dim=0)
+
+
 # What PyG 2.8.1 does.
 
 
@@ -269,3 +376,26 @@ def test_pyg_drops_all_but_one_of_several_self_loops(pyg: ModuleType, kind: Laye
     ours.load_state_dict(theirs.state_dict())
     assert (ours(x, edge_index) - theirs(x, edge_index)).abs().max() > 1e-3
     assert_near(ours(x, edge_index[:, 1:]), theirs(x, edge_index), 1e-12)
+
+
+@pytest.mark.parametrize("kind", [GATConv, GATv2Conv], ids=["GATConv", "GATv2Conv"])
+def test_pyg_drops_the_features_of_self_loops(pyg: ModuleType, kind: Layer) -> None:
+    """A loop given has features that no one sees: it gets the mean of the other edges'. Here it keeps its own."""
+    edge_index, x = torch.tensor([[0, 1, 0], [0, 0, 1]]), torch.randn(2, 3, dtype=torch.float64)
+    edge_attr, other = (torch.tensor([[e], [1.0], [-2.0]], dtype=torch.float64) for e in (5.0, 1.0))
+    theirs, ours = getattr(pyg, kind.__name__)(3, 2, edge_dim=1).double(), kind(3, 2, edge_dim=1).double()
+    ours.load_state_dict(theirs.state_dict())
+    assert torch.equal(theirs(x, edge_index, edge_attr), theirs(x, edge_index, other))
+    assert (ours(x, edge_index, edge_attr) - ours(x, edge_index, other)).abs().max() > 1e-6
+    assert_near(ours(x, edge_index, other), theirs(x, edge_index, edge_attr), 1e-12)  # 1 is that mean
+
+
+@pytest.mark.parametrize("kind", [GATConv, GATv2Conv], ids=["GATConv", "GATv2Conv"])
+def test_pyg_fails_on_edge_features_where_targets_outnumber_sources(pyg: ModuleType, kind: Layer) -> None:
+    """Its loops' features are counted by the smaller of the two sets."""
+    x, edge_index = (torch.randn(2, 3), torch.randn(4, 3)), torch.tensor([[0, 1, 0], [3, 0, 1]])
+    theirs, ours = getattr(pyg, kind.__name__)((3, 3), 2, edge_dim=1), kind((3, 3), 2, edge_dim=1)
+    ours.load_state_dict(theirs.state_dict())
+    with pytest.raises(RuntimeError, match="index 3 is out of bounds"):
+        theirs(x, edge_index, torch.ones(3, 1))
+    assert ours(x, edge_index, torch.ones(3, 1)).shape == (4, 2)

@@ -178,6 +178,9 @@ def test_matrix_form_calls_its_parts_where_a_hook_waits_or_autocast_reigns() -> 
     assert seen == [layer.lin_rel, layer.lin_root]
     for handle in handles:
         handle.remove()
+    layer.lin_root = _Doubled(3, 3, bias=False)
+    assert_near(layer(x, EDGES), GraphConvolution.update(layer, _mean(x), x), 1e-6)
+    layer = layer_of("matrix", 3, 3, torch.float32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         low = layer(x, EDGES)
     assert low.dtype == torch.bfloat16
@@ -283,6 +286,18 @@ def test_an_unknown_form_is_refused_and_no_activation_is_the_default() -> None:
     layer, x = with_random_bias(GraphConvolution(3, 2)), torch.randn(5, 3)
     torch.testing.assert_close(F.relu(layer(x, EDGES)), _activated(layer, F.relu)(x, EDGES))
     assert (layer(x, EDGES) < 0).any()
+
+
+class _Doubled(torch.nn.Linear):
+    """A layer of the user's in place of a linear one: its weights do not tell what it does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * super().forward(x)
+
+
+def _mean(x: Tensor) -> Tensor:
+    a = adjacency(EDGES, len(x)).to(x.dtype)
+    return a / a.sum(1, keepdim=True).clamp(min=1) @ x
 
 
 def _activated(layer: GraphConvolution, activation) -> GraphConvolution:
