@@ -85,7 +85,8 @@ def line_figure(recipe: Recipe, found: Arms) -> Figure:
             ends = [None if math.isnan(end) else round(end, 2) for end in (interval.low, interval.high)]
             rows.append((NAMES[layer], f"{kind}, in {regime}", 100 * share, round(interval.estimate, 2), *ends))
     base = alt.Chart(records(columns, rows)).encode(
-        x=alt.X("share:Q", title="noise, %"), color=alt.Color("arm:N", title=None, scale=COLORS)
+        x=alt.X("share:Q", title="noise, %"),
+        color=alt.Color("arm:N", title=None, scale=COLORS, legend=alt.Legend(symbolOpacity=1)),
     )
     scale = alt.Scale(zero=False)
     bands = base.mark_area(opacity=0.18).encode(y=alt.Y("low:Q", title="accuracy, %", scale=scale), y2="high:Q")

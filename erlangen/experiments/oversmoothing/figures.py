@@ -17,7 +17,7 @@ NAMES = {
     "root": "with B",
     "none": "without B",
     "loops": "self-loops",
-    "wide": "without B, as many parameters",
+    "wide": "wider without B",
     "alone": "no neighbors",
 }
 COLORS = alt.Scale(domain=list(NAMES.values()), range=["#D55E00", "#0072B2", "#009E73", "#56B4E9", "#999999"])
@@ -45,13 +45,16 @@ def curves(recipe: Recipe, results: Sequence[JobResult], panels: Mapping[str, tu
     return rows
 
 
-def lines(rows: list[tuple[Scalar, ...]], panels: Sequence[str], y: str, scale: alt.Scale) -> dict[str, object]:
+def lines(rows: list[tuple[Scalar, ...]], panels: Sequence[str], y: str, logarithmic: bool) -> dict[str, object]:
     """A panel each, a line with its band for each arm, depth doubling from tick to tick."""
+    scale = alt.Scale(type="log") if logarithmic else alt.Scale(domain=[0, 100])
     base = alt.Chart(records(COLUMNS, rows)).encode(
         x=alt.X("depth:Q", scale=alt.Scale(type="log", base=2), title="layers"),
-        color=alt.Color("arm:N", title=None, scale=COLORS),
+        color=alt.Color("arm:N", title=None, scale=COLORS, legend=alt.Legend(symbolOpacity=1)),
     )
-    bands = base.mark_area(opacity=0.15).encode(y=alt.Y("low:Q", title=y, scale=scale), y2="high:Q")
+    powers = alt.Axis(values=[10.0**power for power in range(-12, 3)], format=".0e")
+    at = alt.Y("low:Q", title=y, scale=scale, axis=powers) if logarithmic else alt.Y("low:Q", title=y, scale=scale)
+    bands = base.mark_area(opacity=0.15).encode(y=at, y2="high:Q")
     drawn = base.mark_line(point=True).encode(y=alt.Y("mean:Q", scale=scale), tooltip=tooltip(COLUMNS, rows))
     chart = (bands + drawn).properties(width=250, height=220)
     return spec(chart.facet(alt.Facet("panel:N", title=None, sort=list(panels)), columns=2))
@@ -71,7 +74,7 @@ def accuracy_figure(recipe: Recipe, results: Sequence[JobResult]) -> Figure:
         f"deep net does not fit at all. Naming the commonest class for every node scores about {commonest:.0f} %.",
         columns=COLUMNS,
         rows=tuple(rows),
-        spec=lines(rows, list(panels), "accuracy, %", alt.Scale(domain=[0, 100])),
+        spec=lines(rows, list(panels), "accuracy, %", logarithmic=False),
     )
 
 
@@ -89,7 +92,7 @@ def smoothness_figure(recipe: Recipe, results: Sequence[JobResult]) -> Figure:
         "is the work of depth and relu.",
         columns=COLUMNS,
         rows=tuple(rows),
-        spec=lines(rows, list(panels), "mean", alt.Scale(type="log")),
+        spec=lines(rows, list(panels), "mean", logarithmic=True),
     )
 
 
@@ -103,7 +106,7 @@ def propagation_figure(recipe: Recipe, found: list[JobResult]) -> Figure:
             interval = geometric(values)
             ends = [None if math.isnan(end) else float(f"{end:.4g}") for end in (interval.low, interval.high)]
             rows.append((NAMES[arm], name, depth + 1, float(f"{interval.estimate:.4g}"), *ends))
-    described = lines(rows, ["energy", "distance"], "mean", alt.Scale(type="log"))
+    described = lines(rows, ["energy", "distance"], "mean", logarithmic=True)
     return Figure(
         name="propagation",
         title="Averaging alone, without weights",
