@@ -26,8 +26,8 @@ def dirichlet_energy(h: Tensor, edge_index: Tensor) -> float:
 def mean_average_distance(h: Tensor) -> float:
     """Mean cosine distance, 1 - cos(h_u, h_v), over all pairs of different nodes whose features are not 0; h (N, F).
 
-    0: all point the same way; 1: on average at right angles. NaN where fewer than two are not 0. O(N), since the cosines add up to
-    ‖Σ ĥ‖². Source: Chen et al., "Measuring and Relieving the Over-smoothing Problem", AAAI 2020, over all pairs.
+    0: all point the same way; 1: on average at right angles. NaN where fewer than two are not 0. O(N), since the cosines add up
+    to ‖Σ ĥ‖². Source: Chen et al., "Measuring and Relieving the Over-smoothing Problem", AAAI 2020, over all pairs.
     """
     h = _scaled(h)
     length = h.norm(dim=1, keepdim=True)

@@ -183,7 +183,11 @@ def compute(job: Job) -> Done | Failed:
     """One job, here and now."""
     start = time.perf_counter()
     try:
-        return Done(job, runner(job.experiment).run(job), time.perf_counter() - start)
+        measured = runner(job.experiment).run(job)
+        twice = [name for name, count in Counter(one.name for one in measured).items() if count > 1]
+        if twice:
+            return Failed(job, f"its run() gives two measurements one name, {twice[0]!r}: rename one")
+        return Done(job, measured, time.perf_counter() - start)
     except ErlangenError as error:
         return Failed(job, str(error))
     except Exception as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.figures import assert_drawn
 
 from erlangen.data.files import DataError
 from erlangen.experiments.cora_accuracy import Recipe, fetch, jobs
@@ -58,7 +59,7 @@ def test_one_seed_decides_nothing():
 def test_findings_are_made_of_whatever_there_is(seeds: int):
     found = results(*(side[:seeds] for side in GOOD))  # type: ignore[arg-type]
     shown = findings(FOUR, found, verdicts(FOUR, found))
-    assert all(len(row) == len(figure.columns) for figure in shown.figures for row in figure.rows)
+    assert_drawn(shown.figures)
     assert ("81.5" in shown.found) == (seeds > 0)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from support.figures import assert_drawn
 
 from erlangen.experiments.graph_cost import CLAIMS, PRESETS, Recipe, jobs
 from erlangen.experiments.graph_cost.judge import findings, verdicts
@@ -152,7 +153,7 @@ def test_scatter_is_inconclusive_and_missing_not_measured():
 def test_figures_are_made_of_whatever_there_is(kept: int):
     results = made_up()[:kept]
     shown = findings(RECIPE, results, verdicts(RECIPE, results))
-    assert all(len(row) == len(figure.columns) for figure in shown.figures for row in figure.rows)
+    assert_drawn(shown.figures)
     assert len(shown.figures) == (2 if kept == 24 else min(kept, 1))
 
 

@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from support.figures import assert_drawn
 
 from erlangen.data.graphs import karate_club
 from erlangen.experiments.noisy_neighbors import KINDS, LAYERS, PRESETS, REGIMES, Recipe, jobs
@@ -50,7 +51,7 @@ def made_up(
         for regime, shares in (("test", MADE_UP.shares), ("training", MADE_UP.in_training)):
             slope = lost[layer] + scatter * rng.normal()
             table = tuple(95 - 10 * slope * max(nodes, edges) for nodes, edges in product(shares, shares))
-            measurements.append(Measurement(f"{regime}_accuracy_at_clean", table, "%"))
+            measurements.append(Measurement(f"{regime}_accuracy_by_noise_at_clean", table, "%"))
             for kind in ("nodes", "edges"):
                 part = tuple(share for share in shares if share)
                 ratios = heard[layer] * np.exp(0.01 * rng.normal(size=len(part)))
@@ -130,7 +131,7 @@ def test_a_job_measures_every_noise(measured: list[JobResult]):
         if one.params["task"] != "train":
             continue
         for regime in REGIMES:
-            assert len(one.values(f"{regime}_accuracy")) == 4
+            assert len(one.values(f"{regime}_accuracy_by_noise")) == 4
             for kind in KINDS:
                 assert math.isfinite(loss(one, TINY, regime, kind))
             for kind in ("nodes", "edges"):
@@ -142,7 +143,7 @@ def test_a_job_measures_every_noise(measured: list[JobResult]):
 
 def test_loss_is_the_slope_of_each_line():
     grid = tuple(90 - 20 * nodes - 40 * edges for nodes, edges in product(MADE_UP.shares, MADE_UP.shares))
-    one = result(jobs(MADE_UP)[-1], [Measurement("test_accuracy_at_clean", grid)])
+    one = result(jobs(MADE_UP)[-1], [Measurement("test_accuracy_by_noise_at_clean", grid)])
     assert [loss(one, MADE_UP, "test", kind) for kind in KINDS] == pytest.approx([2, 4, 6])
     assert math.isnan(loss(one, MADE_UP, "training", "nodes"))
 
@@ -197,10 +198,10 @@ def test_one_seed_decides_nothing():
 @pytest.mark.parametrize("kept", [0, 1, 2, 6, 99])
 def test_figures_are_made_of_whatever_there_is(measured: list[JobResult], kept: int):
     shown = findings(TINY, measured[:kept], verdicts(TINY, measured[:kept]))
-    assert all(len(row) == len(figure.columns) for figure in shown.figures for row in figure.rows)
+    assert_drawn(shown.figures)
     if kept == 99:
         names = [figure.name for figure in shown.figures]
-        assert {"map-blocks-test", "map-blocks-training", "lines-blocks", "attention-blocks", "weights"} <= set(names)
+        assert {"map-blocks-test", "map-blocks-training", "lines-blocks", "attention-blocks", "node-blocks", "weights"} <= set(names)
 
 
 @pytest.mark.parametrize(("key", "value"), [("shares", (0.1, 0.5)), ("in_training", (0.0,)), ("data", ())])

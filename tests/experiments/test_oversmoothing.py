@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from support.figures import assert_drawn
 
 from erlangen.experiments.oversmoothing import ARMS, CLAIMS, PRESETS, Recipe, jobs
 from erlangen.experiments.oversmoothing.judge import findings, verdicts
@@ -167,7 +168,7 @@ def test_the_published_number_stands_beside_cora_alone():
 @pytest.mark.parametrize("kept", [0, 2, 5, 12, 99])
 def test_figures_are_made_of_whatever_there_is(measured: list[JobResult], kept: int):
     shown = findings(TINY, measured[:kept], verdicts(TINY, measured[:kept]))
-    assert all(len(row) == len(figure.columns) for figure in shown.figures for row in figure.rows)
+    assert_drawn(shown.figures)
     if kept == 99:
         assert [figure.name for figure in shown.figures] == ["accuracy", "smoothness", "propagation"]
 

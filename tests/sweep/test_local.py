@@ -47,6 +47,13 @@ def test_a_failing_job_takes_no_other_with_it():
     assert "Traceback" in failed[0].details
 
 
+def test_two_measurements_of_one_name_are_a_failure():
+    """A reader that looks one up by its name would get either."""
+    done, failed = run(Recipe(tasks=("add", "repeat"), seeds=1))
+    assert [outcome.job.params["task"] for outcome in done] == ["add"]
+    assert "two measurements one name, 'sum'" in failed[0].reason
+
+
 def test_a_killed_worker_is_replaced_and_its_job_tried_again(tmp_path: Path):
     done, failed = run(Recipe(tasks=("die-once", "add"), seeds=2, where=str(tmp_path)))
     assert len(done) == 4

@@ -39,7 +39,7 @@ def shares(recipe: Recipe, regime: str) -> tuple[float, ...]:
     return recipe.shares if regime == "test" else recipe.in_training
 
 
-def grid(result: JobResult, recipe: Recipe, regime: str, what: str = "accuracy_at_clean") -> Grid:
+def grid(result: JobResult, recipe: Recipe, regime: str, what: str = "accuracy_by_noise_at_clean") -> Grid:
     """Accuracy in percent by share of noisy nodes (down) and edges (across); NaN where it was not measured."""
     n = len(shares(recipe, regime))
     values = result.values(f"{regime}_{what}")

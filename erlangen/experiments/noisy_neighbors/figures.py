@@ -156,22 +156,17 @@ def node_figure(found: Arms) -> Figure | None:
         }
         for row in rows
     ]
-    scale = alt.Scale(domain=[-1.5, 1.5])
     base = alt.Chart(alt.InlineData(values=drawn))
-    around = {"x": alt.X("x:Q", scale=scale, axis=None), "y": alt.Y("y:Q", scale=scale, axis=None)}
     color = alt.Color("kind:N", title="features", scale=alt.Scale(domain=["clean", "noise"], range=["#0072B2", "#D55E00"]))
     widest = max(float(str(row[3])) for row in rows)
     edges = base.mark_rule(opacity=0.8).encode(
-        x=around["x"], y=around["y"], x2="middle:Q", y2="middle:Q", color=color,
+        **at("x", "y"), x2="middle:Q", y2="middle:Q", color=color,
         strokeWidth=alt.StrokeWidth("attention:Q", scale=alt.Scale(domain=[0, widest], range=[0.3, 12]), legend=None),
     )  # fmt: skip
-    nodes = base.mark_circle(size=220, opacity=1).encode(
-        x=around["x"], y=around["y"], color=color, tooltip=tooltip(columns[:4], [row[:4] for row in rows])
-    )
-    center = base.mark_circle(size=320, opacity=1, color="#888").encode(x="middle:Q", y="middle:Q")
-    numbers = base.mark_text(fontSize=10, color="#888").encode(
-        x="out x:Q", y="out y:Q", text=alt.Text("attention:Q", format=".2f")
-    )
+    shown = tooltip(columns[:4], [row[:4] for row in rows])
+    nodes = base.mark_circle(size=220, opacity=1).encode(**at("x", "y"), color=color, tooltip=shown)
+    center = base.mark_circle(size=320, opacity=1, color="#888").encode(**at("middle", "middle"))
+    numbers = base.mark_text(fontSize=10, color="#888").encode(**at("out x", "out y"), text=alt.Text("attention:Q", format=".2f"))
     star = (edges + center + nodes + numbers).properties(width=230, height=230)
     chart = star.facet(alt.Facet("arm:N", title=None, sort=list(NAMES.values())), columns=2)
     return Figure(
@@ -183,6 +178,12 @@ def node_figure(found: Arms) -> Figure | None:
         rows=tuple(rows),
         spec=spec(chart),
     )  # fmt: skip
+
+
+def at(x: str, y: str) -> dict[str, alt.X | alt.Y]:
+    """A place in the picture, the same scale and no axis in every layer of it."""
+    scale = alt.Scale(domain=[-1.5, 1.5])
+    return {"x": alt.X(f"{x}:Q", scale=scale, axis=None), "y": alt.Y(f"{y}:Q", scale=scale, axis=None)}
 
 
 def weights_figure(exact: list[JobResult]) -> Figure:

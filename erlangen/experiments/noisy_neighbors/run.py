@@ -116,8 +116,8 @@ def met(
             attention[kind] += [mass for mass, _ in measured]
             share[kind].append(measured[0][1])
     return [
-        Measurement(f"{regime}_accuracy", tuple(everywhere), "%"),
-        Measurement(f"{regime}_accuracy_at_clean", tuple(at_clean), "%"),
+        Measurement(f"{regime}_accuracy_by_noise", tuple(everywhere), "%"),
+        Measurement(f"{regime}_accuracy_by_noise_at_clean", tuple(at_clean), "%"),
         *(Measurement(f"{regime}_attention_{kind}", tuple(values), "of 1, layer by layer") for kind, values in attention.items()),
         *(Measurement(f"{regime}_share_{kind}", tuple(values), "of 1") for kind, values in share.items()),
     ]

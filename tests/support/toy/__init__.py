@@ -18,7 +18,7 @@ CLAIMS = (Claim(id="X1", statement="One and one is two.", how="By adding.", part
 class Recipe:
     """tasks: what the jobs do, each for every seed; where: a folder for marks that outlive a job."""
 
-    tasks: tuple[Literal["add", "wait", "fail", "die", "die-once", "hold", "note", "note-alone"], ...] = ("add",)
+    tasks: tuple[Literal["add", "wait", "fail", "die", "die-once", "hold", "note", "note-alone", "repeat"], ...] = ("add",)
     seeds: Annotated[int, Ge(1)] = 2
     wait: Annotated[float, Ge(0)] = 0.2
     where: str = ""
