@@ -201,7 +201,8 @@ def test_figures_are_made_of_whatever_there_is(measured: list[JobResult], kept: 
     assert_drawn(shown.figures)
     if kept == 99:
         names = [figure.name for figure in shown.figures]
-        assert {"map-blocks-test", "map-blocks-training", "lines-blocks", "attention-blocks", "node-blocks", "weights"} <= set(names)
+        drawn = {"map-blocks-test", "map-blocks-training", "lines-blocks", "attention-blocks", "node-blocks", "weights"}
+        assert drawn <= set(names)
 
 
 @pytest.mark.parametrize(("key", "value"), [("shares", (0.1, 0.5)), ("in_training", (0.0,)), ("data", ())])
