@@ -29,6 +29,10 @@ class Interval(NamedTuple):
         """Whether `value` lies outside; no where the ends are unknown."""
         return value < self.low or self.high < value
 
+    def exp(self) -> Interval:
+        """An interval of logarithms as one of ratios."""
+        return Interval(math.exp(self.estimate), math.exp(self.low), math.exp(self.high), self.n)
+
 
 def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     """Student's t interval of a mean: mean ± t_{n-1} · s / √n, s with ddof 1.

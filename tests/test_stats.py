@@ -252,3 +252,8 @@ def test_excludes_is_the_ends_included() -> None:
 
 def test_an_unknown_interval_excludes_nothing() -> None:
     assert not mean_interval([4.0]).excludes(0)
+
+
+def test_an_interval_of_logarithms_is_one_of_ratios():
+    assert Interval(0.0, math.log(0.5), math.log(2), 7).exp() == pytest.approx((1, 0.5, 2, 7))
+    assert math.isnan(Interval(1.0, math.nan, math.nan, 1).exp().low)

@@ -1,9 +1,10 @@
-"""What a step costs: median wall time, and the peak of this process's memory."""
+"""What a step costs: median wall time, and the most memory that it holds at once."""
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,19 +25,23 @@ def median_seconds(step: Callable[[], object], repeats: int = 5, budget: float =
     return statistics.median(times)
 
 
-def peak_mib() -> float:
-    """The most memory that this process ever held, MiB; it never falls. NaN on a system that does not tell.
+def peak_mib(step: Callable[[], object]) -> float:
+    """The most memory that step() holds at once, MiB above what this process held before. NaN where the system does not tell.
 
-    Linux's own count first: that of `getrusage` starts with what the parent held when it made the process.
+    Linux alone lets the count start anew. Memory that was freed before is given back first: else step() would find some of its
+    own there, and cost less than it does.
     """
+    gc.collect()
     try:
-        status = Path("/proc/self/status").read_text(encoding="utf-8")
-        return float(status.partition("VmHWM:")[2].split()[0]) / 2**10  # KiB
-    except (OSError, IndexError):
-        pass
-    try:
-        import resource
-    except ImportError:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts at what is held now
+        before = _held("VmRSS")
+        step()
+        return _held("VmHWM") - before
+    except (OSError, AttributeError):
         return float("nan")
-    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, KiB elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def _held(name: str) -> float:
+    """A line of /proc/self/status, MiB."""
+    return float(Path("/proc/self/status").read_text(encoding="utf-8").partition(f"{name}:")[2].split()[0]) / 2**10

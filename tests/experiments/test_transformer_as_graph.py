@@ -14,13 +14,15 @@ import torch
 
 from erlangen.data.graphs import Graph, karate_club
 from erlangen.experiments.transformer_as_graph import ARMS, CLAIMS, COMPARED, PRESETS, Recipe, jobs, layers, masks, relabelings
-from erlangen.experiments.transformer_as_graph.evidence import LISTENED, PAIRS, WORDS, Trained, comparisons, log_ratio
+from erlangen.experiments.transformer_as_graph.evidence import LISTENED, PAIRS, WORDS, Compared, Trained, comparisons, log_ratio
 from erlangen.experiments.transformer_as_graph.judge import findings, verdicts
+from erlangen.experiments.transformer_as_graph.mask_verdicts import attention
 from erlangen.experiments.transformer_as_graph.orders import opposite_orders
 from erlangen.experiments.transformer_as_graph.relabelings import graphs, keeps, relabel
 from erlangen.experiments.transformer_as_graph.run import run
 from erlangen.nn.graph.algebra import adjacency, complete_graph, in_degree, is_symmetric, multi_edges, self_loops
 from erlangen.results import Job, JobResult, Measurement, Verdict
+from erlangen.stats import Interval
 from erlangen.train.node_classifier import NodeHistory, NodeSchedule
 
 TINY = Recipe(sizes=(1, 2, 4), draws=2, classes=(2,), homophilies=(0.1, 0.9), seeds=2, nodes=120, epochs=2, patience=2)
@@ -352,6 +354,8 @@ def test_what_was_expected_comes_out_as_such() -> None:
     assert "attention to oneself alone makes no less of them" in said
     assert found["G11/homophilous/2"].effect == pytest.approx(25, abs=1)
     assert found["G11/gap/4"].effect == pytest.approx(5, abs=1)
+    for part, share in (("homophilous/2", 75), ("heterophilous/2", 10), ("uninformative/2", 50), ("uninformative/4", 25)):
+        assert f" {share} % of the edges within one" in found[f"G11/{part}"].statement
 
 
 def test_edges_that_are_better_everywhere_support_the_claim() -> None:
@@ -379,6 +383,10 @@ def test_equal_is_refuted_and_unclear_is_inconclusive() -> None:
     assert (equal.verdict, equal.corrected) == ("refuted", "The two are equally accurate there, to within 2 points.")
     unclear = judged(made_up(EVERYWHERE | {"graph": 73.0}, scatter=8.0), MADE_UP)
     assert outcomes(unclear, "homophilous/2", "overall") == {"homophilous/2": "inconclusive", "overall": "inconclusive"}
+    partly = judged(made_up(AS_EXPECTED, at_chance=EVERYWHERE | {"graph": 73.0}, scatter=3.0), MADE_UP)
+    assert outcomes(partly, "homophilous/2", "uninformative/2", "overall") == {
+        "homophilous/2": "supported", "uninformative/2": "inconclusive", "overall": "inconclusive",
+    }  # fmt: skip
     assert "more seeds" in unclear["G11/homophilous/2"].next_step
 
 
@@ -389,7 +397,7 @@ def test_what_is_not_better_though_perhaps_worse_is_refuted() -> None:
     assert found.interval is not None
     assert found.interval[0] < -2
     lower = f"It is less accurate there, by {-float(str(found.effect)):.1f} points."
-    assert found.corrected in ("It is not more accurate there, not by 2 points.", lower)
+    assert found.corrected in ("It is more accurate there by less than 2 points, if at all.", lower)
 
 
 @pytest.mark.parametrize(
@@ -406,6 +414,22 @@ def test_attention_on_edges(heard: float, by_class: float, expected: tuple[str, 
     found = judged(made_up(AS_EXPECTED, heard, by_class), replace(MADE_UP, tolerance=0.04))
     assert tuple(outcomes(found, *LISTENED).values()) == expected
     assert found["G11/dilution"].effect == pytest.approx(heard * by_class, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p", "expected"),
+    [
+        (-0.2, 0.3, 0.6, "inconclusive"),
+        (-0.2, 0.04, 0.3, "supported"),
+        (0.01, 0.04, 0.01, "supported"),  # more, but by less than the tolerance
+        (0.01, 0.3, 0.01, "refuted"),
+        (0.01, 0.3, 0.2, "inconclusive"),  # after Holm
+        (-0.3, -0.01, 0.01, "supported"),
+    ],
+)
+def test_attention_is_judged_by_its_interval(low: float, high: float, p: float, expected: str) -> None:
+    compared = Compared(Interval((low + high) / 2, low, high, 8), p / 20, (), True, adjusted=p)
+    assert attention(Trained.of(MADE_UP, made_up(AS_EXPECTED)), "dilution", compared).verdict == expected
 
 
 def test_holm_counts_every_comparison() -> None:
@@ -469,6 +493,10 @@ def test_missing_jobs_are_not_measured(measured: list[JobResult]) -> None:
     found = judged(lacking, MADE_UP)
     assert outcomes(found, "homophilous/2", "mask/4", "overall", "eigenvectors/2") == {
         "homophilous/2": "not measured", "mask/4": "not measured", "overall": "not measured", "eigenvectors/2": "supported",
+    }  # fmt: skip
+    elsewhere = [one for one in results if (one.params.get("arm"), one.params["homophily"], one.seed) != ("complete", 0.25, 3)]
+    assert outcomes(judged(elsewhere, MADE_UP), "everyone/4", "everyone/2", "homophilous/4") == {
+        "everyone/4": "not measured", "everyone/2": "refuted", "homophilous/4": "supported",
     }  # fmt: skip
     for task, parts in (("layer", ("complete", "causal", "loops")), ("order", ("additive",)), ("relabel", ("permutation",))):
         fewer = [one for one in measured if (one.params["task"], one.seed) != (task, 1)]

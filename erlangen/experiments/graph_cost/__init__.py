@@ -25,8 +25,7 @@ Size = Annotated[int, Ge(16), Le(10_000_000)]
 class Recipe:
     """nodes: sizes of graphs of `degree` neighbors a node, for the layers that follow edges; tokens: for those over all pairs.
 
-    degrees: edges a node on a graph of `filled` nodes, up to all of them. tolerance: on an exponent. Sizes rise, since the peak
-    of memory is read after each.
+    degrees: edges a node on a graph of `filled` nodes, up to all of them. tolerance: on an exponent. Sizes rise.
     """
 
     seeds: Annotated[int, Ge(1), Le(100)] = 5

@@ -109,7 +109,7 @@ def full(recipe: Recipe, gat: list[JobResult], plain: list[JobResult]) -> Verdic
     outcome: Outcome = "inconclusive"
     if logs.excludes():
         outcome = "supported" if logs.estimate < 0 else "refuted"
-    ratio = Interval(math.exp(logs.estimate), math.exp(logs.low), math.exp(logs.high), logs.n)
+    ratio = logs.exp()
     degrees = sizes(gat[0])
     cheaper = [
         degree

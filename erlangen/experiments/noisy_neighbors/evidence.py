@@ -10,7 +10,7 @@ import numpy as np
 
 from erlangen.experiments.noisy_neighbors import LAYERS, Recipe
 from erlangen.results import JobResult
-from erlangen.stats import Interval, mean_interval
+from erlangen.stats import mean_interval
 
 Grid = np.ndarray  # (shares, shares): noise on nodes down, on edges across
 
@@ -81,8 +81,3 @@ def fitted(found: Arms, recipe: Recipe) -> list[str]:
         for layer, results in found.by_layer.items()
         if not mean_interval([result.value("train_accuracy") for result in results]).estimate >= recipe.fit
     ]
-
-
-def ratio(interval: Interval) -> Interval:
-    """An interval of logarithms as one of ratios."""
-    return Interval(math.exp(interval.estimate), math.exp(interval.low), math.exp(interval.high), interval.n)

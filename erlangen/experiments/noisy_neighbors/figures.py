@@ -10,7 +10,7 @@ import numpy as np
 
 from erlangen.experiments.charts import records, spec, tooltip
 from erlangen.experiments.noisy_neighbors import KINDS, LAYERS, REGIMES, Recipe
-from erlangen.experiments.noisy_neighbors.evidence import Arms, grid, line, log_ratio, ratio, shares
+from erlangen.experiments.noisy_neighbors.evidence import Arms, grid, line, log_ratio, shares
 from erlangen.results import Figure, JobResult, Scalar
 from erlangen.stats import mean_interval
 
@@ -109,7 +109,7 @@ def attention_figure(recipe: Recipe, found: Arms) -> Figure:
     columns = ("arm", "noise", "attention / share", "low", "high")
     rows: list[tuple[Scalar, ...]] = []
     for layer, kind, regime in product(LAYERS, ("nodes", "edges"), REGIMES):
-        interval = ratio(mean_interval([log_ratio(result, regime, kind) for result in found.by_layer[layer]]))
+        interval = mean_interval([log_ratio(result, regime, kind) for result in found.by_layer[layer]]).exp()
         ends = [None if math.isnan(end) else round(end, 4) for end in (interval.low, interval.high)]
         rows.append((NAMES[layer], f"{kind}, in {regime}", round(interval.estimate, 4), *ends))
     base = alt.Chart(records(columns, rows)).encode(

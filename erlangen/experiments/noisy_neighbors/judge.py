@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from erlangen.experiments.judging import counted, ends, not_measured
 from erlangen.experiments.noisy_neighbors import CLAIMS, KINDS, REGIMES, Recipe
-from erlangen.experiments.noisy_neighbors.evidence import Arms, arms, fitted, log_ratio, losses, ratio
+from erlangen.experiments.noisy_neighbors.evidence import Arms, arms, fitted, log_ratio, losses
 from erlangen.experiments.noisy_neighbors.figures import attention_figure, line_figure, map_figure, node_figure, weights_figure
 from erlangen.results import Figure, Findings, JobResult, Outcome, Verdict
 from erlangen.stats import Interval, holm, mean_interval, paired_interval, paired_p_value
@@ -169,7 +169,7 @@ def suppression(recipe: Recipe, found: Arms, kind: str) -> Verdict:
     interval = mean_interval(logs["test"])
     if len(found.seeds) < recipe.seeds or not math.isfinite(interval.estimate):
         return not_measured("G8", part, statement, "statistical")
-    as_ratio, trained, v2 = (ratio(mean_interval(values)) for values in (logs["test"], logs["training"], other))
+    as_ratio, trained, v2 = (mean_interval(values).exp() for values in (logs["test"], logs["training"], other))
     outcome: Outcome = "inconclusive"
     if interval.excludes():
         outcome = "supported" if interval.estimate < 0 else "refuted"

@@ -28,8 +28,7 @@ Mean = Callable[[Sequence[float]], Interval]
 
 def geometric(values: Sequence[float]) -> Interval:
     """Geometric mean and its interval; what is 0 counts as 10⁻¹², below all that is not."""
-    interval = mean_interval([math.log(max(value, 1e-12)) for value in values])
-    return Interval(math.exp(interval.estimate), math.exp(interval.low), math.exp(interval.high), interval.n)
+    return mean_interval([math.log(max(value, 1e-12)) for value in values]).exp()
 
 
 def curves(recipe: Recipe, results: Sequence[JobResult], panels: Mapping[str, tuple[str, Mean]]) -> list[tuple[Scalar, ...]]:

@@ -3,7 +3,7 @@
 G9 is counted, in float64, against `torch.nn.TransformerEncoderLayer`. G11 trains one network, a Transformer over edges, on
 contextual block models; only the edges it attends along change. Dwivedi & Bresson (arXiv 2012.09699, 2020) made attention
 along edges out of the same worry, that full attention does poorly where the topology matters and is not in the features.
-`standard` takes about ten minutes on two cores.
+`standard` takes about twelve minutes on two cores.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Recipe:
     sizes: tuple[Annotated[int, Ge(1), Le(512)], ...] = (1, 2, 3, 5, 8, 16, 33)
     draws: Annotated[int, Ge(1), Le(1000)] = 10
     classes: tuple[Literal[2, 4], ...] = (2, 4)
-    homophilies: tuple[Annotated[float, Ge(0), Le(1)], ...] = (0.1, 0.25, 0.5, 0.75, 0.9)
+    homophilies: tuple[Annotated[float, Ge(0), Le(1)], ...] = (0.1, 0.25, 0.5, 0.9)
     seeds: Annotated[int, Ge(1), Le(1000)] = 20
     nodes: Annotated[int, Ge(120), Le(5000)] = 300
     epochs: Annotated[int, Ge(1), Le(10_000)] = 80
@@ -69,7 +69,7 @@ class Recipe:
 
 PRESETS = {
     "quick": Recipe(
-        sizes=(1, 2, 5, 16), draws=2, classes=(2,), homophilies=(0.1, 0.9), seeds=5, nodes=160, epochs=35, patience=10,
+        sizes=(1, 2, 5, 16), draws=1, classes=(2,), homophilies=(0.1, 0.9), seeds=5, nodes=160, epochs=20, patience=6,
         margin=5.0, tolerance=0.1,
     ),
     "standard": Recipe(),
@@ -144,7 +144,7 @@ def jobs(recipe: Recipe, precision: str = "float32", device: str = "cpu") -> lis
                 "epochs": recipe.epochs, "patience": recipe.patience,
             },
             seed=seed,
-            seconds=0.1 + 0.8 * (recipe.nodes / 300) ** 1.5 * recipe.epochs / 80,
+            seconds=0.1 + 0.8 * (recipe.nodes / 300) * recipe.epochs / 80,
         )
         for seed in range(recipe.seeds)
         for classes in recipe.classes

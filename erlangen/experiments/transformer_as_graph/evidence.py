@@ -154,8 +154,3 @@ def log_ratios(trained: Trained, arm: str, base: str) -> list[float]:
     places = [(classes, point) for classes in trained.recipe.classes for point in trained.recipe.points(classes)]
     seeds = set.intersection(*(set(trained.at(*place, arm)) for place in places))
     return [float(np.mean([log_ratio(trained.at(*place, arm)[seed], base) for place in places])) for seed in sorted(seeds)]
-
-
-def as_ratio(interval: Interval) -> Interval:
-    """An interval of logarithms as one of ratios."""
-    return Interval(math.exp(interval.estimate), math.exp(interval.low), math.exp(interval.high), interval.n)

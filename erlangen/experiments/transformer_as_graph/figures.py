@@ -8,7 +8,7 @@ import altair as alt
 
 from erlangen.experiments.charts import records, spec, tooltip
 from erlangen.experiments.transformer_as_graph import ARMS
-from erlangen.experiments.transformer_as_graph.evidence import PAIRS, Trained, as_ratio, comparisons, log_ratio
+from erlangen.experiments.transformer_as_graph.evidence import PAIRS, Trained, comparisons, log_ratio
 from erlangen.results import Figure, Scalar
 from erlangen.stats import Interval, mean_interval
 
@@ -116,7 +116,7 @@ def listening_figure(trained: Trained) -> Figure:
     columns = ("classes", "compared with", "told", "homophily", "ratio", "low", "high")
     against = {"share_of_edges": "their share", "attention_on_same_classes": "same classes"}
     rows: list[tuple[Scalar, ...]] = [
-        (f"{classes} classes", words, parted(arm)[1], point, *rounded(as_ratio(mean_interval(logs)), 4))
+        (f"{classes} classes", words, parted(arm)[1], point, *rounded(mean_interval(logs).exp(), 4))
         for base, words in against.items()
         for classes in trained.recipe.classes
         for arm in ARMS

@@ -12,7 +12,6 @@ from erlangen.experiments.transformer_as_graph.evidence import (
     WORDS,
     Compared,
     Trained,
-    as_ratio,
     comparisons,
     log_ratios,
 )
@@ -73,7 +72,7 @@ def pair(trained: Trained, part: str, classes: int, compared: Compared) -> Verdi
         elif difference.within(margin):
             corrected = f"The two are equally accurate there, to within {margin:g} points."
         else:
-            corrected = f"It is not more accurate there, not by {margin:g} points."
+            corrected = f"It is more accurate there by less than {margin:g} points, if at all."
     return Verdict(
         claim="G11", part=name, kind="statistical", statement=statement, verdict=outcome, corrected=corrected,
         effect=difference.estimate, unit=f"points of test accuracy, {left} - {right}", interval=ends(difference), n=difference.n,
@@ -89,7 +88,7 @@ def attention(trained: Trained, part: str, compared: Compared) -> Verdict:
     if not compared.complete or not math.isfinite(compared.interval.estimate):
         return not_measured("G11", part, LISTENING[part], "statistical")
     limit = math.log1p(trained.recipe.tolerance)
-    ratio = as_ratio(compared.interval)
+    ratio = compared.interval.exp()
     outcome: Outcome = "inconclusive"
     if compared.interval.high <= limit:
         outcome = "supported"
@@ -101,7 +100,7 @@ def attention(trained: Trained, part: str, compared: Compared) -> Verdict:
         next_step = f"{', '.join(compared.unfit)} did not reach {trained.recipe.fit:g} % in training: more epochs"
     elif outcome == "refuted":
         corrected = f"It gets {ratio.estimate:.2f} times as much."
-    share = as_ratio(mean_interval(log_ratios(trained, arm, "share_of_edges")))
+    share = mean_interval(log_ratios(trained, arm, "share_of_edges")).exp()
     return Verdict(
         claim="G11", part=part, kind="statistical", statement=LISTENING[part], verdict=outcome, corrected=corrected,
         effect=ratio.estimate, unit=f"attention on edges / {'share' if base == 'share_of_edges' else 'same classes'}",
