@@ -375,7 +375,8 @@ def test_edges_that_are_worse_are_said_to_be() -> None:
     assert worse.effect == pytest.approx(-20, abs=1)
     assert worse.corrected == f"It is less accurate there, by {-worse.effect:.1f} points."
     assert "beyond the edges" in str(found["G11/overall"].corrected)
-    assert "not better than attention to every node: -" in str(found["G11/overall"].corrected)
+    assert "every node, is not here: -" in str(found["G11/overall"].corrected)
+    assert "better here" not in str(found["G11/overall"].corrected)
 
 
 def test_equal_is_refuted_and_unclear_is_inconclusive() -> None:
@@ -536,6 +537,7 @@ def test_figures_are_made_of_whatever_there_is(measured: list[JobResult]) -> Non
     names = ["accuracy", "differences", "listening", "club", "checks", "relabelings", "arms"]
     assert [figure.name for figure in shown.figures] == names
     assert "5 of 5 parts supported" in shown.found
+    assert "against attention to every node, is " in shown.found
 
 
 def test_the_club_is_drawn_once_a_pair(measured: list[JobResult]) -> None:

@@ -63,7 +63,9 @@ def club_figure(result: JobResult) -> Figure:
                 tooltip=[alt.Tooltip(f"{name}:N") for name in columns],
             )
         )  # fmt: skip
-        panels.append((lines + nodes).properties(width=290, height=290, title=f"attended to: {MASKS[mask]}"))
+        panels.append(
+            (lines + nodes).properties(width=290, height=290, title=alt.Title(f"attended to: {MASKS[mask]}", color="#888"))
+        )
     return Figure(
         name="club",
         title="Attention in the karate club, along its ties and to everyone",

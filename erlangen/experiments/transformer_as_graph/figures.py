@@ -13,12 +13,12 @@ from erlangen.results import Figure, Scalar
 from erlangen.stats import Interval, mean_interval
 
 MASKS = {
-    "graph": "edges", "diluted": "edges among random ones", "random": "random edges", "complete": "everyone", "self": "oneself",
+    "graph": "edges", "diluted": "edges, diluted", "random": "random edges", "complete": "everyone", "self": "oneself",
 }  # fmt: skip
 TOLD = {"": "nothing", "walks": "return probabilities", "eigenvectors": "eigenvectors"}
 MASK_COLORS = alt.Scale(domain=list(MASKS.values()), range=["#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#009E73"])
 DASHES = alt.Scale(domain=list(TOLD.values()), range=[[1, 0], [2, 2], [5, 2]])
-PLACES = {"most": "most alike", "least": "least alike", "nothing": "uninformative", "all": "all homophilies"}
+PLACES = {"most": "", "least": ", least alike", "nothing": ", uninformative", "all": ", all homophilies"}
 
 
 def parted(arm: str) -> tuple[str, str]:
@@ -71,7 +71,8 @@ def accuracy_figure(trained: Trained) -> Figure:
         name="accuracy",
         title="One network, several masks: accuracy against homophily",
         caption=f"Mean and 95 % interval of {trained.recipe.seeds} block models. An edge says nothing of the class at "
-        "1 / classes. Arms are compared seed by seed, which is sharper than these bands.",
+        "1 / classes. Diluted: among three times as many random ones. Arms are compared seed by seed, which is sharper than "
+        "these bands.",
         columns=columns,
         rows=tuple(rows),
         spec=spec(chart),
@@ -82,7 +83,7 @@ def differences_figure(trained: Trained) -> Figure:
     """The comparisons that verdicts are made of."""
     columns = ("part", "compared", "classes", "homophily", "difference", "low", "high", "p after Holm")
     found = comparisons(trained)
-    names = {part: f"{left} - {right}, {PLACES[where]}" for part, (left, right, where) in PAIRS.items()}
+    names = {part: f"{left} - {right}{PLACES[where]}" for part, (left, right, where) in PAIRS.items()}
     rows: list[tuple[Scalar, ...]] = [
         (
             part, names[part], f"{classes} classes", ", ".join(f"{place:g}" for place in compared.places),
@@ -104,7 +105,7 @@ def differences_figure(trained: Trained) -> Figure:
         name="differences",
         title="Arm against arm, paired by seed",
         caption=f"Difference of test accuracy with its 95 % interval, n = {trained.recipe.seeds}; where neighbors are most "
-        "alike, least alike, where an edge says nothing of the class, or the mean over all homophilies.",
+        "alike, unless it says: where they are least alike, where an edge says nothing of the class, or the mean over all.",
         columns=columns,
         rows=tuple(rows),
         spec=spec(zero + bars + dots, height=32 * len(PAIRS)),

@@ -10,7 +10,7 @@ from erlangen.experiments.transformer_as_graph import CLAIMS, Recipe
 from erlangen.experiments.transformer_as_graph.club_figure import club_figure
 from erlangen.experiments.transformer_as_graph.evidence import Trained
 from erlangen.experiments.transformer_as_graph.figures import accuracy_figure, differences_figure, listening_figure
-from erlangen.experiments.transformer_as_graph.mask_verdicts import masks
+from erlangen.experiments.transformer_as_graph.mask_verdicts import masks, where
 from erlangen.experiments.transformer_as_graph.tables import arms_table, checks_table, relabelings_table
 from erlangen.results import Figure, Findings, JobResult, Verdict
 
@@ -122,7 +122,6 @@ def findings(recipe: Recipe, results: Sequence[JobResult], verdicts: Sequence[Ve
         shown.append(relabelings_table(exact["relabel"]))
     if trained.results:
         shown.append(arms_table(trained))
-    by_part = {f"{verdict.claim} {verdict.part}": verdict for verdict in verdicts}
     sentences = []
     counts = {outcome: sum(v.claim == "G9" and v.verdict == outcome for v in verdicts) for outcome in ("supported", "refuted")}
     if exact["layer"]:
@@ -130,7 +129,5 @@ def findings(recipe: Recipe, results: Sequence[JobResult], verdicts: Sequence[Ve
             f"As a graph network: {counts['supported']} of 5 parts supported, {counts['refuted']} refuted, over "
             f"{total(exact['layer'], 'complete_cases') + total(exact['layer'], 'causal_cases'):.0f} tensors compared."
         )
-    overall = by_part.get("G11 overall")
-    if overall is not None and overall.verdict != "not measured":
-        sentences.append(f"That the edges are better everywhere: {overall.verdict}. {overall.corrected or ''}".strip())
-    return Findings(asked=ASKED, found=" ".join(sentences) or "Nothing was measured.", figures=tuple(shown))
+    sentences.append(where({verdict.part: verdict for verdict in verdicts if verdict.claim == "G11"}))
+    return Findings(asked=ASKED, found=" ".join(sentences).strip() or "Nothing was measured.", figures=tuple(shown))

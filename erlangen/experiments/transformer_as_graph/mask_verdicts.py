@@ -136,19 +136,24 @@ def overall(trained: Trained, judged: dict[str, Verdict]) -> Verdict:
     )  # fmt: skip
 
 
+def where(judged: dict[str, Verdict]) -> str:
+    """Where the edges are better than everyone, and where not, in a sentence."""
+    listed = {
+        outcome: ", ".join(
+            f"{verdict.effect:+.1f} points ({name})"
+            for name, verdict in judged.items()
+            if name.split("/")[0] in MASKS and verdict.verdict == outcome and verdict.effect is not None
+        )
+        for outcome in ("supported", "refuted", "inconclusive")
+    }
+    words = {"supported": "better here", "refuted": "not here", "inconclusive": "undecided here"}
+    said = "; ".join(f"{words[outcome]}: {names}" for outcome, names in listed.items() if names)
+    return f"Attention along the edges, against attention to every node, is {said}." if said else ""
+
+
 def corrected(trained: Trained, judged: dict[str, Verdict]) -> str:
     """The claim as it should read, from whatever was found."""
-
-    def named(outcome: Outcome) -> str:
-        held = [verdict for name, verdict in judged.items() if name.split("/")[0] in MASKS and verdict.verdict == outcome]
-        return ", ".join(f"{verdict.effect:+.1f} points ({verdict.part})" for verdict in held)
-
-    better_at, not_at = named("supported"), named("refuted")
-    sentences = [
-        f"Attention along the edges is better than attention to every node here: {better_at}; not here: {not_at}."
-        if better_at
-        else f"Attention along the edges is not better than attention to every node: {not_at}."
-    ]
+    sentences = [where(judged)]
     heard = judged["dilution"]
     if heard.verdict == "supported" and heard.effect is not None:
         sentences.append(
