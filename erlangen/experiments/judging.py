@@ -1,9 +1,12 @@
-"""Verdicts that every experiment gives: by counting cases, and where nothing was measured."""
+"""What every judge needs: verdicts by counting cases, or where nothing was measured, and the numbers of others."""
 
 from __future__ import annotations
 
+import json
 import math
-from typing import Literal
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
 
 from erlangen.results import Verdict
 from erlangen.stats import Interval
@@ -53,3 +56,11 @@ def ends(interval: Interval) -> tuple[float | None, float | None]:
     """An interval's ends for a record; None where they are unknown."""
     low, high = (None if math.isnan(end) else end for end in (interval.low, interval.high))
     return low, high
+
+
+@cache
+def published_numbers(package: str) -> dict[str, Any]:
+    """An experiment's `published.json`: numbers of others, which stand beside a verdict and never enter a measurement."""
+    text = resources.files(package).joinpath("published.json").read_text(encoding="utf-8")
+    data: dict[str, Any] = json.loads(text)
+    return data

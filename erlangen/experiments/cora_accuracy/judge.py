@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from functools import cache
-from importlib import resources
-from typing import Any
+from functools import partial
 
 import altair as alt
 
 from erlangen.experiments.charts import records, spec, tooltip
 from erlangen.experiments.cora_accuracy import NETS, Recipe
-from erlangen.experiments.judging import ends, not_measured
+from erlangen.experiments.judging import ends, not_measured, published_numbers
 from erlangen.results import Figure, Findings, JobResult, Outcome, Scalar, Verdict
 from erlangen.stats import mean_interval, paired_interval, paired_p_value
 
@@ -21,12 +18,8 @@ ASKED = "Do the nets that the graph experiments build on score as published?"
 NAMES = {"gcn": "GCN", "gat": "GAT"}
 
 
-@cache
-def published() -> dict[str, Any]:
-    """Test accuracies from the literature, in percent."""
-    text = resources.files(__package__).joinpath("published.json").read_text(encoding="utf-8")
-    data: dict[str, Any] = json.loads(text)
-    return data
+published = partial(published_numbers, "erlangen.experiments.cora_accuracy")
+"""Test accuracies from the literature, in percent."""
 
 
 def accuracies(results: Sequence[JobResult], net: str) -> dict[int, float]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from functools import cache
-from importlib import resources
-from typing import Any
+from functools import partial
 
 from erlangen.experiments.graph_algebra import CLAIMS, Recipe
 from erlangen.experiments.graph_algebra.figures import changes, lengths, picture, white_intervals
-from erlangen.experiments.judging import counted, not_measured
+from erlangen.experiments.judging import counted, not_measured, published_numbers
 from erlangen.results import Figure, Findings, JobResult, Outcome, Verdict
 
 STATEMENTS = {claim.id: claim.statement for claim in CLAIMS}
@@ -20,12 +17,8 @@ TOLERANCE = 1e-9  # of sums of a few products in float64
 ASKED = "What do powers of the adjacency count, and which nodes does the Laplacian change most?"
 
 
-@cache
-def published() -> dict[str, Any]:
-    """The report's matrices."""
-    text = resources.files(__package__).joinpath("published.json").read_text(encoding="utf-8")
-    data: dict[str, Any] = json.loads(text)
-    return data
+published = partial(published_numbers, "erlangen.experiments.graph_algebra")
+"""The report's matrices."""
 
 
 def task(results: Sequence[JobResult], name: str) -> list[JobResult]:

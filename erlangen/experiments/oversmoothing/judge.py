@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from functools import cache
-from importlib import resources
-from typing import Any
+from functools import partial
 
-from erlangen.experiments.judging import counted, ends, not_measured
+from erlangen.experiments.judging import counted, ends, not_measured, published_numbers
 from erlangen.experiments.oversmoothing import ARMS, Recipe
 from erlangen.experiments.oversmoothing.figures import NAMES, accuracy_figure, propagation_figure, smoothness_figure
 from erlangen.results import Figure, Findings, JobResult, Outcome, Verdict
@@ -19,12 +16,8 @@ NOTHING = 1e-12  # an energy of 0, in logarithms
 ASKED = "Does a graph convolution need B to see the node itself, and does B keep deep nets from over-smoothing?"
 
 
-@cache
-def published() -> dict[str, Any]:
-    """Accuracies from the literature."""
-    text = resources.files(__package__).joinpath("published.json").read_text(encoding="utf-8")
-    data: dict[str, Any] = json.loads(text)
-    return data
+published = partial(published_numbers, "erlangen.experiments.oversmoothing")
+"""Accuracies from the literature."""
 
 
 def of_task(results: Sequence[JobResult], name: str) -> list[JobResult]:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-from typing import Any
+from functools import partial
 
+from erlangen.experiments.judging import published_numbers
 from erlangen.experiments.padding import PRESETS, Recipe
 from erlangen.results import JobResult
 from erlangen.stats import Interval, accuracy_difference
 
-
-@cache
-def published() -> dict[str, Any]:
-    """The report's table and its rival's, from `published.json`."""
-    text = resources.files(__package__).joinpath("published.json").read_text(encoding="utf-8")
-    data: dict[str, Any] = json.loads(text)
-    return data
+published = partial(published_numbers, "erlangen.experiments.padding")
+"""The report's table and its rival's, from `published.json`."""
 
 
 @dataclass(frozen=True)
