@@ -34,6 +34,8 @@ def log_adjacency(edge_index: Tensor, num_nodes: int, dtype: torch.dtype = torch
 def dense_attention(layer: TransformerConv, x: Tensor, added: Tensor) -> Tensor:
     """What `layer` makes of x (N, in) on the edges of `added`, their `log_adjacency`: O(N²), but fast where most are there."""
     check_features(x)
+    if layer.edge_dim is not None:
+        raise ValueError(f"dense_attention: the layer has edge_dim {layer.edge_dim}, and features of edges have no place here")
     query, key, value = (
         projection(x).view(1, len(x), layer.heads, layer.out_channels).transpose(1, 2)
         for projection in (layer.lin_query, layer.lin_key, layer.lin_value)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from support.figures import assert_drawn
+from support.results import result
 
 from erlangen.experiments.graph_cost import CLAIMS, PRESETS, Recipe, jobs
 from erlangen.experiments.graph_cost.judge import findings, verdicts
@@ -48,12 +49,7 @@ def made_up(
         measurements = (
             Measurement("seconds", tuple(map(float, values))), Measurement("memory", tuple(map(float, held))),
         )  # fmt: skip
-        found.append(
-            JobResult(
-                key=job.key(""), experiment=job.experiment, params=job.params, seed=job.seed, precision="float32", device="cpu",
-                measurements=measurements,
-            )
-        )  # fmt: skip
+        found.append(result(job, measurements))
     return found
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from support.figures import assert_drawn
+from support.results import result
 
 from erlangen.data.graphs import karate_club
 from erlangen.experiments.noisy_neighbors import KINDS, LAYERS, PRESETS, REGIMES, Recipe, jobs
@@ -18,17 +19,10 @@ from erlangen.experiments.noisy_neighbors.judge import findings, verdicts
 from erlangen.experiments.noisy_neighbors.run import graph_of, listened, noisy, run
 from erlangen.experiments.noisy_neighbors.weights import listens
 from erlangen.nn.graph.gcn import gcn_weights
-from erlangen.results import Job, JobResult, Measurement, Verdict
+from erlangen.results import JobResult, Measurement, Verdict
 
 TINY = Recipe(data=("blocks",), seeds=2, shares=(0.0, 0.5), in_training=(0.0, 0.5), epochs=3, patience=3, nodes=160)
 MADE_UP = Recipe(data=("blocks",), seeds=8, shares=(0.0, 0.25, 0.5), in_training=(0.0, 0.5))
-
-
-def result(job: Job, measurements: list[Measurement]) -> JobResult:
-    return JobResult(
-        key=job.key(""), experiment=job.experiment, params=job.params, seed=job.seed, precision="float32", device="cpu",
-        measurements=tuple(measurements),
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from support.figures import assert_drawn
+from support.results import result
 
 from erlangen.experiments.oversmoothing import ARMS, CLAIMS, PRESETS, Recipe, jobs
 from erlangen.experiments.oversmoothing.judge import findings, verdicts
@@ -17,17 +18,10 @@ from erlangen.experiments.oversmoothing.run import graph_of, run, sees_itself
 from erlangen.measure.smoothness import dirichlet_energy
 from erlangen.nn.graph.algebra import adjacency
 from erlangen.nn.graph.convolution import GraphConvolution
-from erlangen.results import Job, JobResult, Measurement, Verdict
+from erlangen.results import JobResult, Measurement, Verdict
 
 TINY = Recipe(data="blocks", seeds=2, depths=(1, 3), deep=3, epochs=2, patience=2, width=8, nodes=100)
 MADE_UP = Recipe(data="blocks", seeds=8, depths=(2, 32), deep=32)
-
-
-def result(job: Job, measurements: list[Measurement]) -> JobResult:
-    return JobResult(
-        key=job.key(""), experiment=job.experiment, params=job.params, seed=job.seed, precision="float32", device="cpu",
-        measurements=tuple(measurements),
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

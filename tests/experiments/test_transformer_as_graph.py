@@ -11,6 +11,7 @@ import networkx
 import numpy as np
 import pytest
 import torch
+from support.results import result
 
 from erlangen.data.graphs import Graph, karate_club
 from erlangen.experiments.transformer_as_graph import ARMS, CLAIMS, COMPARED, PRESETS, Recipe, jobs, layers, masks, relabelings
@@ -31,13 +32,6 @@ EVERYWHERE = dict.fromkeys(ARMS, 70.0)
 AS_EXPECTED = EVERYWHERE | {
     "graph": 95.0, "diluted": 80.0, "graph/eigenvectors": 97.0, "complete/eigenvectors": 90.0, "self/eigenvectors": 90.0,
 }  # fmt: skip
-
-
-def result(job: Job, measurements: list[Measurement]) -> JobResult:
-    return JobResult(
-        key=job.key(""), experiment=job.experiment, params=job.params, seed=job.seed, precision="float32", device="cpu",
-        measurements=tuple(measurements),
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -171,3 +171,9 @@ def test_faulty_configurations_are_refused() -> None:
         GraphTransformerConfig(in_features=3, classes=2, form="sparse")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="there are 3 nodes"):
         log_adjacency(complete_graph(4), 3)
+
+
+def test_dense_attention_refuses_a_layer_that_wants_features_of_edges() -> None:
+    layer, x = TransformerConv(4, 2, 2, edge_dim=3), torch.randn(5, 4)
+    with pytest.raises(ValueError, match="edge_dim 3"):
+        dense_attention(layer, x, log_adjacency(complete_graph(5), 5))
