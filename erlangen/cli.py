@@ -240,6 +240,69 @@ def report(
             print(path)
 
 
+@app.command()
+def audit(
+    target: Annotated[str, typer.Argument(metavar="MODEL", help="FILE.py:build, package.module:build or FILE.onnx.")],
+    source: Annotated[
+        str | None,
+        typer.Option("--input", metavar="WHAT", help="A .npy, .npz or .pt file, a folder of pictures, or a shape as 3x224x224."),
+    ] = None,
+    symmetries: Annotated[
+        list[str] | None,
+        typer.Option("--symmetry", metavar="NAME", help="A check to make; may be repeated. Default: the domain's."),
+    ] = None,
+    domain: Annotated[
+        str | None, typer.Option(help="images, texts, graphs, points or series, where it cannot be guessed.")
+    ] = None,
+    threshold: Annotated[float, typer.Option(help="What counts as holding, in units of the spread of the output.")] = 0.1,
+    only_exact: Annotated[bool, typer.Option("--only-exact", help="Exactness alone, on few inputs: fast.")] = False,
+    number: Annotated[int, typer.Option("-n", "--inputs", min=0, help="Inputs to make or to read; 0: all there are.")] = 32,
+    elements: Annotated[int, typer.Option(min=1, help="Elements drawn for each input.")] = 8,
+    vocabulary: Annotated[int | None, typer.Option(min=2, help="Tokens 0 ... N - 1 of a text.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    timeout: Annotated[float | None, typer.Option(min=0.1, metavar="S", help="Seconds after which the audit has failed.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 for undecided checks, too.")] = False,
+    page: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write the page.")] = None,
+    junit: Annotated[Path | None, typer.Option("--junitxml", metavar="FILE", help="Write JUnit XML for CI.")] = None,
+    target_json: Json = None,
+) -> None:
+    """Which symmetries a model of yours has. Its code runs in a process of its own, with all the rights you have.
+
+    Exit 1: broken; 4: the model or its inputs failed; 5: something asked was not measured.
+    """
+    from dataclasses import replace
+
+    from erlangen.auditing.launch import launch
+    from erlangen.report.audit_text import audit_text
+    from erlangen.results import to_json, write_atomically
+
+    say(f"running {target} in a process of its own; it may do whatever you may")
+    record = launch(
+        {
+            "target": target, "input": source, "symmetries": symmetries or None, "domain": domain, "threshold": threshold,
+            "only_exact": only_exact, "n": number, "elements": elements, "vocabulary": vocabulary, "batch_size": batch_size,
+            "seed": seed, "name": None,
+        },
+        timeout,
+    )  # fmt: skip
+    record = replace(record, command=shlex.join(["erlangen", *sys.argv[1:]]))
+    if page is not None:
+        from erlangen.report.audit_page import audit_html
+
+        write_atomically(page, audit_html(record))
+    if junit is not None:
+        from erlangen.report.audit_junit import audit_junit
+
+        write_atomically(junit, audit_junit(record))
+    emit(to_json(record), target_json)
+    if target_json != "-":
+        print(audit_text(record))
+        if page is not None:
+            print(f"\nPage: {page}")
+    raise SystemExit(record.exit_code(strict))
+
+
 def exit_code(verdicts: Sequence[Verdict], any_failed: bool, strict: bool) -> int:
     """4: a job failed; 5: something asked was not measured; 1, under --strict: a verdict is not `supported`; else 0."""
     outcomes = {verdict.verdict for verdict in verdicts}

@@ -24,24 +24,33 @@ def write_page(folder: Path) -> Path:
 
 def render(folder: Path) -> str:
     """The page as text."""
-    environment = Environment(
-        loader=PackageLoader("erlangen.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(number=number, interval=interval, cell=cell, inline_json=inline_json)
     findings, run, verdicts = read_findings(folder), read_run(folder), read_verdicts(folder)
     counts = {outcome: sum(verdict.verdict == outcome for verdict in verdicts) for outcome in MARKS}
-    return environment.get_template("page.html.j2").render(
-        run=run,
-        findings=findings,
-        verdicts=verdicts,
-        counts={outcome: count for outcome, count in counts.items() if count},
-        marks=MARKS,
-        vega=Markup(charts.script()),
-        specs={figure.name: figure.spec for figure in findings.figures if figure.spec is not None},
-        light=charts.LIGHT,
-        dark=charts.DARK,
-        has_numbers=has_numbers,
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            run=run,
+            findings=findings,
+            verdicts=verdicts,
+            counts={outcome: count for outcome, count in counts.items() if count},
+            marks=MARKS,
+            vega=Markup(charts.script()),
+            specs={figure.name: figure.spec for figure in findings.figures if figure.spec is not None},
+            light=charts.LIGHT,
+            dark=charts.DARK,
+            has_numbers=has_numbers,
+        )
     )
+
+
+def environment() -> Environment:
+    """Templates that escape whatever they are given, with the filters that every page uses."""
+    made = Environment(
+        loader=PackageLoader("erlangen.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters.update(number=number, interval=interval, cell=cell, inline_json=inline_json)
+    return made
 
 
 def number(value: float | None) -> str:

@@ -2,24 +2,68 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from erlangen.symmetries import spectrum
+from erlangen.symmetries.grid import from_map, on_grid, shift_in_cells, stride, to_map
+from erlangen.symmetries.symmetry import Symmetry
+
+Shift: TypeAlias = tuple[int, int]
+
 
 @dataclass(frozen=True)
-class Translation:
+class Translation(Symmetry):
     """The group of shifts (rows, columns); an element g = (dy, dx) moves the picture down and to the right.
 
     border: `circular` wraps around (a true group action), `zeros` fills with black (an action only on images whose
-    content stays inside).
+    content stays inside: so g·x is compared with g⁻¹·g·x, which has lost the same, and maps only where both show the picture).
+    stride: only multiples of it are drawn; `fitted` sets it to what moves a model's map or tokens by whole cells.
     """
 
     border: Literal["circular", "zeros"] = "circular"
+    stride: Shift = (1, 1)
 
-    def act(self, x: Tensor, g: tuple[int, int]) -> Tensor:
+    unit: ClassVar[str] = "pixels"
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return "translation" if self.border == "circular" else f"translation-{self.border}"
+
+    def fitted(self, x: Tensor, y: Tensor) -> Translation:
+        """Shifts by whole cells of y; where no shift is, this symmetry as it is."""
+        restricted = replace(self, stride=stride(y, x))
+        return restricted if restricted.generators(x) else self
+
+    def generators(self, x: Tensor) -> Sequence[Shift]:
+        """One stride along each axis."""
+        down, right = self.most(x)
+        return [g for g, most in (((0, self.stride[1]), right), ((self.stride[0], 0), down)) if most > 0]
+
+    def elements(self, x: Tensor, n: int, rng: np.random.Generator) -> Sequence[Shift]:
+        """Different ones, uniformly: of the whole torus (circular), up to a quarter of each side (zeros)."""
+        down, right = self.most(x)
+        if self.border == "zeros":
+            return drawn((-down, down), (-right, right), self.stride, n, rng)
+        rows, columns = (side // step for side, step in zip(x.shape[-2:], self.stride, strict=True))
+        return drawn((down - rows + 1, down), (right - columns + 1, right), self.stride, n, rng)
+
+    def most(self, x: Tensor) -> Shift:
+        """The longest shifts down and right, in strides."""
+        sides = list(zip(x.shape[-2:], self.stride, strict=True))
+        if self.border == "circular":
+            down, right = (side // step // 2 for side, step in sides)
+        else:  # on a coarse grid one cell, if half of the picture stays
+            down, right = ((side // 4 if step <= side // 4 else side // 2) // step for side, step in sides)
+        return down, right
+
+    def act(self, x: Tensor, g: Shift) -> Tensor:
         """x (..., H, W) moved by g, of the same shape."""
         dy, dx = g
         moved = torch.roll(x, (dy, dx), dims=(-2, -1))
@@ -30,3 +74,65 @@ class Translation:
             moved[..., :, : max(dx, 0)] = 0
             moved[..., :, max(w + min(dx, 0), 0) :] = 0
         return moved
+
+    def reference(self, x: Tensor, g: Shift) -> Tensor:
+        return x if self.border == "circular" else self.act(self.act(x, g), (-g[0], -g[1]))
+
+    def act_output(self, y: Tensor, g: Shift, x: Tensor) -> Tensor | None:
+        """y moved by g·h/H cells; None where that is not whole."""
+        return on_grid(y, x, lambda cells: self._moved(cells, shift_in_cells(cells, x, g)))
+
+    def _moved(self, cells: Tensor, by: Shift | None) -> Tensor | None:
+        return None if by is None else self.act(cells, by)
+
+    def align(self, y: Tensor, y_g: Tensor, g: Shift, x: Tensor) -> tuple[Tensor, Tensor] | None:
+        if self.border == "circular":
+            return super().align(y, y_g, g, x)
+        return overlapping(y, y_g, g, x)
+
+    def tangent(self, x: Tensor) -> Sequence[Tensor]:
+        """-∂x/∂row and -∂x/∂column, per pixel, of x as a sum of waves; () where the border or a stride leaves no such group."""
+        if self.border != "circular" or self.stride != (1, 1):
+            return ()
+        down, right = spectrum.gradient(x)
+        return -down, -right
+
+    def size(self, g: Shift) -> float:
+        return math.hypot(*g)
+
+    def label(self, g: Shift) -> str:
+        return in_words(g)
+
+
+def drawn(rows: tuple[int, int], columns: tuple[int, int], step: Shift, n: int, rng: np.random.Generator) -> list[Shift]:
+    """At most n different shifts (i·step, j·step) with i, j in these ranges, ends included, and never (0, 0)."""
+    height, width = rows[1] - rows[0] + 1, columns[1] - columns[0] + 1
+    still = -rows[0] * width - columns[0]  # the place of (0, 0), counted row by row: left out
+    count = height * width - 1
+    places = rng.choice(count, size=min(n, count), replace=False)
+    return [
+        ((int(place) // width + rows[0]) * step[0], (int(place) % width + columns[0]) * step[1])
+        for place in places + (places >= still)
+    ]
+
+
+def overlapping(y: Tensor, y_g: Tensor, g: Shift, x: Tensor) -> tuple[Tensor, Tensor] | None:
+    """The cells of y that g moves to cells of y_g, and those: what came in at the border is left out. x: what the model saw."""
+    before, after = to_map(y, x), to_map(y_g, x)
+    if before is None or after is None:
+        expected = on_grid(y, x, lambda cells: None)
+        return None if expected is None else (expected, y_g)
+    by = shift_in_cells(before, x, g)
+    if by is None:
+        return None
+    (down, right), (h, w) = by, before.shape[-2:]
+    kept = before[..., max(-down, 0) : max(h - down, 0), max(-right, 0) : max(w - right, 0)]
+    seen = after[..., max(down, 0) : max(h + down, 0), max(right, 0) : max(w + right, 0)]
+    return from_map(kept, y, x), from_map(seen, y_g, x)
+
+
+def in_words(g: tuple[float, float]) -> str:
+    """`2 px down, 3 px left`."""
+    names = (("down", "up"), ("right", "left"))
+    parts = [f"{abs(pixels):.4g} px {way[pixels < 0]}" for pixels, way in zip(g, names, strict=True) if pixels]
+    return ", ".join(parts) or "not at all"
