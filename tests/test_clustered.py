@@ -115,8 +115,8 @@ def test_moments_refuse_nothing_and_rows_of_other_lengths() -> None:
 # Relative error
 
 
-def plain_jackknife(sums: list[float], counts: list[int], rows: list[np.ndarray]) -> tuple[float, float]:
-    """Bias-corrected logarithm and its standard error by pseudo-values (Tukey), each ratio computed afresh."""
+def plain_jackknife(sums: list[float], counts: list[int], rows: list[np.ndarray]) -> tuple[float, float, float]:
+    """Bias-corrected logarithm, its standard error and skewness by pseudo-values (Tukey), each ratio computed afresh."""
 
     def log_ratio(kept: list[int]) -> float:
         means = [sums[i] / counts[i] for i in kept if counts[i]]
@@ -125,7 +125,7 @@ def plain_jackknife(sums: list[float], counts: list[int], rows: list[np.ndarray]
     n = len(sums)
     whole = log_ratio(list(range(n)))
     pseudo = [n * whole - (n - 1) * log_ratio([i for i in range(n) if i != gone]) for gone in range(n)]
-    return float(np.mean(pseudo)), float(stats.sem(pseudo))
+    return float(np.mean(pseudo)), float(stats.sem(pseudo)), float(stats.skew(pseudo, bias=False))
 
 
 @pytest.mark.parametrize("sites", [[1] * 7, [3, 1, 4, 1, 5, 9, 2]], ids=str)
@@ -139,7 +139,7 @@ def test_relative_error_is_a_jackknife_over_inputs_in_error_and_spread(sites: li
     means = [total / count for total, count in zip(sums, counts, strict=True) if count]
     assert found.interval.estimate == pytest.approx(np.mean(means) / plain_spread(rows))
     assert found.interval.n == len(means)
-    assert (found.center, found.error) == pytest.approx(plain_jackknife(sums, counts, rows), rel=1e-9)
+    assert (found.center, found.error, found.skewness) == pytest.approx(plain_jackknife(sums, counts, rows), rel=1e-9)
 
 
 @given(st.integers(3, 40), st.integers(0, 1000), st.sampled_from([0.8, 0.95, 0.99]))
@@ -256,10 +256,11 @@ def test_lengths_that_differ_and_negative_errors_are_refused() -> None:
         relative_error([1, -2], [1, 1], Moments.of(outputs([2, 2])))
 
 
-def test_errors_of_all_magnitudes_give_an_interval_without_an_end() -> None:
-    found = relative_error([1.0, 1e-5, 1e-150], [1, 1, 1], Moments.of(outputs([2, 2, 2])))
-    assert 0 <= found.interval.low < found.interval.estimate < found.interval.high <= math.inf
-    assert found.detectable(0.1) < 0.1
+def test_spreads_of_all_magnitudes_give_an_interval_without_an_end() -> None:
+    rows = outputs([4, 4])
+    found = relative_error([1.0, 1.0], [1, 1], Moments.of([rows[0], 1e-60 * rows[1]]))
+    assert 0 <= found.interval.low < found.interval.estimate < found.interval.high == math.inf
+    assert found.detectable(0.1) == 0
 
 
 @given(st.floats(-20, 20), st.floats(-3, 3), st.integers(3, 200))
@@ -342,6 +343,13 @@ def test_flips_and_stays_mirror_each_other_in_any_order(cases: list[tuple[int, i
     assert mirrored.interval == pytest.approx(
         (1 - base.interval.estimate, 1 - base.interval.high, 1 - base.interval.low, len(cases)), abs=1e-9
     )
+
+
+def test_large_inputs_that_flip_wholly_weigh_more() -> None:
+    """Kish: wholly dependent pairs, unequally many, say as much as M² / Σ pairs² independent ones."""
+    pairs = np.array([20, 20, 1, 1, 1, 1])
+    found = flip_rate(pairs * [1, 0, 1, 0, 1, 0], pairs)
+    assert found.effective == pytest.approx(44**2 / (2 * 400 + 4))
 
 
 def test_one_input_counts_as_one_pair() -> None:

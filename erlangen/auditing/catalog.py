@@ -11,14 +11,26 @@ from erlangen.auditing.conditions import BatchComposition, Elsewhere, Repeat
 from erlangen.auditing.pair import Check
 from erlangen.auditing.symmetry_check import SymmetryCheck
 from erlangen.results import ErlangenError
+from erlangen.symmetries.causality import Causality
 from erlangen.symmetries.channels import ChannelPermutation
-from erlangen.symmetries.crop import CroppedTranslation
+from erlangen.symmetries.duplicate_edges import DuplicateEdges
+from erlangen.symmetries.edge_order import EdgeOrder
 from erlangen.symmetries.intensity import Intensity
+from erlangen.symmetries.isolated_node import IsolatedNode
+from erlangen.symmetries.left_padding import LeftPadding
+from erlangen.symmetries.point_permutation import PointPermutation
+from erlangen.symmetries.point_rotation import PointRotation
+from erlangen.symmetries.point_translation import PointTranslation
+from erlangen.symmetries.prefix_shift import PositionShift, PrefixShift
 from erlangen.symmetries.reflection import Reflection
+from erlangen.symmetries.relabeling import Relabeling
 from erlangen.symmetries.rotation import QuarterTurns, Rotation
 from erlangen.symmetries.scale import Scale
 from erlangen.symmetries.subpixel import SubpixelTranslation
 from erlangen.symmetries.symmetry import Symmetry
+from erlangen.symmetries.time_shift import TimeShift
+from erlangen.symmetries.token_permutation import TokenPermutation
+from erlangen.symmetries.crop import CroppedTranslation
 from erlangen.symmetries.translation import Translation
 
 SYMMETRIES: dict[str, tuple[Symmetry, ...]] = {
@@ -26,10 +38,10 @@ SYMMETRIES: dict[str, tuple[Symmetry, ...]] = {
         Translation("circular"), Translation("zeros"), CroppedTranslation(), SubpixelTranslation(), QuarterTurns(), Rotation(),
         Reflection(), Scale(), Intensity(), ChannelPermutation(),
     ),
-    "texts": (),
-    "graphs": (),
-    "points": (),
-    "series": (),
+    "texts": (Causality(), TokenPermutation(), PrefixShift(), PositionShift(), LeftPadding()),
+    "graphs": (Relabeling(), EdgeOrder(), IsolatedNode(), DuplicateEdges()),
+    "points": (PointPermutation(), PointRotation(), PointTranslation()),
+    "series": (TimeShift("circular"), TimeShift("zeros")),
 }  # fmt: skip
 
 CONDITIONS: tuple[Check, ...] = (

@@ -14,6 +14,7 @@ from erlangen.report.audit_text import MARKS
 from erlangen.report.page import environment, number
 from erlangen.results import ErlangenError, to_json, write_atomically
 
+STATES, STATE_COLORS = ["kept", "error", "no action"], ["#009E73", "#D55E00", "#888888"]
 PLOTTED = 60  # layers of a plot, at most
 COLORS = {
     "exact": "supported",
@@ -37,7 +38,7 @@ def audit_html(audit: AuditRecord) -> str:
     """The page as text."""
     specs: dict[str, dict[str, Any]] = {}
     for place, check in enumerate(audit.checks):
-        if len(check.curve) > 1:
+        if len(check.curve) > 1 and check.judgment not in ("exact", "not measured"):
             specs[f"curve-{place}"] = curve_spec(check)
         if check.breaks is not None and check.breaks.layers:
             specs[f"layers-{place}"] = layers_spec(check.breaks)
@@ -63,17 +64,8 @@ def summary(audit: AuditRecord) -> str:
     """The answer in a sentence or two."""
     asked = [check for check in audit.checks if not check.informational]
     named = {judgment: [check.name for check in asked if check.judgment == judgment] for judgment in MARKS}
-    parts = []
-    if named["exact"]:
-        parts.append(f"Exact: {', '.join(named['exact'])}.")
-    if named["holds"]:
-        parts.append(f"Within {audit.threshold:g} of the spread: {', '.join(named['holds'])}.")
-    if named["broken"]:
-        parts.append(f"Broken: {', '.join(named['broken'])}.")
-    if named["undecided"]:
-        parts.append(f"Undecided: {', '.join(named['undecided'])}.")
-    if named["not measured"]:
-        parts.append(f"Not measured: {', '.join(named['not measured'])}.")
+    words = {"holds": f"Within {audit.threshold:g} of the spread"}
+    parts = [f"{words.get(judgment, judgment.capitalize())}: {', '.join(names)}." for judgment, names in named.items() if names]
     return " ".join(parts)
 
 
@@ -92,7 +84,7 @@ def curve_spec(check: Checked) -> dict[str, Any]:
     tooltip = [{"field": name} for name in ("label", "error", "low", "high", "pairs")]
     band: dict[str, Any] = {"type": "area", "opacity": 0.18} if sized else {"type": "rule", "strokeWidth": 3, "opacity": 0.35}
     return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "width": "container",
         "height": 190,
         "data": {"values": values},
@@ -112,9 +104,9 @@ def layers_spec(breaks: Breaks) -> dict[str, Any]:
     shown = [layer for layer in breaks.layers if layer.action in ("no action", "invariant", "moves along")]
     start = next((k for k, layer in enumerate(shown) if layer.layer == breaks.culprit), 0)
     start = max(0, min(start - PLOTTED // 3, len(shown) - PLOTTED))
-    values = [
+    values: list[dict[str, Any]] = [
         {
-            "layer": layer.layer,
+            "layer": f"{layer.layer} {layer.kind}",
             "kind": layer.kind,
             "shape": " × ".join(map(str, layer.shape)),
             "error": None if layer.error is None else max(layer.error, 1e-17),
@@ -122,23 +114,20 @@ def layers_spec(breaks: Breaks) -> dict[str, Any]:
         }
         for layer in shown[start : start + PLOTTED]
     ]
-    y = {
+    order = [value["layer"] for value in values]
+    x: dict[str, Any] = {"field": "layer", "type": "nominal", "sort": order, "title": None, "scale": {"domain": order}}
+    x["axis"] = {"labelAngle": -45, "labelLimit": 170}
+    y: dict[str, Any] = {
         "field": "error",
         "type": "quantitative",
         "title": "error / spread of the layer",
         "scale": {"type": "log"},
-        "axis": {"format": ".0e"},
     }
-    color = {
-        "field": "state",
-        "type": "nominal",
-        "title": None,
-        "scale": {"domain": ["kept", "error", "no action"], "range": ["#009E73", "#D55E00", "#888888"]},
-    }
-    x = {"field": "layer", "type": "nominal", "sort": None, "title": None, "axis": {"labelAngle": -45, "labelLimit": 150}}
+    y["axis"] = {"format": ".0e", "tickCount": 5}
+    color = {"field": "state", "type": "nominal", "title": None, "scale": {"domain": STATES, "range": STATE_COLORS}}
     tooltip = [{"field": name} for name in ("layer", "kind", "shape", "error", "state")]
     return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "width": {"step": 16} if len(values) > 24 else "container",
         "height": 200,
         "data": {"values": values},
@@ -149,12 +138,3 @@ def layers_spec(breaks: Breaks) -> dict[str, Any]:
              "encoding": {"x": x, "color": color, "tooltip": tooltip}},
         ],
     }  # fmt: skip
-
-
-def error_text(check: Checked) -> str:
-    """'0.23 [0.19, 0.28]'"""
-    if check.error is None:
-        return "–"
-    low, high = check.interval
-    ends = "" if low is None or high is None else f" [{number(low)}, {number(high)}]"
-    return f"{number(check.error)}{ends}"

@@ -57,7 +57,7 @@ def bilinear(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     below, beside = (rows - top).to(x.dtype), (columns - left).to(x.dtype)
     corner = (top * (width + 3) + left).flatten()  # (H'·W',)
     upper, upper_right, lower, lower_right = (
-        pixels.index_select(-1, corner + step).unflatten(-1, rows.shape) for step in (0, 1, width + 3, width + 4)
+        pixels.index_select(-1, corner + step).view(*x.shape[:-2], *rows.shape) for step in (0, 1, width + 3, width + 4)
     )
     return torch.lerp(torch.lerp(upper, upper_right, beside), torch.lerp(lower, lower_right, beside), below)
 

@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from erlangen.symmetries.grid import on_grid
-from erlangen.symmetries.sampling import bilinear, center, lost, offsets, radius, window, windowed
+from erlangen.symmetries.sampling import bilinear, center, lost, offsets, radius, windowed
 from erlangen.symmetries.symmetry import Symmetry
 
 Factors: TypeAlias = tuple[float, float]
@@ -54,9 +54,8 @@ class Scale(Symmetry):
 
     def loss(self, x: Tensor, g: Factors) -> float:
         """RMS over the disk of what zooming there and back changes, in units of the spread there; the larger of a's and b's."""
-        picture = windowed(x, self.reach(x))[1]
-        disk = window(x, self.reach(x)) > 0
-        return max(lost(picture[..., disk], read(read(picture, factor), 1 / factor)[..., disk]) for factor in g)
+        picture = windowed(x, self.reach(x))[1]  # 0 outside, and in the mean: over the whole image it is the same ratio
+        return max(lost(picture, read(read(picture, factor), 1 / factor)) for factor in g)
 
     def reach(self, x: Tensor) -> float:
         """Radius of the disk that the largest factor takes to the border."""

@@ -352,6 +352,7 @@ def counts(x):
         ),
         (lambda x: torch.tensor(np.asarray(x, dtype=np.float32), dtype=torch.float32), "leave torch by .* and come back"),
         (lambda x: torch.tensor(np.array(x.tolist(), dtype=np.float32)), r"leave torch by Tensor\.tolist"),
+        (lambda x: x * torch.tensor(x.numpy().astype(np.float32).sum(), dtype=torch.float32), "leave torch"),
         (lambda x: torch.from_dlpack(x.numpy().astype(np.float32)), "leave torch"),
         (lambda x: coarse(x), r"coarse.* gives torch\.float32"),
         (lambda x: x.to(torch.float8_e4m3fn).to(torch.float32), "gives torch.float8_e4m3fn"),
@@ -377,6 +378,49 @@ def test_numpy_constants_are_not_mistaken_for_numbers_that_left():
     (answer,) = twin_checked(model_of(module), some(1))(some(1))
     exact = some(1)[0].double() * torch.from_numpy(constant).double() / 3 * module.w.detach().double()
     assert error(answer, exact) < 8 * EPS
+
+
+SPARSE = torch.tensor([[0, 0.1, 0, 0], [0.3, 0, 0, 0.7], [0, 0, 0, 0], [0.2, 0, 0, 0]])
+WHOLE = torch.linspace(0.1, 0.9, 2 * D)
+TAIL = WHOLE[D:]  # a view that starts inside its storage
+
+
+@pytest.mark.parametrize(
+    ("function", "exact"),
+    [
+        (lambda x: x * (TAIL / 3), lambda x: x * (WHOLE.double()[D:] / 3)),
+        (lambda x: x * (torch.stack([CLOSED, CLOSED]) / 3).sum(0), lambda x: x * (CLOSED.double() / 3 * 2)),
+        (lambda x: x * torch.from_numpy(CLOSED.numpy() * 1) / 3, lambda x: x * CLOSED.double() / 3),
+        (lambda x: x * 0 + CLOSED, lambda x: CLOSED.double().expand_as(x)),
+        (lambda x: CLOSED, lambda x: CLOSED.double()),
+        (lambda x: torch.sparse.mm(SPARSE.to_sparse_csr(), x.float().T).T, lambda x: x @ SPARSE.double().T),
+        (lambda x: torch.sparse.mm(COO, x.float().T).T, lambda x: x @ SPARSE.double().T),
+    ],
+    ids=["view", "list", "numpy of a constant", "constant", "constant itself", "compressed", "sparse"],
+)
+def test_constants_from_elsewhere_are_shadowed(function, exact):
+    x = torch.stack(some())
+    answer = DoubleCall(function)(x)
+    assert answer.dtype == torch.float64
+    assert error(answer, exact(x.double())) < 8 * EPS
+
+
+COO, ROW = SPARSE.to_sparse_coo(), CLOSED[None]
+
+
+def test_the_least_number_written_as_a_tensor_can_be_added_twice():
+    answer = DoubleCall(lambda x: torch.tensor(torch.finfo(x.dtype).min) + torch.tensor(torch.finfo(x.dtype).min))(torch.ones(1))
+    assert answer.isfinite()
+    assert answer < torch.finfo(torch.float32).min
+    assert DoubleCall(lambda x: torch.tensor(-math.inf) + x)(torch.ones(1)) == -math.inf
+
+
+def test_answers_of_another_shape_or_precision_are_no_twins():
+    toy = FloatInside()
+    with pytest.raises(NoTwinError, match=r"gave \(2,\) for input 0, the model \(4,\)"):
+        twin_checked(model_of(toy, lambda x: toy(x)[:, : 2 if x.dtype == torch.float64 else D]), some())
+    with pytest.raises(NoTwinError, match=r"answer is torch\.float32 even so"):
+        twin_checked(model_of(toy, lambda x: {"logits": ROW}), some(1))
 
 
 class Locked(Toy):
@@ -420,6 +464,7 @@ def test_every_way_to_call_the_module_leads_to_the_copy():
         "closure": lambda x: toy(x),
         "method": toy.features,
         "partial": functools.partial(lambda net, x: net(x), toy),
+        "partial of a closure": functools.partial(lambda scale, x: toy(x) * scale, 1.0),
         "object": Holder(toy),
         "global": scope["script"],
         "default": lambda x, net=toy: net(x),
@@ -487,7 +532,7 @@ def test_the_default_dtype_comes_back_even_after_an_exception(chosen):
 
 
 class Census(TorchDispatchMode):
-    """Entered outside the twin's own mode, it sees what really runs: a second opinion on whether anything of low precision did."""
+    """Entered outside the twin's own mode, it sees what really runs: a second opinion on what ran in low precision."""
 
     def __init__(self):
         super().__init__()
@@ -526,6 +571,10 @@ def whole(text):
     return text
 
 
+def tail_hidden(text):
+    return replace(text, mask=(torch.arange(len(text)) < 17).long())
+
+
 def beginning(text):
     return replace(text, ids=text.ids[:17])
 
@@ -553,8 +602,8 @@ LANGUAGE = {
     "BLOOM": ("BloomForCausalLM", "BloomConfig", {"hidden_size": 64, **OLD}, padded, unpadded, True),  # ALiBi counts real tokens
     "Gemma2": ("Gemma2ForCausalLM", "Gemma2Config", {**GROUPED, "head_dim": 16}, padded, unpadded, True),
     "GPT-2": ("GPT2LMHeadModel", "GPT2Config", {"n_embd": 64, **OLD}, whole, beginning, False),
-    "T5": ("T5EncoderModel", "T5Config", T5, whole, whole, False),
-    "BERT": ("BertModel", "BertConfig", SIZES, whole, whole, False),
+    "T5": ("T5EncoderModel", "T5Config", T5, padded, unpadded, False),
+    "BERT": ("BertModel", "BertConfig", SIZES, tail_hidden, beginning, False),
 }
 
 
@@ -610,6 +659,7 @@ def test_vit_of_transformers_has_a_twin():
     assert_agrees_with_double(module, some(2, (3, 32, 32)))
 
 
+@pytest.mark.slow  # the import of timm alone takes seconds
 @pytest.mark.parametrize("name", ["resnet18", "convnext_atto", "vit_tiny_patch16_224"])
 def test_vision_models_of_timm_have_a_twin(name):
     timm = pytest.importorskip("timm")

@@ -126,6 +126,13 @@ def test_the_loss_is_zero_for_quarter_turns_small_for_smooth_pictures_and_large_
     assert all(ROTATION.loss(noise, (0, angle)) == 0 for angle in (90, 180, 270, -90))
     assert 0 < ROTATION.loss(smooth, (-20, 20)) < 0.1
     assert 0.3 < ROTATION.loss(noise, (-20, 20)) < 1
+    before = turned(noise, 0)
+    disk = window(noise, radius(noise)) > 0
+    after = turned(turned(before, 20), -20)  # fades twice, which changes the rim alone
+    inner = ((u := offsets(noise))[0] ** 2 + u[1] ** 2).sqrt() < radius(noise) * 0.7
+    spread = float(before[:, disk].std())
+    by_hand = float((after - before)[:, inner].square().mean().sqrt()) / spread
+    assert ROTATION.loss(noise, (-20, 20)) == pytest.approx(by_hand, rel=0.3)
     assert ROTATION.loss(noise * 255 + 9, (-20, 20)) == pytest.approx(ROTATION.loss(noise, (-20, 20)))
 
 
