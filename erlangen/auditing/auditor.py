@@ -17,14 +17,16 @@ from torch import Tensor
 from erlangen.audited import Breaks, Checked, Flips, Point, Worst
 from erlangen.auditing.advice import advice
 from erlangen.auditing.conditions import BatchComposition, Elsewhere, Repeat
+from erlangen.auditing.inputs import smoothed
 from erlangen.auditing.layers import locate
 from erlangen.auditing.model import Model
-from erlangen.auditing.pair import Check, Elements, Outputs
+from erlangen.auditing.pair import Check, Elements, Outputs, Pair
 from erlangen.auditing.pictures import pictures
 from erlangen.auditing.symmetry_check import SymmetryCheck
 from erlangen.auditing.tally import Bad, Tally, tally
 from erlangen.auditing.verdict import Evidence, Exactness, judge
 from erlangen.clustered import Moments, RelativeError, chance_flips, flip_rate, relative_error
+from erlangen.measure.lie_derivative import lie_derivative, local_equivariance_error
 from erlangen.stats import Interval, holm
 
 FEW = 4  # inputs on which exactness is decided
@@ -65,9 +67,13 @@ class Auditor:
         elements = check.draw(self.model, self.inputs, self.outputs, indices, n, self.rng(check))
         return self.on_model(check, elements)
 
+    def counted(self, pairs: Iterator[Pair]) -> Tally:
+        """Of a sequence the worst position counts: one that leaks is a leak."""
+        return tally(pairs, worst_site=self.domain == "texts", classes=self.outputs[0].ndim == 1)
+
     def on_model(self, check: Check, elements: Elements) -> Tally:
         with quiet(self.seed + 1):  # not the numbers that made the outputs
-            return tally(check.pairs(self.model, self.inputs, self.outputs, elements), self.domain == "texts")
+            return self.counted(check.pairs(self.model, self.inputs, self.outputs, elements))
 
     def exactness(self, check: Check, sampled: Tally) -> Exactness | None:
         """Generators of a few inputs, and the worst of what was sampled, in float64 where that can be.
@@ -81,7 +87,7 @@ class Auditor:
         outputs = self.twin_outputs if twin else self.outputs
         elements = check.draw(model, inputs, outputs, self.few, 0, self.rng(check))
         with quiet(self.seed + 1):  # not the numbers that made the outputs
-            found = tally(check.pairs(model, inputs, outputs, elements), self.domain == "texts")
+            found = self.counted(check.pairs(model, inputs, outputs, elements))
             for bad in sampled.worst if twin and not sampled.loss else ():
                 alone = {bad.input: model([inputs[bad.input]])[0]}  # beside f(g·x), which is alone too
                 for pair in check.pairs(model, inputs, alone, {bad.input: (bad.element,)}):
@@ -126,6 +132,7 @@ class Auditor:
             floor=exactness.floor if exactness else None,
             precision=exactness.precision if exactness else "",
             loss=sampled.loss / sampled.pairs if sampled.pairs else 0.0,
+            derivative=self.derivative(check),
             unit=check.unit,
             flips=self.flips(sampled),
             curve=self.curve(sampled),
@@ -158,6 +165,41 @@ class Auditor:
         found = self.on_model(check, elements)
         interval = self.estimate(by_input(found)).interval
         return interval.estimate, interval.low, interval.high
+
+    def derivative(self, check: Check) -> float | None:
+        """RMS of the Lie derivative on a few smoothed images, in units of the spread, one unit of the element's size.
+
+        None where the symmetry has no tangent, the output moves along on another grid, or an operation has no forward mode. It
+        says how a symmetry starts to break; no judgment rests on it.
+        """
+        if not isinstance(check, SymmetryCheck) or self.domain != "images" or self.model.module is None or self.only_exact:
+            return None
+        images = [smoothed(self.inputs[i]) for i in self.few]
+        tangents = [check.symmetry.tangent(image) for image in images]
+        y = self.outputs[self.few[0]]
+        if not tangents[0] or y.ndim == 2 or (y.ndim == 3 and y.shape[1:] != images[0].shape[1:]):
+            return None
+        x, device = torch.stack(images), self.model.device
+        squares: list[float] = []
+        try:
+            with quiet(self.seed + 1), torch.no_grad():
+                for v in zip(*tangents, strict=True):
+                    place = len(squares)
+                    along = (
+                        (lambda y, place=place: torch.stack([check.symmetry.tangent(one)[place] for one in y]))
+                        if y.ndim == 3
+                        else None
+                    )
+                    change = lie_derivative(self.tensor_of, x.to(device), torch.stack(v).to(device), along)
+                    squares.append(float(local_equivariance_error(change.double()).mean()))
+        except Exception:
+            return None
+        value = math.sqrt(sum(squares) / len(squares)) / self.spread
+        return none(value)
+
+    def tensor_of(self, x: Tensor) -> Tensor:
+        """f of a batch, as one tensor that can be differentiated."""
+        return torch.stack(self.model.adapter.split(self.model.function(x), list(x)))
 
     def flips(self, sampled: Tally) -> Flips | None:
         """How often the class changed; None where the output has no classes, or all inputs fall into one."""

@@ -13,6 +13,7 @@ from erlangen.auditing.symmetry_check import SymmetryCheck
 from erlangen.results import ErlangenError
 from erlangen.symmetries.causality import Causality
 from erlangen.symmetries.channels import ChannelPermutation
+from erlangen.symmetries.crop import CroppedTranslation
 from erlangen.symmetries.duplicate_edges import DuplicateEdges
 from erlangen.symmetries.edge_order import EdgeOrder
 from erlangen.symmetries.intensity import Intensity
@@ -30,7 +31,6 @@ from erlangen.symmetries.subpixel import SubpixelTranslation
 from erlangen.symmetries.symmetry import Symmetry
 from erlangen.symmetries.time_shift import TimeShift
 from erlangen.symmetries.token_permutation import TokenPermutation
-from erlangen.symmetries.crop import CroppedTranslation
 from erlangen.symmetries.translation import Translation
 
 SYMMETRIES: dict[str, tuple[Symmetry, ...]] = {

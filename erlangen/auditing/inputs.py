@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from erlangen.auditing.model import ModelError
@@ -140,11 +141,24 @@ def _one(domain: str, shape: Sequence[int], vocabulary: int, rng: np.random.Gene
     return torch.from_numpy(rng.standard_normal(tuple(shape))).float()
 
 
+def smoothed(x: Tensor) -> Tensor:
+    """An image (C, H, W) without its fine detail: a derivative of what the pixels cannot tell apart means nothing."""
+    waves = torch.fft.rfft2(x.double()) * torch.from_numpy(low_pass(x.shape))
+    image: Tensor = torch.fft.irfft2(waves, s=x.shape[-2:]).to(x.dtype)
+    return image
+
+
+def low_pass(shape: Sequence[int]) -> NDArray[np.float64]:
+    """A Gaussian over the waves of an image, 1/e at about a twelfth of the sampling rate; (H, W // 2 + 1)."""
+    rows, columns = np.fft.fftfreq(shape[-2])[:, None], np.fft.rfftfreq(shape[-1])[None]
+    gauss: NDArray[np.float64] = np.exp(-((rows**2 + columns**2) / (2 * 0.06**2)))
+    return gauss
+
+
 def smooth(shape: Sequence[int], rng: np.random.Generator) -> Tensor:
     """A random field (C, H, W) with little above an eighth of the sampling rate, of mean 0 and RMS 1 a channel."""
     noise = np.fft.rfft2(rng.standard_normal(tuple(shape)))
-    rows, columns = np.fft.fftfreq(shape[-2])[:, None], np.fft.rfftfreq(shape[-1])[None]
-    field = np.fft.irfft2(noise * np.exp(-((rows**2 + columns**2) / (2 * 0.06**2))), s=tuple(shape[-2:]))
+    field = np.fft.irfft2(noise * low_pass(shape), s=tuple(shape[-2:]))
     field -= field.mean((-2, -1), keepdims=True)
     size = np.sqrt((field**2).mean((-2, -1), keepdims=True))
     return torch.from_numpy(field / np.where(size > 0, size, 1)).float()

@@ -50,6 +50,7 @@ class Tally:
     """Numbers of the pairs seen so far, by input. Unmoved pairs are counted and set aside."""
 
     worst_site: bool = False
+    classes: bool = False  # whether an output is one vector, whose largest entry may be a class
     errors: dict[int, list[tuple[float, str, float | None]]] = field(default_factory=dict)
     flips: dict[int, list[bool]] = field(default_factory=dict)
     pairs: int = 0
@@ -86,7 +87,7 @@ class Tally:
         self.entries += pair.expected.numel()
         self.largest = max(self.largest, error)
         self.errors.setdefault(pair.input, []).append((error, pair.label, pair.size))
-        if len(pair.expected) == 1 and pair.expected.shape[1] > 1:
+        if self.classes and pair.expected.shape[1] > 1:
             flip = flip_of(pair.expected, pair.actual)
             self.ties += flip is None
             if flip is not None:
@@ -101,9 +102,9 @@ class Tally:
         return math.sqrt(self.scale / self.entries) if self.entries else math.nan
 
 
-def tally(pairs: Iterable[Pair], worst_site: bool) -> Tally:
+def tally(pairs: Iterable[Pair], worst_site: bool, classes: bool) -> Tally:
     """All pairs of a check."""
-    found = Tally(worst_site)
+    found = Tally(worst_site, classes)
     for pair in pairs:
         found.add(pair)
     return found

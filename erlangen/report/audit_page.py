@@ -11,7 +11,7 @@ from markupsafe import Markup
 from erlangen.audited import AuditRecord, Breaks, Checked
 from erlangen.report import charts
 from erlangen.report.audit_text import MARKS
-from erlangen.report.page import environment, number
+from erlangen.report.page import environment
 from erlangen.results import ErlangenError, to_json, write_atomically
 
 STATES, STATE_COLORS = ["kept", "error", "no action"], ["#009E73", "#D55E00", "#888888"]
