@@ -256,6 +256,7 @@ def audit(
     ] = None,
     threshold: Annotated[float, typer.Option(help="What counts as holding, in units of the spread of the output.")] = 0.1,
     only_exact: Annotated[bool, typer.Option("--only-exact", help="Exactness alone, on few inputs: fast.")] = False,
+    baseline: Annotated[bool, typer.Option("--baseline", help="Measure a copy with fresh weights, too.")] = False,
     number: Annotated[int, typer.Option("-n", "--inputs", min=0, help="Inputs to make or to read; 0: all there are.")] = 32,
     elements: Annotated[int, typer.Option(min=1, help="Elements drawn for each input.")] = 8,
     vocabulary: Annotated[int | None, typer.Option(min=2, help="Tokens 0 ... N - 1 of a text.")] = None,
@@ -281,7 +282,7 @@ def audit(
     record = launch(
         {
             "target": target, "input": source, "symmetries": symmetries or None, "domain": domain, "threshold": threshold,
-            "only_exact": only_exact, "n": number, "elements": elements, "vocabulary": vocabulary, "batch_size": batch_size,
+            "only_exact": only_exact, "baseline": baseline, "n": number, "elements": elements, "vocabulary": vocabulary, "batch_size": batch_size,
             "seed": seed, "name": None,
         },
         timeout,

@@ -13,15 +13,16 @@ import torch
 from torch import Tensor
 
 import erlangen
-from erlangen.audited import AuditRecord
+from erlangen.audited import AuditRecord, Checked
 from erlangen.auditing.adapt import adapt, parameters_in_words
-from erlangen.auditing.auditor import FEW, Auditor, quiet, run
+from erlangen.auditing.auditor import FEW, Auditor, by_input, quiet, run
 from erlangen.auditing.catalog import checks
 from erlangen.auditing.inputs import as_inputs
 from erlangen.auditing.model import Model, ModelError
 from erlangen.auditing.pair import Check
-from erlangen.auditing.symmetry_check import in_words
+from erlangen.auditing.symmetry_check import SymmetryCheck, in_words
 from erlangen.auditing.twin import NoTwinError, twin_of, verify
+from erlangen.auditing.untrained import untrained
 from erlangen.clustered import Moments
 from erlangen.results import ErlangenError
 from erlangen.symmetries.symmetry import Symmetry
@@ -75,6 +76,7 @@ def audit(
     seed: int = 0,
     only_exact: bool = False,
     where: bool = True,
+    baseline: bool = False,
     name: str | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Audit:
@@ -86,7 +88,7 @@ def audit(
     restored. inputs: see `auditing.inputs.as_inputs`. symmetries: names, values of your own, or checks; None: those of the
     domain. threshold: the δ below which a symmetry counts as holding, in units of the spread. select: takes the tensor to judge
     out of the model's output. elements: drawn for each input. only_exact: exactness alone, on few inputs. where: also find the
-    layer. notify: called with a line of progress.
+    layer. baseline: also measure an untrained copy. notify: called with a line of progress.
 
     Raises ModelError where model or inputs do not run, ErlangenError for an unknown check or a threshold that is none.
     """
@@ -116,6 +118,9 @@ def audit(
             only_exact=only_exact, where=where,
         )  # fmt: skip
         judged = run(auditor, asked, notify or (lambda line: None))
+        if baseline:
+            judged, traps = beside_untrained(auditor, asked, judged, select)
+            notes += traps
     finally:
         if module is not None:
             with torch.no_grad():
@@ -144,6 +149,26 @@ def audit(
         machine={"system": platform.system(), "processor": platform.machine(), "threads": torch.get_num_threads()},
         seconds=time.perf_counter() - start,
     )
+
+
+def beside_untrained(
+    auditor: Auditor, asked: Sequence[Check], judged: Sequence[Checked], select: Callable[[Any], Tensor] | None
+) -> tuple[list[Checked], tuple[str, ...]]:
+    """The same with each symmetry's error in an untrained copy of the model, on the same inputs and elements."""
+    if auditor.model.module is None:
+        raise ErlangenError("no untrained baseline: there is no torch module behind the model")
+    fresh, notes = untrained(auditor.model.module, auditor.seed)
+    with quiet(auditor.seed):
+        model = adapt(fresh, auditor.inputs, auditor.domain, select, auditor.model.batch_size)
+        outputs = all_outputs(model, auditor.inputs)
+    moments = Moments.of(model.adapter.sites(y).double().numpy() for y in outputs)
+    other = replace(auditor, model=model, outputs=dict(enumerate(outputs)), moments=moments, twin=None, where=False)
+    errors = {}
+    for check in asked:
+        if isinstance(check, SymmetryCheck):
+            error = other.estimate(by_input(other.sampled(check))).interval.estimate
+            errors[check.name] = error if error == error else None
+    return [replace(checked, baseline=errors.get(checked.name)) for checked in judged], notes
 
 
 def all_outputs(model: Model, inputs: Sequence[Any]) -> list[Tensor]:

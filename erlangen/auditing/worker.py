@@ -45,6 +45,7 @@ def answered(request: dict[str, Any]) -> dict[str, Any]:
         batch_size=request["batch_size"],
         seed=request["seed"],
         only_exact=request["only_exact"],
+        baseline=request["baseline"],
         name=request["name"],
         notify=Progress(),
     )

@@ -38,6 +38,8 @@ def check_lines(check: Checked, width: int) -> list[str]:
             f"the class changes in {100 * check.flips.rate:.1f} % of pairs [{100 * low:.1f}, {100 * high:.1f}], "
             f"by chance {100 * check.flips.chance:.0f} %"
         )
+    if check.baseline is not None:
+        more.append(f"untrained: error {check.baseline:.3g} of its spread")
     if check.advice and not check.informational:
         more.append(check.advice)
     indent = " " * (width + 4)
