@@ -282,8 +282,8 @@ def audit(
     record = launch(
         {
             "target": target, "input": source, "symmetries": symmetries or None, "domain": domain, "threshold": threshold,
-            "only_exact": only_exact, "baseline": baseline, "n": number, "elements": elements, "vocabulary": vocabulary, "batch_size": batch_size,
-            "seed": seed, "name": None,
+            "only_exact": only_exact, "baseline": baseline, "n": number, "elements": elements, "vocabulary": vocabulary,
+            "batch_size": batch_size, "seed": seed, "name": None,
         },
         timeout,
     )  # fmt: skip

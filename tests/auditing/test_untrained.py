@@ -58,7 +58,7 @@ def test_what_no_layer_can_draw_is_named_and_so_is_the_trap() -> None:
 
 
 def test_the_trap_is_real_an_untrained_block_of_this_kind_looks_invariant() -> None:
-    images = torch.stack(generated("images", (3, 12, 12), 8))
+    images = torch.stack(generated("images", (3, 12, 12), 8)) + torch.linspace(-1, 1, 8)[:, None, None, None]  # unlike means
     model = Scaled().eval()
     with torch.no_grad():
         model.gamma.fill_(3.0)
