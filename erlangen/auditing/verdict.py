@@ -80,7 +80,9 @@ def judge(evidence: Evidence) -> tuple[Judgment, str]:
 
 def unmeasured(evidence: Evidence) -> tuple[Judgment, str] | None:
     """Rules 1 to 3."""
-    seen = evidence.sampled if evidence.sampled.pairs or evidence.exactness is None else evidence.exactness.tally
+    seen = evidence.sampled
+    if not (seen.pairs or seen.failed or seen.unmoved) and evidence.exactness is not None:
+        seen = evidence.exactness.tally  # there may be generators, and nothing to draw at random
     if not seen.pairs and seen.failed:
         label, failure = next(iter(seen.failures.items()))
         return "not measured", f"every call failed, first for {label}: {failure}"

@@ -1,0 +1,119 @@
+"""The rules, one by one and in their order, on evidence made by hand."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from erlangen.auditing.pair import Pair
+from erlangen.auditing.tally import Tally, error_of, flip_of
+from erlangen.auditing.verdict import Evidence, Exactness, judge
+
+EPS = torch.finfo(torch.float32).eps
+
+
+def tally_of(*errors: float, loss: float = 0.0, moved: bool = True) -> Tally:
+    """Pairs whose expected output has RMS 1 and whose error is as given, one input each."""
+    found = Tally()
+    for i, error in enumerate(errors):
+        expected = torch.tensor([[1.0, -1.0]], dtype=torch.float64)
+        found.add(Pair(i, "g", "g", expected, expected + error, moved=moved, loss=loss))
+    return found
+
+
+def evidence(sampled: Tally, leak: float, **changes: object) -> Evidence:
+    found = Evidence(
+        sampled=sampled, exactness=Exactness(tally=tally_of(leak), eps=1e-16, precision="in float64"), spread=1.0, rms=1.0,
+        eps=EPS, repeats=True, strict=False, threshold=0.1, error=0.3, interval=(0.2, 0.4), p=1e-6, one_input=False,
+    )  # fmt: skip
+    return replace(found, **changes)  # type: ignore[arg-type]
+
+
+BROKEN = tally_of(0.3, 0.3)
+
+
+def test_exact_up_to_the_floor_and_no_further() -> None:
+    assert judge(evidence(BROKEN, 127e-16))[0] == "exact"
+    assert judge(evidence(BROKEN, 130e-16))[0] == "broken"
+
+
+def test_an_interval_decides_what_is_not_exact() -> None:
+    assert judge(evidence(BROKEN, 1e-3, error=0.05, interval=(0.03, 0.08)))[0] == "holds"
+    assert judge(evidence(BROKEN, 1e-3))[0] == "broken"
+    assert judge(evidence(BROKEN, 1e-3, interval=(0.05, 0.2)))[0] == "undecided"
+    assert judge(evidence(BROKEN, 1e-3, interval=(math.nan, math.nan)))[0] == "undecided"
+
+
+def test_holm_may_leave_undecided_what_an_interval_alone_would_decide() -> None:
+    judgment, reason = judge(evidence(BROKEN, 1e-3, interval=(0.11, 0.4), p=0.09))
+    assert judgment == "undecided"
+    assert "Holm" in reason
+
+
+def test_any_leak_breaks_a_strict_check_however_small() -> None:
+    small = evidence(BROKEN, 1e-9, error=1e-9, interval=(1e-10, 1e-8), strict=True)
+    assert judge(small)[0] == "broken"
+    assert judge(replace(small, strict=False))[0] == "holds"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"sampled": tally_of(0.0, moved=False)}, "nothing moved"),
+        ({"sampled": tally_of(math.nan)}, "NaN"),
+        ({"sampled": tally_of(math.inf)}, "NaN or infinity"),
+        ({"repeats": False}, "does not repeat itself"),
+        ({"spread": 7 * EPS}, "does not vary"),
+        ({"spread": math.nan}, "at least two inputs"),
+    ],
+)
+def test_what_was_not_measured_is_neither_exact_nor_broken(changes: dict[str, object], words: str) -> None:
+    for leak in (0.0, 1.0):
+        for strict in (False, True):
+            judgment, reason = judge(replace(evidence(BROKEN, leak, strict=strict), **changes))  # type: ignore[arg-type]
+            assert judgment == "not measured"
+            assert words in reason
+
+
+def test_rules_come_in_their_order() -> None:
+    """NaN before randomness, randomness before constancy."""
+    everything = evidence(tally_of(math.nan), 0.0, repeats=False, spread=0.0)
+    assert "NaN" in judge(everything)[1]
+    assert "repeat" in judge(replace(everything, sampled=BROKEN))[1]
+    assert "vary" in judge(replace(everything, sampled=BROKEN, repeats=True))[1]
+
+
+def test_a_lossy_transform_is_undecided_unless_an_exact_element_breaks() -> None:
+    lossy = evidence(tally_of(0.3, 0.3, loss=0.4), 1e-3)
+    assert judge(lossy)[0] == "undecided"
+    assert judge(replace(lossy, lossless=(0.5, 0.3, 0.7)))[0] == "broken"
+    assert judge(replace(lossy, lossless=(0.1, 0.02, 0.2)))[0] == "undecided"
+    within = evidence(tally_of(0.3, loss=0.05), 0.0)
+    assert judge(within)[0] == "broken"  # exact generators do not make the other elements exact
+
+
+def test_calls_that_fail_are_findings_that_name_the_element() -> None:
+    some = tally_of(0.0, 0.0)
+    some.add(Pair(0, "g", "3 px up", None, None, failure="ValueError: too small"))
+    judgment, reason = judge(evidence(some, 0.0))
+    assert judgment == "broken"
+    assert "3 px up" in reason
+    assert "ValueError" in reason
+    none = Tally()
+    none.add(Pair(0, "g", "3 px up", None, None, failure="ValueError: too small"))
+    assert judge(evidence(none, 0.0))[0] == "not measured"
+
+
+def test_error_is_rms_over_all_entries_or_that_of_the_worst_site() -> None:
+    expected, actual = torch.zeros(4, 2), torch.zeros(4, 2)
+    actual[2] = torch.tensor([3.0, 4.0])
+    assert error_of(expected, actual) == pytest.approx(math.sqrt(25 / 8))
+    assert error_of(expected, actual, worst_site=True) == pytest.approx(math.sqrt(25 / 2))
+    assert math.isnan(error_of(expected, actual / 0))
+
+
+def test_a_tie_is_no_class() -> None:
+    assert flip_of(torch.tensor([[1.0, 2.0]]), torch.tensor([[2.0, 1.0]])) is True
+    assert flip_of(torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0, 3.0]])) is False
+    assert flip_of(torch.tensor([[2.0, 2.0]]), torch.tensor([[1.0, 3.0]])) is None
