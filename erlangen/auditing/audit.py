@@ -14,8 +14,9 @@ from torch import Tensor
 
 import erlangen
 from erlangen.audited import AuditRecord, Checked
+from erlangen.auditing import numbers
 from erlangen.auditing.adapt import adapt, parameters_in_words
-from erlangen.auditing.auditor import FEW, Auditor, by_input, quiet, run
+from erlangen.auditing.auditor import FEW, Auditor, quiet, run
 from erlangen.auditing.catalog import checks
 from erlangen.auditing.inputs import as_inputs
 from erlangen.auditing.model import Model, ModelError
@@ -128,7 +129,7 @@ def audit(
                     if key in kept:
                         value.copy_(kept[key])
     shapes = sorted({shape_of(x) for x in items})
-    spread, rms = auditor.spread, moments.rms
+    spread, rms = numbers.spread(moments), moments.rms
     return Audit(
         model=name or parameters_in_words(adapted),
         domain=domain,
@@ -166,7 +167,7 @@ def beside_untrained(
     errors = {}
     for check in asked:
         if isinstance(check, SymmetryCheck):
-            error = other.estimate(by_input(other.sampled(check))).interval.estimate
+            error = numbers.estimate(numbers.by_input(other.sampled(check)), len(other.inputs), moments).interval.estimate
             errors[check.name] = error if error == error else None
     return [replace(checked, baseline=errors.get(checked.name)) for checked in judged], notes
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from erlangen.auditing.model import Model, map_tensors
 from erlangen.auditing.pair import Elements, Outputs, Pair
 from erlangen.auditing.symmetry_check import attempt, in_words
+from erlangen.auditing.twin import NoTwinError
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class BatchComposition:
             for neighbors in drawn:
                 try:
                     y: Tensor | str = model.once([inputs[i], *(inputs[j] for j in neighbors)])[0]
+                except NoTwinError:
+                    raise
                 except Exception as error:
                     y = in_words(error)
                 label = f"beside inputs {', '.join(map(str, neighbors))}" if neighbors else "alone"

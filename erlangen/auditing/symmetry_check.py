@@ -12,6 +12,7 @@ from torch import Tensor
 
 from erlangen.auditing.model import Model
 from erlangen.auditing.pair import Elements, Outputs, Pair
+from erlangen.auditing.twin import NoTwinError
 from erlangen.symmetries.symmetry import Symmetry
 
 
@@ -97,6 +98,8 @@ def attempt(model: Model, indices: Sequence[int], inputs: Sequence[Any]) -> dict
         return {}
     try:
         return dict(zip(indices, model(inputs), strict=True))
+    except NoTwinError:
+        raise  # no fault of this element
     except Exception:
         found: dict[int, Tensor | str] = {}
         for i, x in zip(indices, inputs, strict=True):
