@@ -283,28 +283,110 @@ def cases() -> list[Case]:
     ]
     found = [Case(name, "images", build, expected, IMAGE, change=shifted_means) for name, build, expected in image]
     found += [
-        Case("huge bias, float64", "images", lambda: Apply(lambda x, f: f(x) + 1e6, pooled(conv(3, 4), nn.ReLU(), conv(4, 4))),
-             {"translation": "exact", "intensity": "broken"}, IMAGE, shifted_means, single=False),
-        Case("random", "images", lambda: Apply(lambda x: x.mean((-2, -1)) + torch.randn(len(x), 3)), {"translation": "not measured"},
-             IMAGE, sure={"repeat": "broken", "batch-composition": "not measured"}),
-        Case("dropout on", "images", lambda: nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(3 * 144, 4)).train(), {"translation": "not measured"},
-             IMAGE, sure={"repeat": "broken", "batch-composition": "not measured"}),
-        Case("remembers", "images", Counter, {"translation": "not measured"}, IMAGE, shifted_means,
-             sure={"repeat": "broken", "batch-composition": "not measured"}),
-        Case("batch norm, training", "images", lambda: pooled(conv(3, 4), nn.BatchNorm2d(4)).train(), {}, IMAGE, shifted_means,
-             sure={"repeat": "exact", "batch-composition": "broken"}),
-        Case("batch norm, eval", "images", lambda: pooled(conv(3, 4), nn.BatchNorm2d(4)).eval(), {"translation": "exact"}, IMAGE, shifted_means),
-        Case("centered over the batch", "images", lambda: Apply(lambda x, f: f(x) - f(x).mean(0), pooled(conv(3, 4))), {}, IMAGE, shifted_means,
-             sure={"repeat": "exact", "batch-composition": "broken"}),
-        Case("NaN", "images", lambda: Apply(lambda x: x.mean((-2, -1)) / 0 * 0), {"translation": "not measured"}, IMAGE, sure=NOTHING),
-        Case("constant", "images", lambda: Apply(lambda x: torch.ones(len(x), 3, dtype=x.dtype) + 0 * x.sum()), {"translation": "not measured"}, IMAGE, sure=NOTHING),
-        Case("saturated", "images", lambda: Apply(lambda x, f: torch.sigmoid(f(x) + 60), pooled(conv(3, 4))), {"translation": "not measured"}, IMAGE, sure=NOTHING),
+        Case(
+            "huge bias, float64",
+            "images",
+            lambda: Apply(lambda x, f: f(x) + 1e6, pooled(conv(3, 4), nn.ReLU(), conv(4, 4))),
+            {"translation": "exact", "intensity": "broken"},
+            IMAGE,
+            shifted_means,
+            single=False,
+        ),
+        Case(
+            "random",
+            "images",
+            lambda: Apply(lambda x: x.mean((-2, -1)) + torch.randn(len(x), 3)),
+            {"translation": "not measured"},
+            IMAGE,
+            sure={"repeat": "broken", "batch-composition": "not measured"},
+        ),
+        Case(
+            "dropout on",
+            "images",
+            lambda: nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(3 * 144, 4)).train(),
+            {"translation": "not measured"},
+            IMAGE,
+            sure={"repeat": "broken", "batch-composition": "not measured"},
+        ),
+        Case(
+            "remembers",
+            "images",
+            Counter,
+            {"translation": "not measured"},
+            IMAGE,
+            shifted_means,
+            sure={"repeat": "broken", "batch-composition": "not measured"},
+        ),
+        Case(
+            "batch norm, training",
+            "images",
+            lambda: pooled(conv(3, 4), nn.BatchNorm2d(4)).train(),
+            {},
+            IMAGE,
+            shifted_means,
+            sure={"repeat": "exact", "batch-composition": "broken"},
+        ),
+        Case(
+            "batch norm, eval",
+            "images",
+            lambda: pooled(conv(3, 4), nn.BatchNorm2d(4)).eval(),
+            {"translation": "exact"},
+            IMAGE,
+            shifted_means,
+        ),
+        Case(
+            "centered over the batch",
+            "images",
+            lambda: Apply(lambda x, f: f(x) - f(x).mean(0), pooled(conv(3, 4))),
+            {},
+            IMAGE,
+            shifted_means,
+            sure={"repeat": "exact", "batch-composition": "broken"},
+        ),
+        Case(
+            "NaN",
+            "images",
+            lambda: Apply(lambda x: x.mean((-2, -1)) / 0 * 0),
+            {"translation": "not measured"},
+            IMAGE,
+            sure=NOTHING,
+        ),
+        Case(
+            "constant",
+            "images",
+            lambda: Apply(lambda x: torch.ones(len(x), 3, dtype=x.dtype) + 0 * x.sum()),
+            {"translation": "not measured"},
+            IMAGE,
+            sure=NOTHING,
+        ),
+        Case(
+            "saturated",
+            "images",
+            lambda: Apply(lambda x, f: torch.sigmoid(f(x) + 60), pooled(conv(3, 4))),
+            {"translation": "not measured"},
+            IMAGE,
+            sure=NOTHING,
+        ),
         Case("raises for some", "images", Raises, {"quarter-turns": "broken"}, IMAGE, tilted),
-        Case("a plain function", "images", lambda: lambda x: x.amax((-2, -1)), {"translation": "exact", "reflection": "exact", "intensity": "broken"}, IMAGE),
-        Case("one image, a vector", "images", lambda: pooled(conv(3, 4)), {"translation": "not measured"}, IMAGE, n=1, sure=NOTHING),
-        Case("constant images: nothing moves", "images", lambda: pooled(conv(3, 4)), {"translation": "not measured"}, IMAGE,
-             lambda x: torch.arange(float(len(x)))[:, None, None, None].expand(-1, *IMAGE).clone()),
-    ]  # fmt: skip
+        Case(
+            "a plain function",
+            "images",
+            lambda: lambda x: x.amax((-2, -1)),
+            {"translation": "exact", "reflection": "exact", "intensity": "broken"},
+            IMAGE,
+        ),
+        Case(
+            "one image, a vector", "images", lambda: pooled(conv(3, 4)), {"translation": "not measured"}, IMAGE, n=1, sure=NOTHING
+        ),
+        Case(
+            "constant images: nothing moves",
+            "images",
+            lambda: pooled(conv(3, 4)),
+            {"translation": "not measured"},
+            IMAGE,
+            lambda x: torch.arange(float(len(x)))[:, None, None, None].expand(-1, *IMAGE).clone(),
+        ),
+    ]
     text = [
         (
             "causal, no positions, depth 2",
@@ -355,13 +437,37 @@ def cases() -> list[Case]:
     ]
     found += [Case(name, "graphs", build, expected, (9, 4), sure={"repeat": "exact"}) for name, build, expected in graph]  # type: ignore[arg-type]
     found += [
-        Case("normed over all nodes of a call", "graphs", lambda: GraphNet(lambda x, e, f: F.normalize(aggregated(f(x), e), dim=0), nn.Linear(4, 5)),
-             {"node-permutation": "exact", "isolated-node": "holds"}, (9, 4), sure={"repeat": "exact", "batch-composition": "broken"}),
-        Case("pooled by graph: sum of means", "graphs", lambda: PooledGraphNet("mean"), {"node-permutation": "exact", "edge-order": "exact"}, (9, 4)),
-        Case("pooled by graph: max", "graphs", lambda: PooledGraphNet("amax"), {"node-permutation": "exact", "edge-order": "exact"}, (9, 4)),
-        Case("one graph, its nodes", "graphs", lambda: GraphNet(lambda x, e, f: aggregated(f(x), e), nn.Linear(4, 5)), {"node-permutation": "exact"},
-             (9, 4), n=1),
-    ]  # fmt: skip
+        Case(
+            "normed over all nodes of a call",
+            "graphs",
+            lambda: GraphNet(lambda x, e, f: F.normalize(aggregated(f(x), e), dim=0), nn.Linear(4, 5)),
+            {"node-permutation": "exact", "isolated-node": "holds"},
+            (9, 4),
+            sure={"repeat": "exact", "batch-composition": "broken"},
+        ),
+        Case(
+            "pooled by graph: sum of means",
+            "graphs",
+            lambda: PooledGraphNet("mean"),
+            {"node-permutation": "exact", "edge-order": "exact"},
+            (9, 4),
+        ),
+        Case(
+            "pooled by graph: max",
+            "graphs",
+            lambda: PooledGraphNet("amax"),
+            {"node-permutation": "exact", "edge-order": "exact"},
+            (9, 4),
+        ),
+        Case(
+            "one graph, its nodes",
+            "graphs",
+            lambda: GraphNet(lambda x, e, f: aggregated(f(x), e), nn.Linear(4, 5)),
+            {"node-permutation": "exact"},
+            (9, 4),
+            n=1,
+        ),
+    ]
 
     def distances(x: Tensor) -> Tensor:
         return (x[:, :, None] - x[:, None]).square().sum(-1)

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
+from auditing.known import Case, cases, inputs_of
 from torch import nn
 
 import erlangen
-from auditing.known import Case, cases, inputs_of
 
 ALL = cases()
 
