@@ -25,6 +25,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/command_line.py
 	$(BIN)/python benchmarks/padding.py
 	$(BIN)/python benchmarks/graph.py
+	$(BIN)/python benchmarks/audit.py
 
 # On Linux the registry's torch brings gigabytes of CUDA packages: without an NVIDIA driver the CPU build is asked for by name,
 # from wherever pip is set up to look, else from PyTorch's own index.
@@ -35,5 +36,5 @@ bench: .venv/installed
 	  $(BIN)/pip install --quiet '$(TORCH)+cpu' 2> /dev/null || \
 	  $(BIN)/pip install --quiet --index-url https://download.pytorch.org/whl/cpu '$(TORCH)'; \
 	fi
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,graph]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,graph,images,onnx]'
 	touch $@
