@@ -1,0 +1,195 @@
+"""An atlas: which symmetries the models of timm, Hugging Face and PyTorch Geometric have, built small, with random weights.
+
+    python examples/atlas.py [FOLDER] [--write docs/atlas.md] [--only language/BERT]
+
+One JSON a model is left in FOLDER: a run that was killed goes on where it stopped. A quarter of an hour on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import time
+import warnings
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from atlas_models import FEATURES, LENGTH, SIDE, VOCABULARY, Builders, graph, language, vision
+from torch import nn
+
+import erlangen
+from erlangen.auditing.inputs import generated
+from erlangen.report.audit_text import MARKS
+from erlangen.results import to_json
+from erlangen.symmetries.left_padding import LeftPadding
+from erlangen.symmetries.text import Text
+
+SEED, INPUTS, ELEMENTS, DELTA = 0, 16, 4, 0.1
+DOMAINS: dict[str, tuple[Callable[[], Builders], str]] = {
+    "vision": (vision, "timm"), "language": (language, "transformers"), "graph": (graph, "torch-geometric"),
+}  # fmt: skip
+ASKED: dict[str, list[Any]] = {
+    "vision": [
+        "translation",
+        "translation-zeros",
+        "quarter-turns",
+        "reflection",
+        "intensity",
+        "channel-permutation",
+    ],
+    "language": ["causality", "token-permutation", "position-shift", "left-padding", LeftPadding(positions=True)],
+    "graph": ["node-permutation", "edge-order", "isolated-node", "duplicate-edges"],
+}
+
+
+def inputs(domain: str) -> list[Any]:
+    """The same for every model. Token 0 pads, so no text holds it; graphs are of different sizes."""
+    if domain == "vision":
+        return generated("images", (3, SIDE, SIDE), INPUTS, seed=SEED)
+    if domain == "language":
+        texts = generated("texts", (LENGTH,), INPUTS, VOCABULARY - 1, seed=SEED)
+        return [Text(text.ids + 1, VOCABULARY) for text in texts]
+    return [generated("graphs", (12 + k, FEATURES), 1, seed=SEED + k)[0] for k in range(INPUTS)]
+
+
+def built(build: Callable[[], nn.Module], domain: str) -> nn.Module:
+    """A model whose parts all speak: scales that start near 0 are set to 1, batch norms have seen the inputs once.
+
+    ResNet's last norms start at 0 and ConvNeXt's LayerScale at 1e-6: as they are, hardly more than the stem would be audited.
+    """
+    torch.manual_seed(SEED)
+    model = build()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            scale = name.endswith(("weight", "gamma", "scale", "gamma_1", "gamma_2", "ls1", "ls2"))
+            if scale and domain == "vision" and parameter.squeeze().ndim == 1 and parameter.abs().max() < 1e-2:
+                parameter.fill_(1.0)
+        norms = [part for part in model.modules() if isinstance(part, nn.BatchNorm2d)]
+        model.eval()
+        for norm in norms:
+            norm.train().momentum = None  # the plain mean
+        if norms:
+            model(torch.stack(inputs(domain)))
+    return model.eval()
+
+
+def survey(folder: Path, only: str | None) -> None:
+    """Audits each model that has no JSON of these settings yet."""
+    for domain, (builders, library) in DOMAINS.items():
+        try:
+            models = builders()
+        except (ImportError, RuntimeError) as error:  # torchvision of another build is a RuntimeError
+            print(f"{domain} is left out: {library} cannot be imported: {error}")
+            continue
+        setting = {"seed": SEED, "inputs": INPUTS, "elements": ELEMENTS, "delta": DELTA, library: version(library)}
+        setting |= {name: version(name) for name in ("erlangen", "torch")}
+        for place, (name, build) in enumerate(models.items()):
+            path = folder / domain / f"{re.sub('[^a-z0-9]+', '-', name.lower())}.json"
+            done = json.loads(path.read_text()) if path.exists() else {}
+            if done.get("setting") == setting or (only and only != f"{domain}/{name}"):
+                continue
+            start = time.perf_counter()
+            try:
+                model = built(build, domain)
+                found = erlangen.audit(
+                    model, inputs(domain), ASKED[domain], threshold=DELTA, elements=ELEMENTS, seed=SEED, where=False, name=name
+                )
+                record = {"setting": setting, "place": place, "audit": to_json(found)}
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.with_suffix(".part").write_text(json.dumps(record, ensure_ascii=False))
+                path.with_suffix(".part").replace(path)
+                words = " ".join(MARKS[check.judgment] for check in found.checks)
+            except Exception as error:
+                words = f"failed: {type(error).__name__}: {' '.join(str(error).split())}"[:300]
+            print(f"{domain} {place + 1}/{len(models)} {name}: {words} ({time.perf_counter() - start:.0f} s)", flush=True)
+
+
+def cell(check: dict[str, Any]) -> str:
+    """`=`, `✗ 0.45 [0.4, 0.5]`, or `–` where nothing could be measured."""
+    mark = MARKS[check["judgment"]]
+    if check["judgment"] in ("exact", "not measured"):
+        return mark
+    if check["error"] is None:
+        return f"{mark} fails"
+    low, high = (f"{end:.2g}" if end is not None else "?" for end in check["interval"])
+    return f"{mark} {check['error']:.2g} [{low}, {high}]"
+
+
+def page(folder: Path) -> str:
+    """docs/atlas.md, from the JSONs alone."""
+    records: dict[str, list[Any]] = {}
+    for domain in DOMAINS:
+        found = [json.loads(path.read_text()) for path in sorted((folder / domain).glob("*.json"))]
+        records[domain] = sorted(found, key=lambda record: record["place"])
+    everyone = [record for found in records.values() for record in found]
+    versions = {name: value for record in everyone for name, value in record["setting"].items() if isinstance(value, str)}
+    minutes = sum(record["audit"]["seconds"] for record in everyone) / 60
+    marks = "; ".join(f"`{MARKS[judgment]}` {words}" for judgment, words in WORDS.items())
+    lines = [HEAD.format(
+        models=len(everyone), versions=", ".join(f"{name} {value}" for name, value in sorted(versions.items())), seed=SEED,
+        inputs=INPUTS, elements=ELEMENTS, delta=DELTA, marks=marks, minutes=minutes, side=SIDE, length=LENGTH,
+        vocabulary=VOCABULARY,
+    )]  # fmt: skip
+    for domain, found in records.items():
+        if not found:
+            continue
+        names = [check["name"] for check in found[0]["audit"]["checks"] if check["name"] != "repeat"]
+        lines += [f"\n## {domain.capitalize()}\n", f"| model | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+        for record in found:
+            audit = record["audit"]
+            checks = {check["name"]: cell(check) for check in audit["checks"]}
+            star = "*" if audit["twin"].startswith("none") else ""
+            lines.append(f"| {audit['model']}{star} | {' | '.join(checks[name] for name in names)} |")
+        lines += [f"\n{NOTES[domain]}"]
+        failed = [record["audit"]["model"] for record in found if record["audit"]["checks"][0]["judgment"] != "exact"]
+        lines += [f"\n`repeat` is {'exact for all' if not failed else 'not exact for ' + ', '.join(failed)}."]
+    return "\n".join(lines) + "\n"
+
+
+WORDS = {
+    "exact": "exact: in float64, no more than rounding",
+    "holds": "holds: the interval of the error lies below {δ}",
+    "broken": "broken: above it, or, for causality, batch composition and left padding, any leak at all",
+    "undecided": "undecided",
+    "not measured": "not measured: the model takes no such argument, or gives nothing that could be compared",
+}
+HEAD = """# Atlas: which library models have which symmetries
+
+{models} models of three libraries, built small and with **random weights**: this is about architecture, not about what training makes
+of it. Made by `python examples/atlas.py --write docs/atlas.md` in {minutes:.0f} minutes on one core of a CPU.
+{versions}; seed {seed}, n = {inputs} inputs, up to {elements} random elements an input, the same ones for every model.
+
+A number is the mean error ‖f(g·x) - g·f(x)‖ over the spread of f(x) over inputs and sites: 0 is kept, about 1.4 is another input's
+answer. In brackets its 95 % interval over inputs. δ = {delta}. Marks: {marks}. A star: no float64 twin could be made, so `exact` is decided
+in float32. Images are smooth random fields 3 × {side} × {side}; texts {length} uniform tokens of {vocabulary}; graphs have 12 to 27
+nodes and about three edges a node, normal features."""
+NOTES = {
+    "vision": "Judged are the pooled features, without the classifier. Scales that start near 0 (ResNet's last norms, LayerScale) are "
+    "set to 1, and batch norms have seen the inputs once: else hardly more than the stem would be audited.",
+    "language": "Two layers of width 64; logits of causal models, the last hidden state of the others, which nobody expects to be "
+    "causal. `left-padding` passes a mask alone, `left-padding-positions` the right position ids too.",
+    "graph": "Two convolutions of width 16. *no batch*: the norm is not told where one graph of a batch ends. `duplicate-edges` is "
+    "informational: sums rightly count an edge twice. Answers of pooled nets rightly change with an isolated node: no cell.",
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("runs/atlas"))
+    parser.add_argument("--write", type=Path, help="where the page goes")
+    parser.add_argument("--only", help="one model, as language/BERT")
+    asked = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore")
+    survey(asked.folder, asked.only)
+    if asked.write:
+        asked.write.write_text(page(asked.folder))
+        print(f"wrote {asked.write}")
+
+
+if __name__ == "__main__":
+    main()
