@@ -37,11 +37,14 @@ class Flips:
 
 @dataclass(frozen=True, kw_only=True)
 class Worst:
-    """A pair with one of the largest errors: which input, which element; `pictures` are PNG data URLs or texts, x then g·x."""
+    """A pair with one of the largest errors: which input, which element; `pictures` are PNG data URLs or texts, x then g·x.
+
+    error: in units of the spread; None where there is no spread to compare with.
+    """
 
     input: int
     element: str
-    error: float
+    error: float | None
     where: str = ""
     pictures: tuple[str, ...] = ()
 

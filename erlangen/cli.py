@@ -19,6 +19,7 @@ from erlangen.terminal import print_verdicts, say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from erlangen.audited import AuditRecord
     from erlangen.results import Verdict
 
 app = typer.Typer(
@@ -274,34 +275,73 @@ def audit(
     """
     from dataclasses import replace
 
-    from erlangen.auditing.launch import launch
+    from erlangen.auditing.launch import foresee, launch
+
+    foresee(target, source, threshold)
+    files = [path for path in (page, junit, Path(target_json) if target_json not in (None, "-") else None) if path is not None]
+    for path in files:
+        foresee_file(path, files)
+    say(f"running {target} in a process of its own; it may do whatever you may")
+    try:
+        record = launch(
+            {
+                "target": target, "input": source, "symmetries": symmetries or None, "domain": domain, "threshold": threshold,
+                "only_exact": only_exact, "baseline": baseline, "n": number, "elements": elements, "vocabulary": vocabulary,
+                "batch_size": batch_size, "seed": seed, "name": None,
+            },
+            timeout,
+        )  # fmt: skip
+    except Stopped as stopped:
+        say(f"erlangen: {stopped}: the audit of {target} was not finished, and nothing was written")
+        raise
+    record = replace(record, command=shlex.join(["erlangen", *sys.argv[1:]]))
+    unwritten = hand_over(record, page, junit, target_json)
+    raise SystemExit(EXIT_USAGE if unwritten else record.exit_code(strict))
+
+
+def foresee_file(path: Path, files: Sequence[Path]) -> None:
+    """Raises ErlangenError for a file that cannot be written: better now than after the audit."""
+    above = next(folder for folder in (path.absolute().parent, *path.absolute().parents) if folder.exists())
+    if path.is_dir():
+        raise ErlangenError(f"cannot write {path}: it is a folder; name a file")
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise ErlangenError(f"cannot write {path}: {above} is no folder that may be written to; name another")
+    if files.count(path) > 1:
+        raise ErlangenError(f"{path} is named for two of --html, --json and --junitxml: each would replace the other")
+
+
+def hand_over(record: AuditRecord, page: Path | None, junit: Path | None, target_json: str | None) -> bool:
+    """Print the record, then write each file that was asked for; a file that fails costs a line, and nothing of the others.
+
+    True where one could not be written.
+    """
+    from erlangen.report.audit_junit import audit_junit
     from erlangen.report.audit_text import audit_text
     from erlangen.results import to_json, write_atomically
 
-    say(f"running {target} in a process of its own; it may do whatever you may")
-    record = launch(
-        {
-            "target": target, "input": source, "symmetries": symmetries or None, "domain": domain, "threshold": threshold,
-            "only_exact": only_exact, "baseline": baseline, "n": number, "elements": elements, "vocabulary": vocabulary,
-            "batch_size": batch_size, "seed": seed, "name": None,
-        },
-        timeout,
-    )  # fmt: skip
-    record = replace(record, command=shlex.join(["erlangen", *sys.argv[1:]]))
+    as_json = json.dumps(to_json(record), indent=1, ensure_ascii=False)
+    print(as_json if target_json == "-" else audit_text(record), flush=True)
+    texts: list[tuple[Path, str]] = []
+    if target_json not in (None, "-"):
+        texts.append((Path(str(target_json)), as_json + "\n"))
+    if junit is not None:
+        texts.append((junit, audit_junit(record)))
     if page is not None:
         from erlangen.report.audit_page import audit_html
 
-        write_atomically(page, audit_html(record))
-    if junit is not None:
-        from erlangen.report.audit_junit import audit_junit
-
-        write_atomically(junit, audit_junit(record))
-    emit(to_json(record), target_json)
-    if target_json != "-":
-        print(audit_text(record))
-        if page is not None:
-            print(f"\nPage: {page}")
-    raise SystemExit(record.exit_code(strict))
+        texts.append((page, audit_html(record)))
+    unwritten = False
+    for path, text in texts:
+        try:
+            write_atomically(path, text)
+        except ErlangenError as error:
+            unwritten = True
+            why = error.__cause__.strerror if isinstance(error.__cause__, OSError) else None
+            say(f"erlangen: cannot write {path}: {why or error}; free space or name another place (the audit is printed above)")
+        else:
+            if path == page and target_json != "-":
+                print(f"\nPage: {page}")
+    return unwritten
 
 
 def exit_code(verdicts: Sequence[Verdict], any_failed: bool, strict: bool) -> int:

@@ -54,9 +54,11 @@ def _asserted(
 
     asked = "invariant" if invariant else "equivariant"
     found = audit(
-        model, inputs, [symmetry], threshold=threshold or 0.1, domain=domain, select=select, only_exact=threshold is None
-    )
-    check = found.checks[-1]
+        model, inputs, [symmetry], threshold=0.1 if threshold is None else threshold, domain=domain, select=select,
+        only_exact=threshold is None,
+    )  # fmt: skip
+    name = symmetry if isinstance(symmetry, str) else symmetry.name or type(symmetry).__name__
+    check = next(check for check in found.checks if check.name == name)  # `repeat` and `batch-composition` are always there, too
     is_vector = "×" not in found.output
     if is_vector != invariant:
         other = "assert_equivariant" if invariant else "assert_invariant"
@@ -65,6 +67,10 @@ def _asserted(
     if check.judgment in kept:
         return check
     worst = check.worst[0] if check.worst else None
-    place = f"; worst: input {worst.input}, {worst.element}, error {worst.error:.3g} of the spread" if worst else ""
+    size = f", error {worst.error:.3g} of the spread" if worst and worst.error is not None else ""
+    place = f"; worst: input {worst.input}, {worst.element}{size}" if worst else ""
     layer = f"; first at {check.breaks.why}" if check.breaks and check.breaks.culprit else ""
-    raise AssertionError(f"not {asked} under {check.name} ({check.judgment}): {check.reason}{place}{layer}")
+    if check.judgment == "not measured":
+        raise AssertionError(f"{check.name} was not measured: {check.reason}. {check.advice}".rstrip())
+    shown = "not shown to be" if check.judgment == "undecided" else "not"
+    raise AssertionError(f"{shown} {asked} under {check.name} ({check.judgment}): {check.reason}{place}{layer}")

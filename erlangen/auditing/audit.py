@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import platform
+import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,6 +27,7 @@ from erlangen.auditing.pair import Check
 from erlangen.auditing.symmetry_check import SymmetryCheck, in_words
 from erlangen.auditing.twin import NoTwinError, twin_of, verify
 from erlangen.auditing.untrained import untrained
+from erlangen.auditing.verdict import FLOOR
 from erlangen.clustered import Moments
 from erlangen.results import ErlangenError
 from erlangen.symmetries.symmetry import Symmetry
@@ -44,9 +48,9 @@ class Audit(AuditRecord):
         return audit_text(self)
 
     def _repr_html_(self) -> str:
-        from erlangen.report.audit_page import audit_html
+        from erlangen.report.audit_page import notebook_html
 
-        return audit_html(self)
+        return notebook_html(self)
 
     def save(self, path: str | Path) -> Path:
         """The page (.html) or the record (.json). Raises ErlangenError for another ending, or where it cannot be written."""
@@ -98,12 +102,18 @@ def audit(
     if elements < 1 or batch_size < 1:
         raise ErlangenError(f"elements {elements}, batch_size {batch_size}: at least 1 each")
     start = time.perf_counter()
-    items, domain = as_inputs(inputs, domain, vocabulary or vocabulary_of(model))
+    try:
+        items, domain = as_inputs(inputs, domain, vocabulary or vocabulary_of(model))
+    except ErlangenError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"inputs of type {type(inputs).__name__} cannot be read as a batch or a list: {in_words(error)}"
+        ) from error
     asked = checks(symmetries, domain)
     notes = []
     module = model if isinstance(model, torch.nn.Module) else None
-    kept = {key: value.clone() for key, value in module.named_buffers()} if module is not None else {}
-    try:
+    with undisturbed(module):
         with quiet(seed):
             adapted = adapt(model, items, domain, select, batch_size)
             outputs = all_outputs(adapted, items)
@@ -122,12 +132,6 @@ def audit(
         if baseline:
             judged, traps = beside_untrained(auditor, asked, judged, select)
             notes += traps
-    finally:
-        if module is not None:
-            with torch.no_grad():
-                for key, value in module.named_buffers():
-                    if key in kept:
-                        value.copy_(kept[key])
     shapes = sorted({shape_of(x) for x in items})
     spread, rms = numbers.spread(moments), moments.rms
     return Audit(
@@ -150,6 +154,27 @@ def audit(
         machine={"system": platform.system(), "processor": platform.machine(), "threads": torch.get_num_threads()},
         seconds=time.perf_counter() - start,
     )
+
+
+@contextmanager
+def undisturbed(module: torch.nn.Module | None) -> Iterator[None]:
+    """What calls of a model change and the caller goes on with: its buffers, and all random numbers."""
+    parts = [] if module is None else list(module.modules())
+    buffers = [(part, name, buffer) for part in parts for name, buffer in part._buffers.items() if buffer is not None]
+    kept = [buffer.clone() for _, _, buffer in buffers]
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    on_cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
+        if on_cuda:
+            torch.cuda.set_rng_state_all(on_cuda)
+        with torch.no_grad():
+            for (part, name, buffer), value in zip(buffers, kept, strict=True):
+                part._buffers[name] = buffer.copy_(value)  # the very tensor, where forward has put another in its place
 
 
 def beside_untrained(
@@ -193,8 +218,7 @@ def float64_twin(
     model: Model, inputs: Sequence[Any], outputs: Sequence[Tensor], seed: int
 ) -> tuple[Model | None, Sequence[Any], dict[int, Tensor], str]:
     """The twin, its inputs, its outputs on a few of them, and how exactness is decided, in words."""
-    if model.eps < 1e-15:
-        return None, inputs, {}, "the model is in float64 itself"
+    own = model.eps < 1e-15  # by what it answers: it may compute in less
     few = model.chunks(inputs)[0][:FEW]
     doubled = [double_of(x) for x in inputs]
     try:
@@ -203,8 +227,16 @@ def float64_twin(
             answers = twin([doubled[i] for i in few])
             verify(twin, model, [doubled[i] for i in few], [outputs[i] for i in few])
     except NoTwinError as error:
-        return None, inputs, {}, f"none: {error}"
+        return None, inputs, {}, "the model is in float64 itself" if own else f"none: {error}"
+    if own and all(
+        torch.allclose(y, outputs[i], rtol=0, atol=FLOOR * model.eps * rms_of(y)) for i, y in zip(few, answers, strict=True)
+    ):
+        return None, inputs, {}, "the model is in float64 itself"
     return twin, doubled, dict(zip(few, answers, strict=True)), "float64"
+
+
+def rms_of(y: Tensor) -> float:
+    return float(y.abs().square().mean().sqrt())
 
 
 def double_of(x: Any) -> Any:

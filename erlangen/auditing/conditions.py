@@ -72,13 +72,21 @@ class BatchComposition:
         for i, drawn in elements.items():
             for neighbors in drawn:
                 try:
-                    y: Tensor | str = model.once([inputs[i], *(inputs[j] for j in neighbors)])[0]
+                    batch, place = among(inputs, i, neighbors)
+                    y: Tensor | str = model.once(batch)[place]
                 except NoTwinError:
                     raise
                 except Exception as error:
                     y = in_words(error)
                 label = f"beside inputs {', '.join(map(str, neighbors))}" if neighbors else "alone"
                 yield compared(model, i, neighbors, label, outputs[i], y)
+
+
+def among(inputs: Sequence[Any], i: int, neighbors: Sequence[int]) -> tuple[list[Any], int]:
+    """Input i in the middle of its neighbors, and its place: what comes before it in a batch may matter, or what comes after."""
+    place = (len(neighbors) + 1) // 2
+    others = [inputs[j] for j in neighbors]
+    return [*others[:place], inputs[i], *others[place:]], place
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ class Entry:
     outputs: list[Tensor]
 
 
-def traced(model: Model, inputs: Sequence[Any], keep: int) -> list[Entry]:
-    """Outputs of all layers in one call, for the first `keep` inputs.
+def traced(model: Model, inputs: Sequence[Any], keep: slice) -> list[Entry]:
+    """Outputs of all layers in one call, for the inputs in `keep`.
 
     What reaches a layer without being the output of another, as after a function in some `forward`, is an entry of its own,
     `before NAME`: else the layer would be blamed for it.
@@ -46,7 +46,7 @@ def traced(model: Model, inputs: Sequence[Any], keep: int) -> list[Entry]:
         known[id(tensor)] = tensor
         split = by_input(model, tensor, inputs)
         if split is not None:
-            entries.append(Entry(name, kind, [y.detach().to("cpu", copy=True) for y in split[:keep]]))
+            entries.append(Entry(name, kind, [y.detach().to("cpu", copy=True) for y in split[keep]]))
 
     handles = []
     for name, module in model.module.named_modules():
@@ -67,18 +67,21 @@ def traced(model: Model, inputs: Sequence[Any], keep: int) -> list[Entry]:
     finally:
         for handle in handles:
             handle.remove()
-    return [*entries, Entry("output", type(model.module).__name__, final[:keep])]
+    return [*entries, Entry("output", type(model.module).__name__, final[keep])]
 
 
-def locate(model: Model, expected: Sequence[Any], actual: Sequence[Any], align: Align, element: str, keep: int) -> Breaks | None:
+def locate(
+    model: Model, expected: Sequence[Any], actual: Sequence[Any], align: Align, element: str, keep: int, start: int = 0
+) -> Breaks | None:
     """The layers in running order, and the first that has no action of g or an error above rounding.
 
-    expected, actual: the inputs of two calls, of which the first `keep` are compared. None where the model is no torch module, or
-    runs through other layers for g·x.
+    expected, actual: the inputs of two calls, of which the first `keep` are compared with as many from `start` on. None where the
+    model is no torch module, or runs through other layers for g·x.
     """
     if model.module is None:
         return None
-    left, right = traced(model, expected, keep), {entry.name: entry for entry in traced(model, actual, keep)}
+    left = traced(model, expected, slice(keep))
+    right = {entry.name: entry for entry in traced(model, actual, slice(start, start + keep))}
     rows: list[LayerError] = []
     culprit, why = None, "no layer: every one keeps it"
     for entry in left:

@@ -42,7 +42,9 @@ def one_input(errors: Sequence[float], whole: float) -> RelativeError:
         return RelativeError(Interval(ratio, math.nan, math.nan, n))
     error = float(np.std(errors, ddof=1)) / math.sqrt(n) / mean
     reach = float(stats.t.ppf(0.975, n - 1)) * error
-    return RelativeError(Interval(ratio, ratio * math.exp(-reach), ratio * math.exp(reach), n), math.log(ratio), error)
+    return RelativeError(
+        Interval(ratio, ratio * math.exp(-reach), ratio * math.exp(reach), n), math.log(ratio), error, jackknifed=n
+    )
 
 
 def by_input(sampled: Tally) -> dict[int, list[float]]:

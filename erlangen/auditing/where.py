@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from erlangen.audited import Breaks
-from erlangen.auditing.conditions import BatchComposition
+from erlangen.auditing.conditions import BatchComposition, among
 from erlangen.auditing.layers import locate
 from erlangen.auditing.model import Model
 from erlangen.auditing.pair import Check, Outputs
@@ -23,8 +23,8 @@ def broken_at(check: Check, model: Model, inputs: Sequence[Any], outputs: Output
     if model.module is None:
         return None
     if isinstance(check, BatchComposition):
-        others = [inputs[j] for j in bad.element or (bad.input,)]
-        return locate(model, [inputs[bad.input]], [inputs[bad.input], *others], lambda i, y, y_g: (y, y_g), bad.label, keep=1)
+        batch, place = among(inputs, bad.input, bad.element or (bad.input,))
+        return locate(model, [inputs[bad.input]], batch, lambda i, y, y_g: (y, y_g), bad.label, keep=1, start=place)
     if not isinstance(check, SymmetryCheck):
         return None
     key = model.adapter.key(inputs[bad.input])

@@ -31,7 +31,8 @@ def check_lines(check: Checked, width: int) -> list[str]:
     if check.judgment == "broken" and check.worst:
         worst = check.worst[0]
         place = f", {worst.where}" if worst.where else ""
-        more.append(f"worst: input {worst.input}, {worst.element}{place}, error {worst.error:.3g} of the spread")
+        size = "" if worst.error is None else f", error {worst.error:.3g} of the spread"
+        more.append(f"worst: input {worst.input}, {worst.element}{place}{size}")
     if check.flips is not None:
         low, high = check.flips.interval
         more.append(
