@@ -1,8 +1,8 @@
 """Nyströmformer's answer for one text depends on which other texts are in the batch.
 
 Its attention inverts a matrix by iteration, and scales the first guess by the largest row sum *of the whole batch*: the iteration
-ends at about the same place, but not quite. Small here (1e-9 of the output, 1e-6 of a layer's spread), and no rounding: in float64 it
-is the same.
+ends at about the same place, but not quite. Small here (1e-9 of the output, 1e-6 of a layer's spread), and no rounding, as
+float64 shows.
 
     python examples/nystromformer_batch.py [PAGE.html]
 """
