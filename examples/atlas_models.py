@@ -23,8 +23,8 @@ def vision() -> Builders:
         "poolformer_s12", "mobilevit_xxs", "mambaout_femto",
     )  # fmt: skip
     sized = (
-        "vit_tiny_patch16_224", "deit_tiny_distilled_patch16_224", "swin_tiny_patch4_window7_224", "mixer_s16_224", "resmlp_12_224",
-        "xcit_nano_12_p16_224", "pit_ti_224", "cait_xxs24_224",
+        "vit_tiny_patch16_224", "deit_tiny_distilled_patch16_224", "swin_tiny_patch4_window7_224", "mixer_s16_224",
+        "resmlp_12_224", "xcit_nano_12_p16_224", "pit_ti_224", "cait_xxs24_224",
     )  # fmt: skip
     make = partial(timm.create_model, num_classes=0)
     found: Builders = {name: partial(make, name) for name in plain}

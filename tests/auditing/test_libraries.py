@@ -20,7 +20,7 @@ from erlangen.auditing.onnx import load_session
 from erlangen.results import ErlangenError
 from erlangen.symmetries.left_padding import LeftPadding
 
-IMAGES = torch.stack(generated("images", (3, 32, 32), 4))
+IMAGES = torch.stack(generated("images", (3, 32, 32), 8)) + torch.linspace(0, 1, 8)[:, None, None, None]  # of unlike brightness
 TEXTS = generated("texts", (8,), 4, vocabulary=40)
 GRAPHS = [generated("graphs", (nodes, 4), 1, seed=nodes)[0] for nodes in (7, 8, 9, 10)]
 SHAPE = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
@@ -47,13 +47,15 @@ def test_timm_classifier_pools_what_zero_padding_breaks() -> None:
 
 def test_timm_vit_tokens_lie_on_their_grid() -> None:
     """Without positions, a ViT's tokens move along with whole patches, its class token stays: exactly."""
-    model = timm_model("vit_tiny_patch16_224", img_size=32, patch_size=8, depth=1, embed_dim=24, num_heads=2, num_classes=0)
-    assert judged(model.forward_features, IMAGES, ["translation"])["translation"].judgment == "broken"
+    shape = {"img_size": 32, "patch_size": 8, "depth": 1, "embed_dim": 24, "num_heads": 2}
+    model = timm_model("vit_tiny_patch16_224", **shape, num_classes=0, global_pool="")  # all tokens
+    with torch.no_grad():
+        model.pos_embed.normal_()
+    assert judged(model, IMAGES, ["translation"])["translation"].judgment == "broken"
     with torch.no_grad():
         model.pos_embed.zero_()
-    found = erlangen.audit(model.forward_features, IMAGES, ["translation"], elements=2)
+    found = erlangen.audit(model, IMAGES, ["translation"], elements=2)
     assert found.output == "17 × 24"
-    assert found.checks[-1].leak < 1e-5
     assert found.checks[-1].judgment == "exact"
 
 
@@ -94,7 +96,7 @@ CAUSAL = {  # positions moved by a constant, left padding under a mask alone
 def language_model(library: Any, name: str) -> nn.Module:
     torch.manual_seed(0)
     kind = getattr(library, name)
-    heads = {"num_key_value_heads": 2} if name.startswith("Mistral") else {}
+    heads = {"num_key_value_heads": 2} if name.startswith("Mi") else {}
     return kind(kind.config_class(vocab_size=40, bos_token_id=1, eos_token_id=2, **SHAPE, **heads)).eval()
 
 
@@ -105,6 +107,14 @@ def test_hugging_face_language_models(name: str) -> None:
     assert found["causality"].judgment == found["batch-composition"].judgment == KEPT
     assert (found["position-shift"].judgment, found["left-padding"].judgment) == CAUSAL[name]
     assert found["causality"].precision == "in float64"
+
+
+@pytest.mark.xfail(strict=True, reason="the twin's first call is not guarded: what fails in float64 ends the audit")
+def test_a_model_without_a_float64_kernel_is_judged_in_its_own_precision() -> None:
+    """Mixtral's experts multiply by torch._grouped_mm, which has none."""
+    found = judged(language_model(transformers(), "MixtralForCausalLM"), TEXTS, ["causality"])
+    assert found["causality"].judgment == KEPT
+    assert "own precision" in found["causality"].precision
 
 
 def test_positions_make_left_padding_of_gpt2_exact() -> None:
@@ -156,14 +166,13 @@ def test_pytorch_geometric_at_nodes_graphs_and_whole_data() -> None:
         assert [check.judgment for check in pooled.checks[1:]] == [KEPT, KEPT, KEPT, NONE]
 
 
-def exported(path: Path, fixed: bool) -> tuple[nn.Module, Path]:
+def exported(path: Path, batch: int | str) -> tuple[nn.Module, Path]:
     """A circular convolution as a graph, written with onnx.helper: it needs no exporter."""
     onnx = pytest.importorskip("onnx")
     torch.manual_seed(0)
     layer = nn.Conv2d(3, 4, 3, padding=1, padding_mode="circular")
     model = nn.Sequential(layer, nn.Tanh(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
-    h, batch = onnx.helper, 3 if fixed else "batch"
-    of = onnx.TensorProto
+    h, of = onnx.helper, onnx.TensorProto
     constants = [
         h.make_tensor("w", of.FLOAT, list(layer.weight.shape), layer.weight.detach().numpy().flatten()),
         h.make_tensor("b", of.FLOAT, [4], layer.bias.detach().numpy()),
@@ -187,10 +196,13 @@ def exported(path: Path, fixed: bool) -> tuple[nn.Module, Path]:
     return model, path
 
 
-@pytest.mark.parametrize("fixed", [True, False])
-def test_onnx_graphs_with_a_fixed_and_with_any_batch(tmp_path: Path, fixed: bool) -> None:
+TOO_MANY = pytest.mark.xfail(strict=True, reason="BatchComposition draws three neighbors, also for a batch fixed at two")
+
+
+@pytest.mark.parametrize("batch", ["batch", 4, 1, pytest.param(2, marks=TOO_MANY)])
+def test_onnx_graphs_with_a_fixed_and_with_any_batch(tmp_path: Path, batch: int | str) -> None:
     pytest.importorskip("onnxruntime")
-    model, path = exported(tmp_path / "model.onnx", fixed)
+    model, path = exported(tmp_path / "model.onnx", batch)
     session, nothing = load_model(str(path))
     assert nothing is None
     images = (
@@ -201,8 +213,8 @@ def test_onnx_graphs_with_a_fixed_and_with_any_batch(tmp_path: Path, fixed: bool
     assert "no torch module" in found.twin
     own = {check.name: check for check in erlangen.audit(model, images, ["translation", "reflection"], elements=2).checks}
     for check in found.checks:
-        assert check.judgment == own[check.name].judgment
-        assert "own precision" in check.precision
+        alone = check.name == "batch-composition" and batch == 1  # no neighbors to speak of
+        assert check.judgment == ("not measured" if alone else own[check.name].judgment)
     assert abs(found.checks[-1].error / own["reflection"].error - 1) < 1e-3
 
 
@@ -216,11 +228,10 @@ def test_onnx_as_torch_exports_it(tmp_path: Path, dynamic: bool) -> None:
     )
     axes = {"x": {0: "batch"}} if dynamic else None
     path = tmp_path / "model.onnx"
-    torch.onnx.export(model.eval(), (IMAGES[:2],), str(path), input_names=["x"], dynamic_axes=axes, dynamo=False)
+    torch.onnx.export(model.eval(), (IMAGES[:4],), str(path), input_names=["x"], dynamic_axes=axes, dynamo=False)
     session = load_session(path)
-    images = IMAGES[:3] + torch.arange(3.0)[:, None, None, None]
-    found = judged(session, images, ["translation"])
-    assert (session.get_inputs()[0].shape[0] == 2) is not dynamic
+    found = judged(session, IMAGES[:6], ["translation"])
+    assert (session.get_inputs()[0].shape[0] == 4) is not dynamic
     assert [found[name].judgment for name in ("batch-composition", "translation")] == [KEPT, KEPT]
 
 

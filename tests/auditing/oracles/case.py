@@ -22,6 +22,7 @@ class Case:
     What is asked: the names in `expected`; those that no domain knows are found in `symmetries`. `repeat` and `batch-composition`
     are asked of every model and are exact unless `expected` says otherwise. in_float32: other judgments where numbers are coarse.
     known_wrong: why the audit does not get there yet. fast: cheap enough for every run of the tests.
+    elements: drawn for each input; more where the scatter of few leaves a judgment open.
     says: check -> words that the reason or the failures must hold. classes: whether the audit may speak of flips.
     """
 
@@ -37,6 +38,7 @@ class Case:
     no_classes: bool = False
     known_wrong: str = ""
     fast: bool = True
+    elements: int = 3
 
     def judgments(self, dtype: torch.dtype) -> dict[str, frozenset[str]]:
         """Those that are right, of every check asked."""
@@ -55,7 +57,7 @@ class Case:
         own = {symmetry.name: symmetry for symmetry in self.symmetries}
         asked = [own.get(name, name) for name in self.expected]
         return audit(
-            model, inputs, asked, domain=self.domain, select=self.select, elements=3, seed=seed, where=False,
+            model, inputs, asked, domain=self.domain, select=self.select, elements=self.elements, seed=seed, where=False,
         )  # fmt: skip
 
 

@@ -29,6 +29,10 @@ def graphs(seed: int, dtype: torch.dtype, n: int = 12, weighted: bool = False) -
     return made
 
 
+def many(seed: int, dtype: torch.dtype) -> list[Graph]:
+    return graphs(seed, dtype, 24)
+
+
 def add(h: Tensor, edges: Tensor) -> Tensor:
     """Sums over edges that end at each node."""
     return torch.zeros_like(h).index_add(0, edges[1], h[edges[0]])
@@ -154,7 +158,7 @@ KEPT = {"node-permutation": EXACT, "edge-order": EXACT, "isolated-node": EXACT}
 
 CASES = [
     # Messages that are summed, averaged or maximized know no order, and a node without edges sends none. An edge listed twice
-    # counts twice in sums and shifts means, not maxima.
+    # counts twice in sums, not in maxima; means and attention shift by little or much.
     case("sum", lambda: Layers(add), {**KEPT, "duplicate-edges": BROKEN}),
     case("mean", lambda: Layers(mean), {**KEPT, "duplicate-edges": SHIFTED}),
     case("maximum", lambda: Layers(largest), {**KEPT, "duplicate-edges": EXACT}),
@@ -198,10 +202,12 @@ CASES = [
         lambda: Layers(add, lambda x: x - x.mean(0)),
         {**KEPT, "isolated-node": BROKEN, "batch-composition": BROKEN},
     ),
-    case("centered over its graph", lambda: WithBatch(normalize=True), {**KEPT, "isolated-node": BROKEN}),
+    case(
+        "centered over its graph", lambda: WithBatch(normalize=True), {**KEPT, "isolated-node": SHIFTED}, inputs=many, elements=6
+    ),
     case("told where graphs end", lambda: WithBatch(), KEPT),
     # One vector a graph: a new node rightly counts, so nothing is asked.
-    case("pooled, sum", lambda: WithBatch("sum"), {**KEPT, "isolated-node": UNMEASURED, "duplicate-edges": BROKEN}),
+    case("pooled, sum", lambda: WithBatch("sum"), {**KEPT, "isolated-node": UNMEASURED, "duplicate-edges": SHIFTED}, inputs=many),
     case("pooled, mean", lambda: WithBatch("mean"), {**KEPT, "isolated-node": UNMEASURED}),
     # Not told where graphs end, one vector a call: there is no answer for each graph of a batch.
     case(
@@ -216,9 +222,10 @@ CASES = [
     case(
         "one graph, numbered nodes",
         lambda: Layers(add, numbered),
-        {"node-permutation": SHIFTED, "batch-composition": BROKEN},
+        {"node-permutation": BROKEN, "batch-composition": BROKEN},
         inputs=lambda seed, dtype: graphs(seed, dtype, 1),
         says={"node-permutation": "for this input only"},
+        elements=16,
     ),
     case(
         "one graph, pooled",

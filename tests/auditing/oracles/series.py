@@ -8,15 +8,19 @@ from auditing.oracles.case import BROKEN, EXACT, SHIFTED, Case, served
 from torch import Tensor, nn
 
 
-def waves(seed: int, dtype: torch.dtype) -> Tensor:
-    """White noise around 0.5, (20, 2, 24)."""
+def waves(seed: int, dtype: torch.dtype, n: int = 20) -> Tensor:
+    """White noise around 0.5, (n, 2, 24)."""
     rng = torch.Generator().manual_seed(5000 + seed)
-    return torch.randn(20, 2, 24, generator=rng, dtype=torch.float64).add(0.5).to(dtype)
+    return torch.randn(n, 2, 24, generator=rng, dtype=torch.float64).add(0.5).to(dtype)
 
 
 def short(seed: int, dtype: torch.dtype) -> Tensor:
     """Much of it is border, (20, 2, 8)."""
     return waves(seed, dtype)[..., :8]
+
+
+def many(seed: int, dtype: torch.dtype) -> Tensor:
+    return waves(seed, dtype, 40)
 
 
 def convolutions(padding: str = "circular", strides: tuple[int, ...] = (1, 1), width: int = 1) -> nn.Sequential:
@@ -85,7 +89,7 @@ CASES = [
     case("circular, in time", convolutions, BOTH),
     case("circular, in time, stride 2", lambda: convolutions(strides=(2, 1)), BOTH),
     # The last seconds are what a stride keeps or not.
-    case("circular, stride 2, mean", lambda: Net(convolutions(strides=(2, 2)), mean), {"time-shift": SHIFTED}),
+    case("circular, stride 2, mean", lambda: Net(convolutions(strides=(2, 2)), mean), {"time-shift": SHIFTED}, inputs=many),
     case("zero padded, in time", lambda: convolutions("zeros"), {"time-shift": BROKEN}),
     # Padded by all that the kernel reaches, one layer sees every window of the content, and windows of nothing else than zeros:
     # shifted with zeros the same windows in other places, their highest and their mean the same; wrapped around, others.
