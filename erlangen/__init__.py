@@ -21,3 +21,8 @@ def __getattr__(name: str) -> Any:
 
         return audit
     raise AttributeError(f"module 'erlangen' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """With what is loaded late."""
+    return [*globals(), "audit"]

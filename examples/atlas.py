@@ -148,7 +148,7 @@ def cell(check: dict[str, Any]) -> str:
     mark = MARKS[check["judgment"]]
     if check["judgment"] in ("exact", "not measured"):
         return mark
-    if check["error"] is None:
+    if check["failures"] or check["error"] is None:  # of some elements; the error is that of the others
         return f"{mark} fails"
     low, high = (f"{end:.2g}" if end is not None else "?" for end in check["interval"])
     return f"{mark} {check['error']:.2g} [{low}, {high}]"

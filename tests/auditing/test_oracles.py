@@ -82,7 +82,7 @@ def test_there_are_at_least_fifty_and_no_name_twice() -> None:
 
 def test_every_judgment_that_rules_give_is_asked_of_some_model() -> None:
     asked = set().union(*(right for case in CASES for right in case.judgments(torch.float32).values()))
-    assert asked == {"exact", "holds", "broken", UNMEASURED}
+    assert asked == {"exact", "holds", "broken", "undecided", UNMEASURED}
 
 
 @pytest.mark.parametrize("fault", [ValueError("no such picture"), KeyError("mask")])
