@@ -64,7 +64,8 @@ class BatchComposition:
             if model.fixed_batch == 1 or (outputs[i].ndim < 2 and not model.adapter.tells_apart):
                 continue  # one answer for all that a call holds: there is no answer for each
             others = [j for j in kin[model.adapter.kin(inputs[i])] if j != i] or [i]
-            sets = [tuple(rng.choice(others, min(3, len(others)), replace=False).tolist()) for _ in range(max(1, min(n, 4) - 1))]
+            most = min(3, len(others), (model.fixed_batch or len(inputs) + 4) - 1)
+            sets = [tuple(rng.choice(others, most, replace=False).tolist()) for _ in range(max(1, min(n, 4) - 1))]
             drawn[i] = ((), *sets)
         return drawn
 
