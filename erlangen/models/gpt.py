@@ -1,0 +1,199 @@
+"""A decoder-only Transformer, read top to bottom: configuration, block, model.
+
+    h = embed(tokens) (+ positions);   h += attention(norm(h));   h += mlp(norm(h));   logits = head(norm(h))
+
+Sources: Vaswani et al., 2017; Radford et al., "Language Models are Unsupervised Multitask Learners" (GPT-2), 2019; Karpathy's minGPT and nanoGPT
+for the names of the small sizes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Literal, cast, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from erlangen.nn.attention import AttentionConfig, CausalSelfAttention, Context, Form, Positions, context
+from erlangen.nn.cache import KeyValueCache
+from erlangen.nn.dropout import dropout
+from erlangen.nn.positions import Rotary
+
+Norm = Literal["rms", "layer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GPTConfig:
+    """block: tokens that the model reads at once, in training at least. tied: the head is the embedding, transposed.
+
+    dropout: on the embedding, the attention's weights and both outputs of a block, in training alone.
+    """
+
+    vocabulary: int
+    block: int = 128
+    layers: int = 6
+    heads: int = 6
+    width: int = 384
+    norm: Norm = "rms"
+    positions: Positions = "rotary"
+    rotary: Rotary = field(default_factory=Rotary)
+    attention: Form = "auto"
+    window: int | None = None
+    dropout: float = 0.1
+    bias: bool = False
+    tied: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("vocabulary", "block", "layers"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} {getattr(self, name)}: one or more")
+        if self.norm not in get_args(Norm):
+            raise ValueError(f"norm {self.norm!r}: choose {', '.join(get_args(Norm))}")
+        self.layer()
+
+    def layer(self) -> AttentionConfig:
+        """The configuration of each attention layer."""
+        return AttentionConfig(
+            width=self.width, heads=self.heads, positions=self.positions, rotary=self.rotary, form=self.attention,
+            window=self.window, dropout=self.dropout, bias=self.bias,
+        )  # fmt: skip
+
+    @property
+    def head_dim(self) -> int:
+        return self.width // self.heads
+
+
+_SMALL = GPTConfig(vocabulary=256)
+_GPT2 = GPTConfig(
+    vocabulary=50257, block=1024, layers=12, heads=12, width=768, norm="layer", positions="absolute", bias=True, tied=True
+)
+PRESETS = {
+    "gpt-nano": replace(_SMALL, layers=3, heads=3, width=48),
+    "gpt-micro": replace(_SMALL, layers=4, heads=4, width=128),
+    "gpt-mini": _SMALL,
+    "gopher-44m": replace(_SMALL, layers=8, heads=16, width=512),
+    "gpt2": _GPT2,
+    "gpt2-medium": replace(_GPT2, layers=24, heads=16, width=1024),
+    "gpt2-large": replace(_GPT2, layers=36, heads=20, width=1280),
+    "gpt2-xl": replace(_GPT2, layers=48, heads=25, width=1600),
+}
+"""Sizes by name. The vocabulary is the tokenizer's: replace it."""
+
+
+class MLP(nn.Module):
+    """x (..., width) -> (..., width) through 4 · width features and the tanh form of GELU."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.up = nn.Linear(config.width, 4 * config.width, bias=config.bias)
+        self.down = nn.Linear(4 * config.width, config.width, bias=config.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return cast(Tensor, self.down(F.gelu(self.up(x), approximate="tanh")))
+
+
+class Block(nn.Module):
+    """h (B, T, width) -> (B, T, width): attention, then the MLP, each behind a norm and added to what came in."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.dropout = config.dropout
+        self.norm1, self.norm2 = norm(config), norm(config)
+        self.attention = CausalSelfAttention(config.layer())
+        self.mlp = MLP(config)
+
+    def forward(self, h: Tensor, context: Context, layer: int) -> Tensor:
+        h = h + dropout(self.attention(self.norm1(h), context, layer), self.dropout, self.training)
+        return h + dropout(self.mlp(self.norm2(h)), self.dropout, self.training)
+
+
+def norm(config: GPTConfig) -> nn.Module:
+    """A norm of the model's kind."""
+    if config.norm == "rms":
+        return nn.RMSNorm(config.width, eps=1e-5)
+    return nn.LayerNorm(config.width, eps=1e-5, bias=config.bias)
+
+
+class GPT(nn.Module):
+    """tokens (B, T) int64 -> logits (B, T, vocabulary)."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed = nn.Embedding(config.vocabulary, config.width)
+        self.place = nn.Embedding(config.block, config.width) if config.positions == "absolute" else None
+        self.blocks = nn.ModuleList([Block(config) for _ in range(config.layers)])
+        self.norm = norm(config)
+        self.head = nn.Linear(config.width, config.vocabulary, bias=False)
+        if config.tied:
+            self.head.weight = self.embed.weight
+        self.apply(_initialize)
+        for name, weight in self.named_parameters():
+            if name.endswith(("attention.out.weight", "mlp.down.weight")):  # the sum of 2 · layers outputs keeps its size
+                nn.init.normal_(weight, std=0.02 / math.sqrt(2 * config.layers))
+
+    def forward(self, tokens: Tensor, cache: KeyValueCache | None = None) -> Tensor:
+        """Logits of the token after each. With a cache, `tokens` follow those that it holds, and it then holds them too.
+
+        Raises ValueError for more than `block` tokens where positions are absolute: there is no row for them.
+        """
+        return self.unembed(self.states(tokens, cache)[-1])
+
+    def states(self, tokens: Tensor, cache: KeyValueCache | None = None, weights: list[Tensor] | None = None) -> list[Tensor]:
+        """What enters each block and what leaves the last, layers + 1 tensors (B, T, width).
+
+        weights: a list that then receives each layer's attention (B, H, T, keys), for which attention is written down.
+        """
+        h = self.embedded(tokens, 0 if cache is None else cache.length)
+        shared = context(self.config.layer(), tokens.shape[1], _product_like(h), cache, weights is not None, self.training)
+        states = [h]
+        for layer, block in enumerate(self.blocks):
+            states.append(block(states[-1], shared, layer))
+        if cache is not None:
+            cache.advance(tokens.shape[1])
+        if weights is not None:
+            weights += shared.weights or []
+        return states
+
+    def embedded(self, tokens: Tensor, start: int = 0) -> Tensor:
+        """Embeddings (B, T, width) of tokens that begin at position `start`."""
+        h: Tensor = self.embed(tokens)
+        if self.place is not None:
+            end = start + tokens.shape[1]
+            if end > self.config.block:
+                raise ValueError(
+                    f"{end} tokens, but absolute positions were made for {self.config.block}: crop, or use rotary ones"
+                )
+            h = h + self.place.weight[start:end]
+        return dropout(h, self.config.dropout, self.training)
+
+    def unembed(self, h: Tensor) -> Tensor:
+        """Logits (..., vocabulary) of a state, as after the last block."""
+        return cast(Tensor, self.head(self.norm(h)))
+
+    def cache(self, batch: int, size: int | None = None, dtype: torch.dtype | None = None) -> KeyValueCache:
+        """An empty cache for `batch` texts that holds `size` tokens, by default a block."""
+        weight = self.embed.weight
+        c = self.config
+        return KeyValueCache(c.layers, batch, c.heads, size or c.block, c.head_dim, dtype or weight.dtype, weight.device)
+
+    def parameter_count(self, embeddings: bool = True) -> int:
+        """Parameters, shared ones once; without those of tokens and places, as is the custom where sizes are compared."""
+        tables = {"embed.weight", "place.weight"}
+        return sum(p.numel() for name, p in self.named_parameters() if embeddings or name not in tables)
+
+
+def _product_like(h: Tensor) -> Tensor:
+    """A tensor of the dtype in which products run: that of autocast where it is on."""
+    kind = h.device.type
+    return h.new_empty(0, dtype=torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else h.dtype)
+
+
+def _initialize(module: nn.Module) -> None:
+    """Weights N(0, 0.02²), biases 0."""
+    if isinstance(module, (nn.Linear, nn.Embedding)):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)
