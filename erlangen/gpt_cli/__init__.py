@@ -1,0 +1,19 @@
+"""`erlangen gpt`: train, sample from and look into a language model. Parsing and printing only; no torch before a command runs."""
+
+from __future__ import annotations
+
+import typer
+
+from erlangen.gpt_cli.generate import generate
+from erlangen.gpt_cli.look import look
+from erlangen.gpt_cli.train import train
+
+app = typer.Typer(
+    help="A small language-model lab: train, sample, look inside.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(train)
+app.command()(generate)
+app.command()(look)

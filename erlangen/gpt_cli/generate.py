@@ -1,0 +1,8 @@
+"""`erlangen gpt generate`."""
+
+from __future__ import annotations
+
+
+def generate() -> None:
+    """To be written."""
+    raise NotImplementedError
