@@ -1,0 +1,231 @@
+"""A text as tokens in three contiguous parts, and batches of windows of it by one gather.
+
+    | train ............... | gap | validation | gap | test |
+
+A gap of `block` tokens is left out, so that no window of one part overlaps one of another.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from erlangen.data.bpe import GPT2Tokenizer
+from erlangen.data.characters import CharacterTokenizer
+from erlangen.data.files import DataError
+from erlangen.data.text import read_text, strip_gutenberg
+from erlangen.data.tokenizer import Tokenizer, tokenizer_from_json
+from erlangen.results import DamagedFileError, ErlangenError
+
+CHARACTERS = "characters"
+META = "tokenizer-erlangen.json"  # beside train.bin: what `Tokenizer.to_json` gave
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Corpus:
+    """Tokens (n,) of each part, in the smallest dtype of torch that holds the vocabulary.
+
+    train_starts: where training windows begin, sorted; None: anywhere. Of `tales`: the END before each tale but the first, so
+    that a window's first target is a tale's first character.
+    validation_starts, test_starts: where the tales begin; None for other texts.
+    """
+
+    name: str
+    tokenizer: Tokenizer
+    train: Tensor
+    validation: Tensor
+    test: Tensor
+    train_starts: Tensor | None = None
+    validation_starts: Tensor | None = None
+    test_starts: Tensor | None = None
+
+    def bytes_of(self, tokens: Tensor) -> int:
+        """UTF-8 bytes of the text that the tokens stand for; the divisor of bits per byte, taken over the tokens scored."""
+        counts = torch.bincount(tokens.flatten().long(), minlength=self.tokenizer.size)
+        return int(counts @ self.tokenizer.bytes_per_token)
+
+
+def windows(tokens: Tensor, starts: Tensor, block: int) -> tuple[Tensor, Tensor]:
+    """inputs[b, t] = tokens[starts[b] + t], targets[b, t] = tokens[starts[b] + t + 1], both (B, block) int64, from tokens (n,).
+
+    One gather of rows of a strided view; a memory map is read where the windows lie. starts (B,): from 0 to n - block - 1.
+    """
+    rows = tokens.unfold(0, block + 1, 1)[starts].long()  # (B, block + 1)
+    return rows[:, :-1], rows[:, 1:]
+
+
+def random_starts(n_tokens: int, block: int, batch: int, generator: Generator, allowed: Tensor | None = None) -> Tensor:
+    """(batch,) int64, uniform with replacement over 0 .. n_tokens - block - 1, or over those of the sorted `allowed` among them.
+
+    Raises ValueError where there is none.
+    """
+    last = n_tokens - block - 1
+    choices = last + 1 if allowed is None else int(torch.searchsorted(allowed, last, right=True))
+    if choices < 1:
+        raise ValueError(f"random_starts: no window of {block} + 1 tokens in {n_tokens}")
+    index = torch.randint(choices, (batch,), generator=generator)
+    return index if allowed is None else allowed[index]
+
+
+def load_corpus(
+    name: str,
+    *,
+    block: int,
+    tokenizer: str = CHARACTERS,
+    validation: float = 0.05,
+    test: float = 0.05,
+    tales: int = 50_000,
+    seed: int = 0,
+) -> Corpus:
+    """ "grimm", "tales" (as many, drawn by seed), a UTF-8 file, or a folder with train.bin and val.bin as nanoGPT writes them.
+
+    block: tokens of a window. tokenizer: "characters" (those of the whole text) or the path of byte-pair encoding's files, see
+    `GPT2Tokenizer.read`. validation, test: shares of the tokens (of the tales). A Project Gutenberg book is stripped.
+    Raises DataError where the data cannot be had or are too short, ErlangenError for unusable shares.
+    """
+    if not (validation > 0 and test > 0 and validation + test < 1):
+        raise ErlangenError(f"validation {validation} and test {test}: shares of the text, each > 0, together < 1")
+    if name == "tales":
+        return _tales(block, tokenizer, validation, test, tales, seed)
+    if name == "grimm":
+        from erlangen.data.grimm import grimm
+
+        return _split(name, grimm(), block, tokenizer, validation, test)
+    path = Path(name).expanduser()
+    if not path.exists():
+        raise DataError(f"{name}: no such corpus: neither tales nor grimm, nor a file or folder")
+    if path.is_dir():
+        return folder_corpus(path, block=block, tokenizer=tokenizer)
+    return _split(path.stem, strip_gutenberg(read_text(path)), block, tokenizer, validation, test)
+
+
+def _split(name: str, text: str, block: int, tokenizer: str, validation: float, test: float) -> Corpus:
+    chosen = _tokenizer(tokenizer, text)
+    tokens = _compact(chosen.encode(text), chosen.size)  # (n,)
+    kept = len(tokens) - 2 * block
+    n_validation, n_test = int(kept * validation), int(kept * test)
+    n_train = kept - n_validation - n_test
+    if min(n_train, n_validation, n_test) < block + 1:
+        raise DataError(
+            f"{name}: {len(tokens)} tokens are too few for windows of {block}: with two gaps of {block} they leave {max(n_train, 0)} "
+            f"to train, {max(n_validation, 0)} to validate, {max(n_test, 0)} to test, each needs {block + 1}: "
+            f"choose a longer text, a smaller block or larger shares"
+        )
+    after = n_train + block
+    return Corpus(
+        name=name,
+        tokenizer=chosen,
+        train=tokens[:n_train],
+        validation=tokens[after : after + n_validation],
+        test=tokens[after + n_validation + block :],
+    )
+
+
+def _tales(block: int, tokenizer: str, validation: float, test: float, n: int, seed: int) -> Corpus:
+    """Whole tales in each part, drawn by seeds of their own."""
+    from erlangen.data import tales as grammar
+
+    if tokenizer != CHARACTERS:
+        raise ErlangenError(f"tales have a floor for each character, not for tokens of {tokenizer}: choose tokenizer characters")
+    n_validation, n_test = int(n * validation), int(n * test)
+    numbers = (n - n_validation - n_test, n_validation, n_test)
+    if min(numbers) < 2:
+        raise DataError(f"tales: {n} are too few for shares of {validation} and {test}: each part needs two")
+    texts = [grammar.tales(number, 3 * seed + part) for part, number in enumerate(numbers)]
+    chosen = CharacterTokenizer.of("".join(map("".join, map(sorted, map(set, texts)))))
+    end = chosen.encode(grammar.END)
+    parts = [_compact(chosen.encode(text), chosen.size) for text in texts]
+    ends = [torch.nonzero(part == end).squeeze(1) for part in parts]  # (tales,) each
+    starts = [torch.cat([torch.zeros(1, dtype=torch.int64), at[:-1] + 1]) for at in ends]
+    longest = max(int((at - start).max()) + 1 for at, start in zip(ends, starts, strict=True))
+    if longest > block:
+        raise DataError(f"tales: windows of {block} cannot hold the longest, {longest} characters: choose a block ≥ {longest}")
+    return Corpus(
+        name="tales",
+        tokenizer=chosen,
+        train=parts[0],
+        validation=parts[1],
+        test=parts[2],
+        train_starts=ends[0][:-1],
+        validation_starts=starts[1],
+        test_starts=starts[2],
+    )
+
+
+def folder_corpus(folder: Path, *, block: int, tokenizer: str = CHARACTERS) -> Corpus:
+    """train, val and, if there, test in `folder`, each .bin (raw uint16) or .npy, memory-mapped.
+
+    Without a test file the second half of val is the test, after a gap. The tokenizer is what `META` holds, else byte-pair
+    encoding from `tokenizer`, else from the folder's own files; nanoGPT's meta.pkl is a pickle and is not read.
+    Raises DataError for what is missing or too short, DamagedFileError for tokens that the vocabulary lacks.
+    """
+    found = {part: _part(folder, part) for part in ("train", "val", "test")}
+    train, val, test = (None if path is None else memory_mapped(path) for path in found.values())
+    if train is None or val is None:
+        raise DataError(f"{folder}: no {'val' if train is not None else 'train'}.bin or .npy: give a folder that has both")
+    chosen = _folder_tokenizer(folder, tokenizer)
+    for path in filter(None, found.values()):
+        largest = int(memory_mapped(path).numpy().max())  # torch has no maximum of uint16
+        if largest >= chosen.size:
+            raise DamagedFileError(
+                f"{path}: token {largest}, the tokenizer has {chosen.size}: it is not the one this was made with"
+            )
+    half = len(val) // 2
+    val, test = (val[:half], val[half + block :]) if test is None else (val, test)
+    for part, tokens in (("train", train), ("val", val), ("test", test)):
+        if len(tokens) < block + 1:
+            raise DataError(
+                f"{folder}: {len(tokens)} tokens in {part}: windows of {block} need {block + 1}: choose a smaller block"
+            )
+    return Corpus(name=folder.name, tokenizer=chosen, train=train, validation=val, test=test)
+
+
+def memory_mapped(path: Path) -> Tensor:
+    """The integers (n,) of a .npy file, or of raw little-endian uint16 under any other name, as they lie on the disk.
+
+    Nothing is read before it is used, nothing that is written to the tensor reaches the file. Raises DataError where it is missing
+    or empty, DamagedFileError for an odd number of bytes, and for a .npy of anything else.
+    """
+    try:
+        if path.suffix == ".npy":
+            array = np.load(path, mmap_mode="c", allow_pickle=False)
+        elif path.stat().st_size % 2:
+            raise DamagedFileError(f"{path}: {path.stat().st_size} bytes, an odd number, are no uint16: write it again")
+        else:
+            array = np.memmap(path, dtype="<u2", mode="c") if path.stat().st_size else np.empty(0, dtype=np.uint16)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}: give a file of tokens") from error
+    except (ValueError, EOFError) as error:
+        raise DamagedFileError(f"{path}: not a .npy of numbers: {str(error).splitlines()[0][:80]}: write it again") from error
+    if array.ndim != 1 or array.dtype.kind not in "iu" or not array.dtype.isnative:
+        raise DamagedFileError(f"{path}: {array.dtype} of shape {array.shape}, expected a row of integers: write it again")
+    if not len(array):
+        raise DataError(f"{path}: empty: give a file with tokens in it")
+    return torch.from_numpy(array)
+
+
+def _part(folder: Path, part: str) -> Path | None:
+    return next((path for path in (folder / f"{part}.bin", folder / f"{part}.npy") if path.is_file()), None)
+
+
+def _tokenizer(tokenizer: str, text: str) -> Tokenizer:
+    return CharacterTokenizer.of(text) if tokenizer == CHARACTERS else GPT2Tokenizer.read(tokenizer)
+
+
+def _folder_tokenizer(folder: Path, tokenizer: str) -> Tokenizer:
+    if not (folder / META).is_file():
+        return GPT2Tokenizer.read(folder if tokenizer == CHARACTERS else tokenizer)
+    try:
+        return tokenizer_from_json(json.loads((folder / META).read_text(encoding="utf-8")))
+    except (OSError, ValueError, DamagedFileError) as error:
+        raise DamagedFileError(f"{folder / META}: {str(error).splitlines()[0][:120]}: write it again") from error
+
+
+def _compact(tokens: Tensor, size: int) -> Tensor:
+    """In uint8, int16 or int32, the first that holds 0 .. size - 1: uint16 has few operations."""
+    return tokens.to(next(dtype for dtype in (torch.uint8, torch.int16, torch.int32) if size - 1 <= torch.iinfo(dtype).max))
