@@ -53,7 +53,7 @@ class Recomputing:
 
 
 class Cached:
-    """Reads each token once (where positions are absolute, twice), for `batch` texts. model: a GPT, or what decodes as one does."""
+    """Reads each token once (where positions are absolute, twice), for `batch` texts. model: a GPT, or what decodes like one."""
 
     def __init__(self, model: nn.Module, batch: int) -> None:
         self.model, config = cast(Any, model), cast(Any, model).config
