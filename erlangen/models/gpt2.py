@@ -1,0 +1,259 @@
+"""GPT-2 weights, from the files that Hugging Face's `transformers` writes, and back into such files.
+
+    x Wᵀ + b of ours = x · w + b of theirs:  w = Wᵀ (their Conv1D);  c_attn's columns are q | k | v, heads within each, as ours
+
+Same function: LayerNorm with ε = 1e-5, GELU by its tanh form, learned absolute positions, the head tied to the embedding.
+Names with or without `transformer.` before them; the buffers `attn.bias` and `attn.masked_bias`, causal masks, carry no weights.
+
+Source: Radford et al., "Language Models are Unsupervised Multitask Learners", 2019.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from erlangen.models.gpt import GPT, GPTConfig
+from erlangen.results import DamagedFileError, ErlangenError, read_json, write_atomically
+
+CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+HEAD_DIM = 64  # of every size that OpenAI published
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+BLOCK = {
+    "norm1": "ln_1",
+    "attention.qkv": "attn.c_attn",
+    "attention.out": "attn.c_proj",
+    "norm2": "ln_2",
+    "mlp.up": "mlp.c_fc",
+    "mlp.down": "mlp.c_proj",
+}
+ALLOWED: dict[str, tuple[object, ...]] = {
+    "model_type": ("gpt2",),
+    "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
+    "layer_norm_epsilon": (1e-5,),
+    "scale_attn_weights": (True,),
+    "scale_attn_by_inverse_layer_idx": (False,),
+    "reorder_and_upcast_attn": (False,),
+    "add_cross_attention": (False,),
+    "is_encoder_decoder": (False,),
+    "quantization_config": (None,),
+}
+"""Settings of config.json that change the function, and what ours computes; an absent one means the first."""
+
+
+def load_gpt2(path: Path | str) -> GPT:
+    """The model in eval mode, on the CPU, in float32 (in float64 where the file is).
+
+    path: a folder with config.json and model.safetensors (or model.safetensors.index.json and its shards), or one .safetensors
+    file. Beside a file without a config.json the head count is width / 64, as in all of OpenAI's sizes: of another model the
+    file does not tell it, and the numbers would be wrong.
+
+    Raises ErlangenError for settings that ours lacks and for pickles, DamagedFileError for tensors that are missing, too many
+    or misshapen, and for broken files.
+    """
+    path = Path(path)
+    folder = path if path.is_dir() else path.parent
+    tensors = {
+        name.removeprefix("transformer."): value
+        for name, value in _read(path).items()
+        if not name.endswith((".attn.bias", ".attn.masked_bias"))
+    }
+    where = str(path)
+    settings = _settings(folder / CONFIG) if (folder / CONFIG).is_file() else None
+    if settings is None and path.is_dir():
+        raise ErlangenError(f"{path}: no {CONFIG}: get it, or name the .safetensors file itself")
+    config = _config(tensors, settings, where)
+    return _filled(config, tensors, where)
+
+
+def save_gpt2(model: GPT, folder: Path | str) -> Path:
+    """Write config.json and model.safetensors, which `transformers` opens as a GPT2LMHeadModel. Returns the folder.
+
+    Raises ErlangenError where the model is of another kind than GPT-2 (positions, norm, bias, window), and where the disk
+    is full.
+    """
+    c, folder = model.config, Path(folder)
+    for name, value in (("norm", "layer"), ("positions", "absolute"), ("bias", True), ("window", None)):
+        if getattr(c, name) != value:
+            raise ErlangenError(f"this model is no GPT-2: {name} {getattr(c, name)!r}, theirs is {value!r}")
+    ours = model.state_dict()
+    theirs = {
+        name if name == "lm_head.weight" else f"transformer.{name}": _turned(name, ours[own]).contiguous()
+        for own, name in names(c).items()
+    }
+    ends = c.vocabulary - 1 if c.vocabulary == 50257 else None
+    settings = {
+        **{name: values[0] for name, values in ALLOWED.items() if values[0] is not None},
+        "architectures": ["GPT2LMHeadModel"],
+        "vocab_size": c.vocabulary, "n_positions": c.block, "n_embd": c.width, "n_layer": c.layers, "n_head": c.heads,
+        "n_inner": None, "tie_word_embeddings": c.tied, "bos_token_id": ends, "eos_token_id": ends,
+        "embd_pdrop": c.dropout, "attn_pdrop": c.dropout, "resid_pdrop": c.dropout,
+        "dtype": str(model.embed.weight.dtype).removeprefix("torch."),
+    }  # fmt: skip
+    _write(theirs, folder / WEIGHTS)
+    write_atomically(folder / CONFIG, json.dumps(settings, indent=2) + "\n")
+    return folder
+
+
+def names(config: GPTConfig) -> dict[str, str]:
+    """Our name of each parameter -> theirs, without the `transformer.` before it."""
+    pairs = {"embed.weight": "wte.weight", "place.weight": "wpe.weight"}
+    for layer in range(config.layers):
+        for own, name in BLOCK.items():
+            for part in ("weight", "bias"):
+                pairs[f"blocks.{layer}.{own}.{part}"] = f"h.{layer}.{name}.{part}"
+    pairs |= {"norm.weight": "ln_f.weight", "norm.bias": "ln_f.bias"}
+    return pairs if config.tied else {**pairs, "head.weight": "lm_head.weight"}
+
+
+def _turned(name: str, value: Tensor) -> Tensor:
+    """A weight of theirs as ours, or back: Conv1D's are transposed."""
+    return value.mT if name.endswith(".weight") and (".c_" in name) else value
+
+
+def _filled(config: GPTConfig, tensors: dict[str, Tensor], where: str) -> GPT:
+    """The model with these weights. Raises DamagedFileError where they are not the model's."""
+    with torch.device("meta"):  # no memory and no random numbers for what is replaced at once
+        model = GPT(config)
+    shapes = {own: tuple(value.shape) for own, value in model.state_dict().items()}
+    pairs = names(config)
+    missing = [name for name in pairs.values() if name not in tensors]
+    extra = sorted(tensors.keys() - set(pairs.values()) - ({"lm_head.weight"} if config.tied else set()))
+    for word, found in (("no tensor", missing), ("a tensor that GPT-2 lacks,", extra)):
+        if found:
+            more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+            raise DamagedFileError(f"{where}: {word} {found[0]}{more}: this is no GPT-2 of {config.layers} layers")
+    for own, name in pairs.items():
+        shape, due = tuple(tensors[name].shape), tuple(_turned(name, torch.empty(shapes[own], device="meta")).shape)
+        if shape != due or not tensors[name].is_floating_point():
+            raise DamagedFileError(
+                f"{where}: {name} is {_by(shape)} of {str(tensors[name].dtype)[6:]}, not {_by(due)} floats, as the others say"
+            )
+    if config.tied and "lm_head.weight" in tensors and not torch.equal(tensors["lm_head.weight"], tensors["wte.weight"]):
+        raise DamagedFileError(f"{where}: lm_head.weight differs from wte.weight, but {CONFIG} ties them: get both anew")
+    double = tensors["wte.weight"].dtype == torch.float64
+    dtype = torch.float64 if double else torch.float32
+    weights = {own: _turned(name, tensors[name]).to(dtype).contiguous() for own, name in pairs.items()}
+    if config.tied:
+        weights["head.weight"] = weights["embed.weight"]
+    model.load_state_dict(weights, assign=True)
+    if config.tied:
+        model.head.weight = model.embed.weight
+    return model.eval()
+
+
+def _config(tensors: dict[str, Tensor], settings: dict[str, Any] | None, where: str) -> GPTConfig:
+    """Sizes from the tensors' shapes; heads, ties and dropout from config.json, whose sizes have to be the same."""
+    for name in ("wte.weight", "wpe.weight"):
+        if name not in tensors:
+            raise DamagedFileError(f"{where}: no tensor {name}: this is no GPT-2")
+        if tensors[name].ndim != 2 or not tensors[name].numel():
+            raise DamagedFileError(f"{where}: {name} has shape {_by(tuple(tensors[name].shape))}, not rows of one width")
+    (vocabulary, width), block = tensors["wte.weight"].shape, tensors["wpe.weight"].shape[0]
+    layers = len({name.split(".")[1] for name in tensors if name.startswith("h.")})
+    heads, tied, p = width // HEAD_DIM, "lm_head.weight" not in tensors, 0.1
+    if settings is None:
+        if width % HEAD_DIM:
+            raise ErlangenError(f"{where}: width {width} is no multiple of {HEAD_DIM}, so heads cannot be told: add its {CONFIG}")
+        if not tied:
+            tied = torch.equal(tensors["lm_head.weight"], tensors["wte.weight"])
+    else:
+        found = {"vocab_size": vocabulary, "n_positions": block, "n_embd": width, "n_layer": layers, "n_inner": 4 * width}
+        for name, size in found.items():
+            if settings.get(name) not in (size, None):
+                raise DamagedFileError(f"{where}: {CONFIG} has {name} {settings[name]!r:.40}, the weights have {size}")
+        heads, tied, p = settings.get("n_head", 12), settings.get("tie_word_embeddings", True), settings.get("resid_pdrop", 0.1)
+        if not isinstance(heads, int) or not isinstance(tied, bool) or not isinstance(p, (int, float)):
+            raise DamagedFileError(f"{where}: {CONFIG}: n_head, tie_word_embeddings or resid_pdrop of a wrong type")
+    try:
+        return GPTConfig(
+            vocabulary=vocabulary, block=block, layers=layers, heads=heads, width=width, norm="layer", positions="absolute",
+            bias=True, tied=tied, dropout=p,
+        )  # fmt: skip
+    except ValueError as error:
+        raise DamagedFileError(f"{where}: {error}") from None
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """config.json, if ours computes what it says. Raises ErlangenError for the first setting that it does not."""
+    settings = read_json(path)
+    if not isinstance(settings, dict):
+        raise DamagedFileError(f"{path}: no settings in it")
+    for name, allowed in ALLOWED.items():
+        if settings.get(name, allowed[0]) not in allowed:
+            raise ErlangenError(f"{path}: {name} {settings[name]!r:.40}: this GPT-2 is not supported, only {allowed[0]!r} is")
+    return settings
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """All tensors of a file, or of a folder's file or shards."""
+    if path.is_dir():
+        if (path / INDEX).is_file() and not (path / WEIGHTS).is_file():
+            return _sharded(path)
+        pickles = [entry.name for entry in sorted(path.iterdir()) if entry.suffix in PICKLES]
+        if not (path / WEIGHTS).is_file() and pickles:
+            raise _pickle(path / pickles[0], path)
+        path = path / WEIGHTS
+    elif path.suffix in PICKLES:
+        raise _pickle(path, path.parent)
+    if not path.is_file():
+        raise ErlangenError(f"{path}: no such file: give a folder with {CONFIG} and {WEIGHTS}, or a .safetensors file")
+    return _opened(path)
+
+
+def _sharded(folder: Path) -> dict[str, Tensor]:
+    index = read_json(folder / INDEX)
+    places = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(places, dict) or not all(isinstance(name, str) and Path(name).name == name for name in places.values()):
+        raise DamagedFileError(f"{folder / INDEX}: no weight_map from tensors to files of this folder: get it again")
+    tensors: dict[str, Tensor] = {}
+    for name in sorted(set(places.values())):
+        if not (folder / name).is_file():
+            raise DamagedFileError(f"{folder}: no file {name}, which {INDEX} names: get it again")
+        tensors |= _opened(folder / name)
+    return tensors
+
+
+def _opened(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise DamagedFileError(f"{path}: truncated or no safetensors file ({str(error)[:80]}): get it again") from None
+    return tensors
+
+
+def _pickle(path: Path, folder: Path) -> ErlangenError:
+    convert = f'from transformers import AutoModelForCausalLM as M; M.from_pretrained("{folder}").save_pretrained("NEW")'
+    return ErlangenError(
+        f"{path}: a pickle, which may run any code when it is read: refused; if you trust it, convert it: python -c '{convert}'"
+    )
+
+
+def _write(tensors: dict[str, Tensor], path: Path) -> None:
+    """Beside it, synced, renamed. Raises ErlangenError; the old file then stays."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, temporary, metadata={"format": "pt"})
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except (OSError, SafetensorError) as error:
+        if temporary.exists():
+            temporary.unlink()
+        raise ErlangenError(f"cannot write {path}: {error}; free space or name another folder") from error
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) or "()"
