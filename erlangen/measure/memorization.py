@@ -105,10 +105,8 @@ def _matches(x: Integers, y: Integers, most: int) -> Integers:
 
 
 def _common(ranks: list[Integers], i: Integers, j: Integers) -> Integers:
-    """Symbols that the suffixes at i and at j have in common, (len(i),), up to 2^len(ranks) - 1."""
-    length, end = np.zeros(len(i), dtype=np.int64), len(ranks[0])
+    """Symbols that the suffixes at i and at j have in common, (len(i),), up to 2^len(ranks) - 1: it ends at an end, at the latest."""
+    length = np.zeros(len(i), dtype=np.int64)
     for k in range(len(ranks) - 1, -1, -1):
-        inside = np.maximum(i, j) + length < end
-        a, b = (ranks[k][np.minimum(at + length, end - 1)] for at in (i, j))
-        length += np.where(inside & (a == b), 1 << k, 0)
+        length += np.where(ranks[k][i + length] == ranks[k][j + length], 1 << k, 0)
     return length
