@@ -112,8 +112,8 @@ def _split(name: str, text: str, block: int, tokenizer: str, validation: float, 
     n_train = kept - n_validation - n_test
     if min(n_train, n_validation, n_test) < block + 1:
         raise DataError(
-            f"{name}: {len(tokens)} tokens are too few for windows of {block}: with two gaps of {block} they leave {max(n_train, 0)} "
-            f"to train, {max(n_validation, 0)} to validate, {max(n_test, 0)} to test, each needs {block + 1}: "
+            f"{name}: {len(tokens)} tokens are too few for windows of {block}: with two gaps of {block} they leave "
+            f"{max(n_train, 0)} to train, {max(n_validation, 0)} to validate, {max(n_test, 0)} to test, each needs {block + 1}: "
             f"choose a longer text, a smaller block or larger shares"
         )
     after = n_train + block
@@ -137,7 +137,7 @@ def _tales(block: int, tokenizer: str, validation: float, test: float, n: int, s
     if min(numbers) < 2:
         raise DataError(f"tales: {n} are too few for shares of {validation} and {test}: each part needs two")
     texts = [grammar.tales(number, 3 * seed + part) for part, number in enumerate(numbers)]
-    chosen = CharacterTokenizer.of("".join(map("".join, map(sorted, map(set, texts)))))
+    chosen = CharacterTokenizer.of("".join(texts))
     end = chosen.encode(grammar.END)
     parts = [_compact(chosen.encode(text), chosen.size) for text in texts]
     ends = [torch.nonzero(part == end).squeeze(1) for part in parts]  # (tales,) each
@@ -188,8 +188,8 @@ def folder_corpus(folder: Path, *, block: int, tokenizer: str = CHARACTERS) -> C
 def memory_mapped(path: Path) -> Tensor:
     """The integers (n,) of a .npy file, or of raw little-endian uint16 under any other name, as they lie on the disk.
 
-    Nothing is read before it is used, nothing that is written to the tensor reaches the file. Raises DataError where it is missing
-    or empty, DamagedFileError for an odd number of bytes, and for a .npy of anything else.
+    Nothing is read before it is used, nothing that is written to the tensor reaches the file. Raises DataError where it is
+    missing or empty, DamagedFileError for an odd number of bytes, and for a .npy of anything else.
     """
     try:
         if path.suffix == ".npy":
