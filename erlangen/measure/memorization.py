@@ -105,7 +105,7 @@ def _matches(x: Integers, y: Integers, most: int) -> Integers:
 
 
 def _common(ranks: list[Integers], i: Integers, j: Integers) -> Integers:
-    """Symbols that the suffixes at i and at j have in common, (len(i),), up to 2^len(ranks) - 1: it ends at an end, at the latest."""
+    """Symbols that the suffixes at i and at j have in common, (len(i),), below 2^len(ranks): ends match nothing."""
     length = np.zeros(len(i), dtype=np.int64)
     for k in range(len(ranks) - 1, -1, -1):
         length += np.where(ranks[k][i + length] == ranks[k][j + length], 1 << k, 0)
