@@ -23,6 +23,7 @@ from erlangen.data.tokenizer import Tokenizer, tokenizer_from_json
 from erlangen.results import DamagedFileError, ErlangenError
 
 CHARACTERS = "characters"
+PIECE = 1 << 20  # characters
 META = "tokenizer-erlangen.json"  # beside train.bin: what `Tokenizer.to_json` gave
 
 
@@ -106,7 +107,7 @@ def load_corpus(
 
 def _split(name: str, text: str, block: int, tokenizer: str, validation: float, test: float) -> Corpus:
     chosen = _tokenizer(tokenizer, text)
-    tokens = _compact(chosen.encode(text), chosen.size)  # (n,)
+    tokens = _encoded(chosen, text)  # (n,)
     kept = len(tokens) - 2 * block
     n_validation, n_test = int(kept * validation), int(kept * test)
     n_train = kept - n_validation - n_test
@@ -132,6 +133,9 @@ def _tales(block: int, tokenizer: str, validation: float, test: float, n: int, s
 
     if tokenizer != CHARACTERS:
         raise ErlangenError(f"tales have a floor for each character, not for tokens of {tokenizer}: choose tokenizer characters")
+    longest = grammar.GRAMMAR.longest
+    if longest > block:
+        raise DataError(f"tales: windows of {block} cannot hold the longest, {longest} characters: choose a block ≥ {longest}")
     n_validation, n_test = int(n * validation), int(n * test)
     numbers = (n - n_validation - n_test, n_validation, n_test)
     if min(numbers) < 2:
@@ -139,12 +143,9 @@ def _tales(block: int, tokenizer: str, validation: float, test: float, n: int, s
     texts = [grammar.tales(number, 3 * seed + part) for part, number in enumerate(numbers)]
     chosen = CharacterTokenizer.of("".join(texts))
     end = chosen.encode(grammar.END)
-    parts = [_compact(chosen.encode(text), chosen.size) for text in texts]
+    parts = [_encoded(chosen, text) for text in texts]
     ends = [torch.nonzero(part == end).squeeze(1) for part in parts]  # (tales,) each
     starts = [torch.cat([torch.zeros(1, dtype=torch.int64), at[:-1] + 1]) for at in ends]
-    longest = max(int((at - start).max()) + 1 for at, start in zip(ends, starts, strict=True))
-    if longest > block:
-        raise DataError(f"tales: windows of {block} cannot hold the longest, {longest} characters: choose a block ≥ {longest}")
     return Corpus(
         name="tales",
         tokenizer=chosen,
@@ -226,6 +227,11 @@ def _folder_tokenizer(folder: Path, tokenizer: str) -> Tokenizer:
         raise DamagedFileError(f"{folder / META}: {str(error).splitlines()[0][:120]}: write it again") from error
 
 
-def _compact(tokens: Tensor, size: int) -> Tensor:
-    """In uint8, int16 or int32, the first that holds 0 .. size - 1: uint16 has few operations."""
-    return tokens.to(next(dtype for dtype in (torch.uint8, torch.int16, torch.int32) if size - 1 <= torch.iinfo(dtype).max))
+def _encoded(tokenizer: Tokenizer, text: str) -> Tensor:
+    """Tokens (n,) in uint8, int16 or int32, the first that holds the vocabulary: uint16 has few operations."""
+    largest = tokenizer.size - 1
+    dtype = next(dtype for dtype in (torch.uint8, torch.int16, torch.int32) if largest <= torch.iinfo(dtype).max)
+    if not isinstance(tokenizer, CharacterTokenizer):
+        return tokenizer.encode(text).to(dtype)
+    # Piece by piece, as int64 takes eight times the room of the text.
+    return torch.cat([tokenizer.encode(text[at : at + PIECE]).to(dtype) for at in range(0, len(text), PIECE)])

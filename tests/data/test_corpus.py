@@ -166,7 +166,9 @@ def stand_in(n: int, seed: int) -> str:
 
 @pytest.fixture
 def tales(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(erlangen.data, "tales", SimpleNamespace(tales=stand_in, END="\u2042"), raising=False)
+    monkeypatch.setattr(
+        erlangen.data, "tales", SimpleNamespace(tales=stand_in, END="\u2042", GRAMMAR=SimpleNamespace(longest=20)), raising=False
+    )
 
 
 def test_tales_are_whole_and_of_seeds_of_their_own(tales: None) -> None:
@@ -191,9 +193,9 @@ def test_training_windows_of_tales_begin_with_a_tale(tales: None) -> None:
 
 
 def test_tales_that_will_not_do(tales: None, bpe: Path) -> None:
-    with pytest.raises(DataError, match=r"windows of 10 cannot hold the longest, 19 characters: choose a block ≥ 19"):
-        load_corpus("tales", block=10, tales=200)
-    assert load_corpus("tales", block=19, tales=200).name == "tales"
+    with pytest.raises(DataError, match=r"windows of 19 cannot hold the longest, 20 characters: choose a block ≥ 20"):
+        load_corpus("tales", block=19, tales=200)
+    assert load_corpus("tales", block=20, tales=200).name == "tales"
     with pytest.raises(DataError, match="10 are too few"):
         load_corpus("tales", block=64, tales=10)
     with pytest.raises(ErlangenError, match="choose tokenizer characters"):
@@ -294,3 +296,24 @@ def test_a_prepared_folder_that_will_not_do(folder: Path, fault: str) -> None:
         load_corpus(str(folder), block=150 if fault == "short" else 8)
     assert caught.value.exit_code in (2, 4)
     assert "\n" not in str(caught.value)
+
+
+def test_the_tales_themselves_pair_with_their_floor() -> None:
+    from erlangen.data.tales import END, floor
+    from erlangen.measure.token_loss import aligned_losses
+
+    corpus = load_corpus("tales", block=512, tales=60)
+    assert corpus.test_starts is not None
+    text, size = corpus.tokenizer.decode(corpus.test), corpus.tokenizer.size
+    assert [text[start - 1] for start in corpus.test_starts.tolist()] == [END] * 3  # text[-1] is one, too
+    losses, index = aligned_losses(lambda tokens: torch.zeros(*tokens.shape, size), corpus.test, corpus.test_starts, 512)
+    assert len(losses) == len(index) == len(floor(text)) == len(text)
+    assert 0 < floor(text).mean() < losses.mean()
+
+
+def test_long_texts_are_encoded_in_pieces_that_join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("erlangen.data.corpus.PIECE", 100)
+    (tmp_path / "a.txt").write_text(counted(950), encoding="utf-8")
+    corpus = load_corpus(str(tmp_path / "a.txt"), block=4)
+    assert counted(950).startswith(corpus.tokenizer.decode(corpus.train))
+    assert counted(950).endswith(corpus.tokenizer.decode(corpus.test))
