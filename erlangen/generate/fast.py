@@ -1,0 +1,174 @@
+"""A GPT that decodes on a CPU with as few operations a token as there can be, on weights laid out beforehand.
+
+One token is a few microseconds of arithmetic an operation, so that operations are what costs, and at one text a time the reading of the
+weights. The function computed is the model's, rearranged:
+
+- the norms' gains (and shifts) are folded into the matrices behind them, 1 / √d into that of the queries;
+- rows of Q and K are reordered, so that pairs of rotary positions lie side by side as complex numbers: one product by e^{i p θ} turns queries
+  and keys, and copies values (times 1). Scores stay as they are, since both are reordered alike;
+- |h|² + width · ε, of RMSNorm, is the square of one norm: that of h with √(width · ε) behind it;
+- keys and values go to the ring in one copy; a layer is about ten operations.
+
+A prompt is read by the model itself. precision: float32 gives the model's logits to 1e-4; bfloat16 and int8 round the weights, and what passes
+between products (the residual stream, scores and the ring stay float32). See erlangen.generate.packed.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from erlangen.generate.decode import Cached
+from erlangen.generate.packed import Precision, Product, dtype_of, product, works
+from erlangen.models.gpt import GPT, Block, GPTConfig
+from erlangen.nn.attention import hide
+from erlangen.nn.positions import alibi_bias, alibi_slopes
+
+AHEAD = 512  # positions whose rotation is tabled at a time
+EPSILON = 1e-5  # of the model's norms
+
+
+def fast_decoder(
+    model: GPT, batch: int, precision: Precision = "float32", notify: Callable[[str], None] = warnings.warn
+) -> FastDecoder:
+    """A reader (erlangen.generate.decode) for `batch` texts with the weights that the model has now.
+
+    Where torch lacks the private operators it falls back to plain float32 products, and tells `notify`.
+    Raises ValueError for a model that is not on the CPU.
+    """
+    if model.embed.weight.device.type != "cpu":
+        raise ValueError(f"fast_decoder is for a CPU, the model is on {model.embed.weight.device}")
+    if precision != "plain" and not works(precision, batch):
+        notify(f"torch {torch.__version__} here lacks the operators for {precision} products: plain float32 ones are used, slower")
+        precision = "plain"
+    return FastDecoder(model, batch, precision)
+
+
+class FastDecoder(Cached):
+    """What `fast_decoder` gives. Reads as `Cached` does, and slides or hops where it does."""
+
+    def __init__(self, model: GPT, batch: int, precision: Precision) -> None:
+        super().__init__(model, batch)
+        c, self.batch, self.precision, self.dtype = model.config, batch, precision, dtype_of(precision)
+        self.config = c
+        self.order = _pairs(c) if c.positions == "rotary" else torch.arange(c.head_dim)
+        with torch.inference_mode():
+            self.layers = [_layer(cast(Block, block), c, batch, precision, self.order) for block in model.blocks]
+            self.head = product(*_behind(model.norm, model.head), batch, precision)
+            self.embedding = model.embed.weight.float()
+            self.places = None if model.place is None else model.place.weight.float()
+            self.padded = torch.full((batch, c.width + 1), math.sqrt(c.width * EPSILON))
+            self.h = self.padded[:, : c.width]  # (B, width), the residual stream
+            self.qkv = torch.empty(batch, 3, c.heads, c.head_dim)
+            self.turned = torch.empty_like(self.qkv) if c.positions == "rotary" else self.qkv
+            self.ring = torch.zeros(c.layers, 2, batch, c.heads, c.block, c.head_dim)  # keys, values
+            self.slots = self.ring.unbind(4)  # block times (layers, 2, B, H, d)
+            self.keys, self.values = self.ring.view(c.layers, 2, batch * c.heads, c.block, -1).unbind(1)
+        self.slopes = alibi_slopes(c.heads) if c.positions == "alibi" else None
+        self.tabled, self.rotations = -AHEAD, torch.empty(0)
+
+    def _read(self, tokens: Tensor) -> Tensor:
+        with torch.inference_mode():
+            if tokens.shape[1] == 1:
+                return self._step(tokens[:, 0])
+            logits = super()._read(tokens).float()
+            held = self.cache.length
+            self.ring[:, 0, :, :, :held] = self.cache.keys[..., :held, self.order]
+            self.ring[:, 1, :, :, :held] = self.cache.values[..., :held, :]
+            return logits
+
+    def _step(self, tokens: Tensor) -> Tensor:
+        """Tokens (B,) -> logits (B, vocabulary)."""
+        position, block, h = self.cache.length, self.config.block, self.h
+        h.copy_(self.embedding[tokens])
+        if self.places is not None:
+            h += self.places[position]
+        held, bias, rotation = min(position + 1, block), self._bias(position), self._rotation(position)
+        slots = self.slots[position % block].unbind(0)  # (2, B, H, d) each
+        keys, values = self.keys[:, :, :held].mT.unbind(0), self.values[:, :, :held].unbind(0)  # (B · H, d, held), (B · H, held, d)
+        new = self.turned[:, 1:].transpose(0, 1)  # keys and values, (2, B, H, d)
+        before, after = (torch.view_as_complex(x.unflatten(-1, (-1, 2))) for x in (self.qkv, self.turned))
+        for (qkv, out, up, down), slot, k, v in zip(self.layers, slots, keys, values, strict=True):
+            self.qkv.copy_(qkv(self._normed()).view_as(self.qkv))
+            if rotation is not None:
+                torch.mul(before, rotation, out=after)
+            slot.copy_(new)
+            q = self.turned[:, 0].reshape(-1, 1, self.config.head_dim)  # (B · H, 1, d)
+            weights = (torch.bmm(q, k) if bias is None else torch.baddbmm(bias, q, k)).softmax(-1)  # (B · H, 1, held)
+            h += out(torch.bmm(weights, v).view(self.batch, -1).to(self.dtype))
+            h += down(up(self._normed()))
+        self.cache.advance(1)
+        return self.head(self._normed()).float()
+
+    def _normed(self) -> Tensor:
+        """What the products take: h normed, without gain; for RMSNorm over √width, which `_behind` makes up for."""
+        if self.config.norm == "layer":
+            x = F.layer_norm(self.h, (self.config.width,), eps=EPSILON)
+        else:
+            x = self.h / torch.linalg.vector_norm(self.padded, dim=-1, keepdim=True)
+        return x.to(self.dtype)
+
+    def _rotation(self, position: int) -> Tensor | None:
+        """e^{i p θ} for queries and keys, 1 for values: (3, 1, d / 2) complex."""
+        if self.config.positions != "rotary":
+            return None
+        if not self.tabled <= position < self.tabled + AHEAD:
+            self.tabled = position
+            places = torch.arange(position, position + AHEAD, dtype=torch.float64)
+            angles = places[:, None] * self.config.rotary.frequencies(self.config.head_dim)  # (AHEAD, d / 2)
+            turn = torch.polar(torch.ones_like(angles), angles).to(torch.complex64)
+            self.rotations = torch.stack([turn, turn, torch.ones_like(turn)], 1)[:, :, None]  # (AHEAD, 3, 1, d / 2)
+        return self.rotations[position - self.tabled]
+
+    def _bias(self, position: int) -> Tensor | None:
+        """What is added to the scores, (B · H, 1, held), where there is something to add."""
+        held, window = min(position + 1, self.config.block), self.config.window
+        if self.slopes is None and (window is None or held <= window):
+            return None
+        distance = position - self.cache.positions(1)  # (held,)
+        bias = hide(distance, window).expand(self.config.heads, held)
+        if self.slopes is not None:
+            bias = bias + alibi_bias(self.slopes, distance)
+        return bias.repeat(self.batch, 1)[:, None]
+
+
+def _layer(block: Block, config: GPTConfig, batch: int, precision: Precision, order: Tensor) -> tuple[Product, ...]:
+    """The four products of a block: to queries, keys and values; of the heads' outputs; up; down."""
+    weight, bias = _behind(block.norm1, block.attention.qkv)
+    rows = torch.stack([order, order, torch.arange(config.head_dim)])[:, None]  # (3, 1, d)
+    rows = rows + config.head_dim * torch.arange(3 * config.heads).view(3, -1, 1)  # (3, H, d)
+    scale = torch.ones(3, config.heads, config.head_dim)
+    scale[0] /= math.sqrt(config.head_dim)
+    weight, bias = weight[rows.flatten()] * scale.view(-1, 1), None if bias is None else bias[rows.flatten()] * scale.flatten()
+    out, down = block.attention.out, block.mlp.down
+    return (
+        product(weight, bias, batch, precision),
+        product(out.weight.float(), _float(out.bias), batch, precision),
+        product(*_behind(block.norm2, block.mlp.up), batch, precision, gelu=True),
+        product(down.weight.float(), _float(down.bias), batch, precision),
+    )
+
+
+def _behind(norm: nn.Module, linear: nn.Linear) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias of a linear map with the gain and shift of the norm before it, for `_normed`."""
+    weight, bias = linear.weight.float(), _float(linear.bias)
+    gain, shift = cast(Tensor, norm.weight).float(), _float(getattr(norm, "bias", None))
+    if shift is not None:
+        bias = weight @ shift if bias is None else bias + weight @ shift
+    return weight * gain * (1.0 if isinstance(norm, nn.LayerNorm) else math.sqrt(linear.in_features)), bias
+
+
+def _float(x: Tensor | None) -> Tensor | None:
+    return None if x is None else x.float()
+
+
+def _pairs(config: GPTConfig) -> Tensor:
+    """The features of a head (d,), those that rotary positions turn together side by side."""
+    features = torch.arange(config.head_dim)
+    return features.view(2, -1).t().flatten() if config.rotary.layout == "half" else features
