@@ -137,7 +137,7 @@ def fit(
     """
     check(schedule, precision, device, workers)
     model.to(device)
-    training = _Training(model, corpus, schedule, precision, device, workers)
+    training = Training(model, corpus, schedule, precision, device, workers)
     facts = {**(about or {}), "precision": precision, "workers": workers.size}
     if start is not None or checkpoints is not None:
         facts |= {"corpus": corpus.name, "corpus_sha256": fingerprint(corpus)}
@@ -190,11 +190,17 @@ def fit(
     )
 
 
-class _Training:
+class Training:
     """What changes from step to step, in one place, so that it can be saved and taken up again."""
 
     def __init__(
-        self, model: GPT, corpus: Corpus, schedule: LanguageSchedule, precision: Precision, device: str, workers: Workers
+        self,
+        model: GPT,
+        corpus: Corpus,
+        schedule: LanguageSchedule,
+        precision: Precision,
+        device: str,
+        workers: Workers = Workers(),  # noqa: B008
     ) -> None:
         self.model, self.corpus, self.schedule, self.precision, self.workers = model, corpus, schedule, precision, workers
         self.device = torch.device(device)
@@ -393,7 +399,7 @@ def pace(
 ) -> Pace:
     """Measured on a copy in some updates after three; the model and the random states stay as they are."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if device.startswith("cuda") else []):
-        training = _Training(copy.deepcopy(model).to(device).train(), corpus, schedule, precision, device, workers)
+        training = Training(copy.deepcopy(model).to(device).train(), corpus, schedule, precision, device, workers)
         seconds = []
         for _ in range(3 + updates):
             before = time.perf_counter()
@@ -426,7 +432,7 @@ def fingerprint(corpus: Corpus) -> str:
     return total.hexdigest()
 
 
-def _compiled(net: nn.Module, training: _Training, notify: Callable[[str], None]) -> nn.Module:
+def _compiled(net: nn.Module, training: Training, notify: Callable[[str], None]) -> nn.Module:
     """The net compiled for windows of this training; itself where that fails. Takes no batch, draws nothing that counts."""
     compiled: nn.Module = torch.compile(net)  # type: ignore[assignment]
     rows = training.schedule.batch // training.workers.size // training.schedule.accumulate
