@@ -79,13 +79,14 @@ class Grammar:
     slots: Mapping[str, Sequence[tuple[float, Mapping[str, str]]]]
 
     def __post_init__(self) -> None:
+        entries = self.entries
         for name, draw in self.alternatives.items():
             for symbol in {symbol for symbols in draw.options for symbol in symbols}:
                 if isinstance(symbol, Nonterminal) and symbol.name not in self.alternatives:
                     raise ValueError(f"rule {name!r} mentions {{{symbol.name}}}, for which there is no rule")
-                if isinstance(symbol, Bound) and symbol.slot not in self.entries:
+                if isinstance(symbol, Bound) and symbol.slot not in entries:
                     raise ValueError(f"rule {name!r} mentions {{{symbol.slot}.{symbol.form}}}: there is no slot {symbol.slot!r}")
-                if isinstance(symbol, Bound) and any(symbol.form not in forms for forms in self.entries[symbol.slot].options):
+                if isinstance(symbol, Bound) and any(symbol.form not in forms for forms in entries[symbol.slot].options):
                     raise ValueError(f"rule {name!r}: an entry of slot {symbol.slot!r} lacks the form {symbol.form!r}")
         if self.start not in self.alternatives:
             raise ValueError(f"there is no rule for the start {self.start!r}")

@@ -7,6 +7,7 @@ to be. The forward filter carries the weights of all states that wrote the prefi
 
 then keeps those states, one character on, rewrites the ones that ran out of literal, and adds up equal ones: every derivation of
 the prefix counts, however many there are. Where only one state is left, its literal is followed as a whole: all of it is certain.
+Time grows with the number of states that a prefix leaves open, memory with that of the stacks met.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Fairy tales without end, drawn from a grammar: a corpus that is always at hand and whose true entropy is known.
 
 A tale is one line, closed by END. Its hero, beast, treasure, ... are drawn once and come back a hundred characters later, the
-pronouns with them. No text has two derivations (tested), so `GRAMMAR.entropy` is the entropy of a tale, and a model's loss
-on whole tales is to be compared with the mean of `floor` on the same characters, which no model beats but by chance.
+pronouns with them. No text has two derivations (tested on samples), so `GRAMMAR.entropy` is the entropy of a tale, and the loss
+of a model on whole tales is to be compared with the mean of `floor` on the same characters, which none beats but by chance.
 """
 
 from __future__ import annotations
