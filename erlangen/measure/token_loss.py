@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from erlangen.stats import Interval, mean_interval
@@ -105,7 +106,7 @@ def aligned_losses(
     return torch.cat(losses), torch.arange(bounds[0], len(tokens))
 
 
-def loss_interval(losses: Tensor | Sequence[float], blocks: int = BLOCKS, level: float = 0.95) -> Interval:
+def loss_interval(losses: Tensor | ArrayLike, blocks: int = BLOCKS, level: float = 0.95) -> Interval:
     """Mean of losses (n,) in the text's order, or of paired differences, with Student's t interval over contiguous blocks of it.
 
     Neighbors are alike (a rare word costs several characters, a strange tale many lines), so tokens are not n independent draws;
