@@ -279,7 +279,8 @@ def perform(
         history = fit(
             plan.model, plan.corpus, plan.schedule, precision=plan.precision, device=device, start=plan.start, checkpoints=folder,
             about={"options": plan.options}, on_step=_all(on_step), on_evaluation=_all(on_evaluation),
-            stopping=lambda: bool(asked), compile=compile, notify=say if workers.rank == 0 else lambda line: None, workers=workers,
+            stopping=lambda: bool(asked), compile=compile, notify=say if workers.rank == 0 else lambda line: None,
+            workers=workers,
         )  # fmt: skip
     if history.ended == "asked":
         signum = asked[0] if asked else signal.SIGTERM

@@ -143,10 +143,11 @@ def _read(path: Path) -> tuple[str, str, dict[str, Tensor]]:
 
     try:
         with path.open("rb") as file:
-            first = file.read(8)
+            first = file.read(9)
     except OSError as error:
         raise ErlangenError(f"cannot read {path}: {error.strerror}") from None
-    if first.startswith(PICKLE_BYTES) or path.suffix.lower() in PICKLE_NAMES:
+    ours = first[8:] == b"{"  # after the length of the header, which may begin like a pickle
+    if (first.startswith(PICKLE_BYTES) and not ours) or path.suffix.lower() in PICKLE_NAMES:
         raise DamagedFileError(
             f"{path}: a pickle, or named like one; it could run any program when read, so it is not: where you trust it, convert "
             "it with safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'model.safetensors')"
