@@ -98,7 +98,7 @@ def strongest(heads: Sequence[HeadSummary]) -> dict[str, tuple[int, int]]:
 
 
 def page_data(look: Look) -> dict[str, Any]:
-    """What the page's script draws. A lens cell is [entropy, surprisal, rank, probability, likeliest tokens, their probabilities]."""
+    """What the page's script draws. A cell of the lens: [entropy, surprisal, rank, probability, likeliest tokens, theirs]."""
     begin = max(len(look.tokens) - SHOWN, look.begin)
     cut = begin - look.begin
     maps = [[[row[cut:] for row in head[cut:]] for head in layer] for layer in look.attention]
@@ -130,9 +130,9 @@ def page_data(look: Look) -> dict[str, Any]:
 
 
 def pack(maps: Sequence[Sequence[Sequence[Sequence[float]]]], budget: int = BUDGET) -> tuple[int, str]:
-    """Weights as bytes round(levels · √w), lower triangles row after row, deflated, in base64; with the levels that fit the budget.
+    """Weights as bytes round(levels · √w), lower triangles row after row, deflated, in base64, and with how many levels.
 
-    The root keeps small weights apart; (byte / levels)² is the weight again.
+    The root keeps small weights apart; (byte / levels)² is the weight again. Fewer levels where more exceed the budget.
     """
     packed = ""
     for levels in LEVELS:
