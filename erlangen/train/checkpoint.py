@@ -1,7 +1,8 @@
 """A checkpoint: one safetensors file with everything that a language model is, and everything that its training needs to go on.
 
-Tensors: `model.*` weights, and in files that training resumes from `optimizer.*` and `random.*`. The header's metadata holds one
-JSON text (configuration, tokenizer, schedule, step, history, corpus, versions) and the SHA-256 of that text and all tensors.
+Tensors: `model.*` weights, and in files that training resumes from `optimizer.*` and `random.*`. The header's metadata holds,
+under `erlangen`, a SHA-256, a space and a JSON text: configuration, tokenizer, schedule, step, history, corpus, versions. The
+SHA-256 is of that text and all tensors. (One entry, for the format keeps no order among several: equal states, equal files.)
 
 Nothing in such a file can run code; a pickle is refused by its first bytes, and never read. A file is written beside its place,
 synced and renamed: whoever reads it, or a run that is killed at any moment, finds the old one or the new one whole.
@@ -81,7 +82,7 @@ def save(
             }
         )
     )  # fmt: skip
-    _write(path, serialized(tensors, {"erlangen": text, "sha256": digest(text, tensors)}))
+    _write(path, serialized(tensors, {"erlangen": f"{digest(text, tensors)} {text}"}))
 
 
 def load_checkpoint(path: Path | str) -> Checkpoint:
@@ -158,11 +159,12 @@ def _read(path: Path) -> tuple[str, str, dict[str, Tensor]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
     except (SafetensorError, OSError, ValueError, RuntimeError):
         raise DamagedFileError(f"{path}: truncated, or not a safetensors file: use another copy, or train again") from None
-    if "erlangen" not in metadata or "sha256" not in metadata:
+    if "erlangen" not in metadata:
         raise DamagedFileError(
             f"{path}: a safetensors file, but no checkpoint of erlangen: it says nothing of model and tokenizer"
         )
-    return metadata["erlangen"], metadata["sha256"], tensors
+    checksum, _, text = metadata["erlangen"].partition(" ")
+    return text, checksum, tensors
 
 
 def _metadata(path: Path, text: str) -> dict[str, Any]:

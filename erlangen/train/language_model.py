@@ -395,7 +395,13 @@ class Pace(NamedTuple):
 
 
 def pace(
-    model: GPT, corpus: Corpus, schedule: LanguageSchedule, precision: Precision, device: str, workers: Workers, updates: int = 12
+    model: GPT,
+    corpus: Corpus,
+    schedule: LanguageSchedule,
+    precision: Precision,
+    device: str,
+    workers: Workers = Workers(),  # noqa: B008
+    updates: int = 12,
 ) -> Pace:
     """Measured on a copy in some updates after three; the model and the random states stay as they are."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if device.startswith("cuda") else []):

@@ -42,12 +42,12 @@ def written(path: Path, net: GPT | None = None, **options: object) -> Path:
 def rewritten(path: Path, change) -> Path:
     """The file with its metadata changed and a checksum that is right again: damage that only sense can find."""
     with safe_open(path, framework="pt") as file:
-        text = file.metadata()["erlangen"]
+        text = file.metadata()["erlangen"].partition(" ")[2]
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     about = json.loads(text)
     change(about, tensors)
     text = canonical(about)
-    save_file(tensors, path, {"erlangen": text, "sha256": digest(text, tensors)})
+    save_file(tensors, path, {"erlangen": f"{digest(text, tensors)} {text}"})
     return path
 
 
