@@ -72,6 +72,15 @@ def test_the_end_of_text_is_one_token_of_thirteen_bytes(tokenizer: GPT2Tokenizer
     assert tokenizer.bytes_per_token[tokens].tolist() == [1, 13, 1]
 
 
+def test_an_added_token_counts_the_bytes_of_its_text(tokenizer: GPT2Tokenizer) -> None:
+    library = tokenizers.Tokenizer.from_str(tokenizer.definition)
+    library.add_special_tokens(["⁂fin"])
+    larger = GPT2Tokenizer(library.to_str())
+    tokens = larger.encode("é⁂fin")
+    assert tokens[-1] == larger.size - 1 == 300
+    assert larger.bytes_per_token[tokens].sum() == len("é⁂fin".encode()) == 8
+
+
 @pytest.mark.parametrize("where", [".", "vocab.json", "merges.txt", "whole", "whole/tokenizer.json"])
 def test_all_ways_to_name_it_are_one(folder: Path, tokenizer: GPT2Tokenizer, where: str) -> None:
     read = GPT2Tokenizer.read(folder / where)
