@@ -1,16 +1,16 @@
 """A GPT that decodes on a CPU with as few operations a token as there can be, on weights laid out beforehand.
 
-One token is a few microseconds of arithmetic an operation, so that operations are what costs, and at one text a time the reading of the
-weights. The function computed is the model's, rearranged:
+For one token an operation has a few microseconds of arithmetic: what costs is their number and, one text at a time, the reading of
+the weights. The function computed is the model's, rearranged:
 
 - the norms' gains (and shifts) are folded into the matrices behind them, 1 / √d into that of the queries;
-- rows of Q and K are reordered, so that pairs of rotary positions lie side by side as complex numbers: one product by e^{i p θ} turns queries
-  and keys, and copies values (times 1). Scores stay as they are, since both are reordered alike;
+- rows of Q and K are reordered, so that pairs of rotary positions lie side by side as complex numbers: one product by e^{i p θ} turns
+  queries and keys, and copies values (times 1). Scores stay as they are, since both are reordered alike;
 - |h|² + width · ε, of RMSNorm, is the square of one norm: that of h with √(width · ε) behind it;
 - keys and values go to the ring in one copy; a layer is about ten operations.
 
-A prompt is read by the model itself. precision: float32 gives the model's logits to 1e-4; bfloat16 and int8 round the weights, and what passes
-between products (the residual stream, scores and the ring stay float32). See erlangen.generate.packed.
+A prompt is read by the model itself. precision: float32 gives the model's logits to 1e-4; bfloat16 and int8 round the weights and
+what the products take and give (the residual stream, scores and the ring stay float32). See erlangen.generate.packed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def fast_decoder(
     if model.embed.weight.device.type != "cpu":
         raise ValueError(f"fast_decoder is for a CPU, the model is on {model.embed.weight.device}")
     if precision != "plain" and not works(precision, batch):
-        notify(f"torch {torch.__version__} here lacks the operators for {precision} products: plain float32 ones are used, slower")
+        notify(
+            f"torch {torch.__version__} here lacks the operators for {precision} products: plain float32 ones are used, slower"
+        )
         precision = "plain"
     return FastDecoder(model, batch, precision)
 
@@ -61,8 +63,8 @@ class FastDecoder(Cached):
         with torch.inference_mode():
             self.layers = [_layer(cast(Block, block), c, batch, precision, self.order) for block in model.blocks]
             self.head = product(*_behind(model.norm, model.head), batch, precision)
-            self.embedding = model.embed.weight.float()
-            self.places = None if model.place is None else model.place.weight.float()
+            self.embedding = _copy(model.embed.weight)
+            self.places = None if model.place is None else _copy(model.place.weight)
             self.padded = torch.full((batch, c.width + 1), math.sqrt(c.width * EPSILON))
             self.h = self.padded[:, : c.width]  # (B, width), the residual stream
             self.qkv = torch.empty(batch, 3, c.heads, c.head_dim)
@@ -75,8 +77,8 @@ class FastDecoder(Cached):
 
     def _read(self, tokens: Tensor) -> Tensor:
         with torch.inference_mode():
-            if tokens.shape[1] == 1:
-                return self._step(tokens[:, 0])
+            if tokens.shape[1] == 1 or self.cache.length:
+                return [self._step(column) for column in tokens.unbind(1)][-1]
             logits = super()._read(tokens).float()
             held = self.cache.length
             self.ring[:, 0, :, :, :held] = self.cache.keys[..., :held, self.order]
@@ -91,9 +93,12 @@ class FastDecoder(Cached):
             h += self.places[position]
         held, bias, rotation = min(position + 1, block), self._bias(position), self._rotation(position)
         slots = self.slots[position % block].unbind(0)  # (2, B, H, d) each
-        keys, values = self.keys[:, :, :held].mT.unbind(0), self.values[:, :, :held].unbind(0)  # (B · H, d, held), (B · H, held, d)
+        keys, values = (
+            self.keys[:, :, :held].mT.unbind(0),
+            self.values[:, :, :held].unbind(0),
+        )  # (B · H, d, held), (B · H, held, d)
         new = self.turned[:, 1:].transpose(0, 1)  # keys and values, (2, B, H, d)
-        before, after = (torch.view_as_complex(x.unflatten(-1, (-1, 2))) for x in (self.qkv, self.turned))
+        before, after = (torch.view_as_complex(x.view(*x.shape[:-1], -1, 2)) for x in (self.qkv, self.turned))
         for (qkv, out, up, down), slot, k, v in zip(self.layers, slots, keys, values, strict=True):
             self.qkv.copy_(qkv(self._normed()).view_as(self.qkv))
             if rotation is not None:
@@ -149,23 +154,28 @@ def _layer(block: Block, config: GPTConfig, batch: int, precision: Precision, or
     out, down = block.attention.out, block.mlp.down
     return (
         product(weight, bias, batch, precision),
-        product(out.weight.float(), _float(out.bias), batch, precision),
+        product(_copy(out.weight), _copied(out.bias), batch, precision),
         product(*_behind(block.norm2, block.mlp.up), batch, precision, gelu=True),
-        product(down.weight.float(), _float(down.bias), batch, precision),
+        product(_copy(down.weight), _copied(down.bias), batch, precision),
     )
 
 
 def _behind(norm: nn.Module, linear: nn.Linear) -> tuple[Tensor, Tensor | None]:
     """Weight and bias of a linear map with the gain and shift of the norm before it, for `_normed`."""
-    weight, bias = linear.weight.float(), _float(linear.bias)
-    gain, shift = cast(Tensor, norm.weight).float(), _float(getattr(norm, "bias", None))
+    weight, bias = _copy(linear.weight), _copied(linear.bias)
+    gain, shift = _copy(cast(Tensor, norm.weight)), _copied(getattr(norm, "bias", None))
     if shift is not None:
         bias = weight @ shift if bias is None else bias + weight @ shift
     return weight * gain * (1.0 if isinstance(norm, nn.LayerNorm) else math.sqrt(linear.in_features)), bias
 
 
-def _float(x: Tensor | None) -> Tensor | None:
-    return None if x is None else x.float()
+def _copy(x: Tensor) -> Tensor:
+    """In float32, the decoder's own: training may go on with the model's."""
+    return x.detach().float().clone()
+
+
+def _copied(x: Tensor | None) -> Tensor | None:
+    return None if x is None else _copy(x)
 
 
 def _pairs(config: GPTConfig) -> Tensor:

@@ -1,11 +1,11 @@
-"""Products with a fixed matrix, x (B, in) -> act(x Wᵀ + b) (B, out), as a CPU does them fastest for few rows: W laid out beforehand.
+"""Products with a fixed matrix, x (B, in) -> act(x Wᵀ + b) (B, out), as a CPU does them fastest for few rows.
 
-float32    few rows are a matter of reading W: its transpose, one row; oneDNN's layout, several
+float32    what costs is to read W: its transpose for one row, oneDNN's layout for several
 bfloat16   oneDNN's layout, x and result in bfloat16, sums in float32: half the bytes
-int8       W = scale · integers -127 ... 127, a scale a row; x and result in bfloat16: a quarter of the bytes; slow beyond few rows
+int8       W = scale · integers -127 ... 127, a scale a row of W; x and result in bfloat16: a quarter of the bytes; for one text or two
 
-oneDNN's and the int8 operators are private to torch. `works` tries each once in this process, against plain products; where one is missing
-or wrong, `product` is refused and the caller takes "plain": torch's public linear, in float32.
+oneDNN's and the int8 operators are private to torch. `works` tries each once in this process, against plain products; where one is
+missing or wrong the caller takes "plain": torch's public linear, in float32.
 """
 
 from __future__ import annotations
