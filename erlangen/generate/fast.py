@@ -1,11 +1,11 @@
 """A GPT that decodes on a CPU with as few operations a token as there can be, on weights laid out beforehand.
 
-For one token an operation has a few microseconds of arithmetic: what costs is their number and, one text at a time, the reading of
-the weights. The function computed is the model's, rearranged:
+For one token an operation has a few microseconds of arithmetic: what costs is their number and, one text at a time, the reading
+of the weights. The function computed is the model's, rearranged:
 
 - the norms' gains (and shifts) are folded into the matrices behind them, 1 / √d into that of the queries;
-- rows of Q and K are reordered, so that pairs of rotary positions lie side by side as complex numbers: one product by e^{i p θ} turns
-  queries and keys, and copies values (times 1). Scores stay as they are, since both are reordered alike;
+- rows of Q and K are reordered, so that pairs of rotary positions lie side by side as complex numbers: one product by e^{i p θ}
+  turns queries and keys, and copies values (times 1). Scores stay as they are, since both are reordered alike;
 - |h|² + width · ε, of RMSNorm, is the square of one norm: that of h with √(width · ε) behind it;
 - keys and values go to the ring in one copy; a layer is about ten operations.
 

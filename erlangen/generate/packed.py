@@ -2,10 +2,10 @@
 
 float32    what costs is to read W: its transpose for one row, oneDNN's layout for several
 bfloat16   oneDNN's layout, x and result in bfloat16, sums in float32: half the bytes
-int8       W = scale · integers -127 ... 127, a scale a row of W; x and result in bfloat16: a quarter of the bytes; for one text or two
+int8       W = scale · integers -127 ... 127, a scale a row of W; x and result in bfloat16: a quarter of the bytes; for few rows
 
-oneDNN's and the int8 operators are private to torch. `works` tries each once in this process, against plain products; where one is
-missing or wrong the caller takes "plain": torch's public linear, in float32.
+oneDNN's and the int8 operators are private to torch. `works` tries each once in this process, against plain products; where one
+is missing or wrong the caller takes "plain": torch's public linear, in float32.
 """
 
 from __future__ import annotations
