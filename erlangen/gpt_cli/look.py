@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -37,7 +38,8 @@ def look(
     """What a model expects after each token of a prompt, layer by layer, and where its heads look."""
     from dataclasses import replace
 
-    from erlangen.cli import emit, foresee_file
+    from erlangen.cli import foresee_file
+    from erlangen.results import to_json, write_atomically
 
     files = [path for path in (page, Path(target) if target not in (None, "-") else None) if path is not None]
     for path in files:
@@ -52,15 +54,12 @@ def look(
         notes=notes,
         command=shlex.join(["erlangen", *sys.argv[1:]]),
     )
-    if target != "-":
-        print(text(record, top))
-    if target is not None:
-        from erlangen.results import to_json
-
-        emit(to_json(record), target)
+    as_json = "" if target is None else json.dumps(to_json(record), ensure_ascii=True)  # a line: it holds 10⁵ numbers and more
+    print(as_json if target == "-" else text(record, top), flush=True)
+    if target not in (None, "-"):
+        write_atomically(Path(str(target)), as_json + "\n")
     if page is not None:
         from erlangen.report.look_page import look_html
-        from erlangen.results import write_atomically
 
         write_atomically(page, look_html(record))
         if target != "-":
