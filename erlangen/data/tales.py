@@ -156,7 +156,7 @@ def floor(text: str) -> np.ndarray:
     *whole, rest = text.split(END)
     if rest:
         raise ValueError(f"floor: the text must be whole tales, each closed by {END!r}, but it ends in {rest[-20:]!r}")
-    return -np.concatenate([np.zeros(0), *(character_log_probabilities(GRAMMAR, tale + END) for tale in whole)])
+    return 0.0 - np.concatenate([np.zeros(0), *(character_log_probabilities(GRAMMAR, tale + END) for tale in whole)])  # no -0.0
 
 
 def is_grammatical(tale: str) -> bool:
