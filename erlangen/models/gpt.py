@@ -13,12 +13,13 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, cast, get_args
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from erlangen.nn.activation import gelu
 from erlangen.nn.attention import AttentionConfig, CausalSelfAttention, Context, Form, Positions, context
 from erlangen.nn.cache import KeyValueCache
 from erlangen.nn.dropout import dropout
+from erlangen.nn.norm import RMSNorm
 from erlangen.nn.positions import Rotary
 
 Norm = Literal["rms", "layer"]
@@ -91,7 +92,7 @@ class MLP(nn.Module):
         self.down = nn.Linear(4 * config.width, config.width, bias=config.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.down(F.gelu(self.up(x), approximate="tanh")))
+        return cast(Tensor, self.down(gelu(self.up(x))))
 
 
 class Block(nn.Module):
@@ -112,7 +113,7 @@ class Block(nn.Module):
 def norm(config: GPTConfig) -> nn.Module:
     """A norm of the model's kind."""
     if config.norm == "rms":
-        return nn.RMSNorm(config.width, eps=1e-5)
+        return RMSNorm(config.width, eps=1e-5)
     return nn.LayerNorm(config.width, eps=1e-5, bias=config.bias)
 
 
