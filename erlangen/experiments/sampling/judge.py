@@ -1,0 +1,110 @@
+"""Temperature and top-p: verdicts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import combinations
+
+from erlangen.experiments.judging import ends, not_measured
+from erlangen.experiments.sampling import OUTCOMES, SOURCE, WIDE, Recipe, Setting, label
+from erlangen.experiments.sampling.evidence import Contrast, contrast, spread, table
+from erlangen.experiments.sampling.figures import outcome_figure
+from erlangen.results import Findings, JobResult, Outcome, Verdict
+from erlangen.stats import holm, mean_interval
+
+ASKED = "Do temperature and top-p make a difference to what a small GPT writes?"
+
+
+def verdicts(recipe: Recipe, results: Sequence[JobResult]) -> list[Verdict]:
+    """Five outcomes in the source's range, then for the extremes of temperature and of top-p; Holm over each five."""
+    families: dict[str, list[tuple[Setting, Setting]]] = {
+        "source": list(combinations(SOURCE, 2)),
+        **{f"wide/{knob}": [pair] for knob, pair in WIDE.items()},
+    }
+    return [one for part, pairs in families.items() for one in family(recipe, results, part, pairs)]
+
+
+def family(recipe: Recipe, results: Sequence[JobResult], part: str, pairs: list[tuple[Setting, Setting]]) -> list[Verdict]:
+    """Equivalent where all pairs are; different where one is, its p multiplied by the number of pairs (Bonferroni)."""
+    found = {
+        outcome: [contrast(results, *pair, outcome, recipe.margin * spread(results, outcome)) for pair in pairs]
+        for outcome in OUTCOMES
+    }
+    equivalent = holm([max(one.p_equivalent() for one in contrasts) for contrasts in found.values()])
+    different = holm([min(1.0, len(pairs) * min(one.p_different() for one in contrasts)) for contrasts in found.values()])
+    return [
+        judged(recipe, results, part, outcome, contrasts, same, apart)
+        for (outcome, contrasts), same, apart in zip(found.items(), equivalent, different, strict=True)
+    ]
+
+
+def judged(
+    recipe: Recipe, results: Sequence[JobResult], part: str, outcome: str, contrasts: list[Contrast], same: float, apart: float
+) -> Verdict:
+    """The widest of the contrasts stands for them."""
+    widest = max(contrasts, key=lambda one: one.beyond if math.isfinite(one.interval.estimate) else -1.0)
+    where = {
+        "source": "In the source's range of settings", "wide/temperature": "Temperature from 0.3 to 1.5",
+        "wide/top-p": "Top-p from 0.5 to 1",
+    }[part]  # fmt: skip
+    statement = f"{where}{',' if part == 'source' else ':'} nothing changes in this: {OUTCOMES[outcome]}."
+    interval = widest.interval
+    complete = len(results) >= recipe.seeds and all(math.isfinite(one.interval.estimate) for one in contrasts)
+    if not complete or not math.isfinite(widest.margin):
+        return not_measured("T10", f"{part}/{outcome}", statement, "statistical")
+    verdict: Outcome = "inconclusive"
+    corrected = None
+    left, right = (mean(results, setting, outcome) for setting in (widest.left, widest.right))
+    means = f"{left:.3g} at {label(widest.left)}, {right:.3g} at {label(widest.right)}"
+    if same < 0.05:
+        verdict = "supported"
+        corrected = f"There is a difference, below the margin: {means}." if apart < 0.05 else None
+    elif apart < 0.05:
+        verdict, corrected = "refuted", f"It does change: {means} (temperature / top-p)."
+    per_text = text_noise(results, widest, outcome)
+    return Verdict(
+        claim="T10", part=f"{part}/{outcome}", kind="statistical", statement=statement, verdict=verdict, corrected=corrected,
+        effect=interval.estimate, unit=f"difference, {label(widest.left)} less {label(widest.right)}", interval=ends(interval),
+        n=interval.n, measured=interval.estimate,
+        test=f"paired t by prompt or by net, whichever is wider, {'the widest of six' if part == 'source' else 'one pair'}; "
+        f"p of a difference of {widest.margin:.3g} or more {same:.2g}, of none {apart:.2g}, after Holm over five; margin "
+        f"{recipe.margin:g} standard deviations of held-out passages; {table(results, widest.left, outcome).shape[1]} prompts, "
+        f"{len(results)} nets. Of two single texts the difference scatters by {per_text:.3g}",
+        next_step="more prompts or nets" if verdict == "inconclusive" else "",
+    )  # fmt: skip
+
+
+def mean(results: Sequence[JobResult], setting: Setting | str, outcome: str) -> float:
+    values = [value for row in table(results, setting, outcome) for value in row if math.isfinite(value)]
+    return mean_interval(values).estimate
+
+
+def text_noise(results: Sequence[JobResult], one: Contrast, outcome: str) -> float:
+    """Standard deviation of the difference between one text each, as a reader of single samples sees it."""
+    apart = (table(results, one.left, outcome) - table(results, one.right, outcome)).ravel()
+    kept = apart[[math.isfinite(value) for value in apart]]
+    return float(kept.std(ddof=1)) if len(kept) > 1 else math.nan
+
+
+def findings(recipe: Recipe, results: Sequence[JobResult], verdicts: Sequence[Verdict]) -> Findings:
+    """The page's question, its answer, its figure."""
+    if not results:
+        return Findings(asked=ASKED, found="Nothing was measured.")
+    sentences = []
+    for part, where in (
+        ("source/", "In the source's range"),
+        ("wide/temperature/", "From temperature 0.3 to 1.5"),
+        ("wide/top-p/", "From top-p 0.5 to 1"),
+    ):
+        mine = [verdict for verdict in verdicts if verdict.part.startswith(part)]
+        names = {
+            outcome: [verdict.part.rsplit("/", 1)[1] for verdict in mine if verdict.verdict == outcome]
+            for outcome in ("refuted", "supported", "inconclusive")
+        }
+        words = {"refuted": "differ", "supported": "are the same to within the margin", "inconclusive": "are undecided"}
+        said = [f"{', '.join(parts)} {words[outcome]}" for outcome, parts in names.items() if parts]
+        sentences.append(f"{where}: {'; '.join(said) or 'nothing measured'}.")
+    loss = mean_interval([result.value("validation_loss") for result in results])
+    sentences.append(f"The nets reach {loss.estimate:.2f} nats per character on held-out text.")
+    return Findings(asked=ASKED, found=" ".join(sentences), figures=tuple(outcome_figure(results)))

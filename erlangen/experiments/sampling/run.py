@@ -1,0 +1,90 @@
+"""Temperature and top-p: what one job computes."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+import torch
+
+from erlangen.data.corpus import Corpus, load_corpus
+from erlangen.experiments.fairytales.writing import Passage, passages, whole_words, written
+from erlangen.experiments.sampling import OUTCOMES, SETTINGS, label
+from erlangen.measure.memorization import longest_matches
+from erlangen.measure.text_statistics import dictionary_share, distinct_n, english_words, repetition, words
+from erlangen.measure.token_loss import token_losses
+from erlangen.models.gpt import GPT, GPTConfig
+from erlangen.results import Job, Measurement
+from erlangen.train.language_model import LanguageSchedule, fit
+from erlangen.train.seeds import seed_everything
+
+VERBATIM = 20  # characters
+TALES = 4000
+
+
+def run(job: Job) -> list[Measurement]:
+    """For every setting, and for held-out text, each outcome prompt by prompt."""
+    corpus = load_corpus(str(job.params["corpus"]), block=integer(job, "block"), validation=0.03, test=0.2, tales=TALES)
+    model, found = trained(job, corpus)
+    training, test = corpus.tokenizer.decode(corpus.train), corpus.tokenizer.decode(corpus.test)
+    parts = passages(test, integer(job, "prompts"), integer(job, "prompt"), integer(job, "length"))
+    prompts = [passage.prompt for passage in parts]
+    texts = {"held out": [passage.rest for passage in parts]}
+    for setting in SETTINGS:
+        # The same stream of random numbers for every setting: what pairs them beside the prompt.
+        texts[label(setting)] = written(model, corpus.tokenizer, prompts, integer(job, "length"), setting, seed=job.seed)
+    dictionary = english_words() if job.params["dictionary"] == "english" else frozenset(words(training))
+    verbatim = longest_matches([text for many in texts.values() for text in many], training, VERBATIM).shares(VERBATIM)
+    for at, (name, many) in enumerate(texts.items()):
+        outcomes = {
+            **outcomes_of(many, dictionary),
+            "verbatim": verbatim[at * len(parts) : (at + 1) * len(parts)],
+            "loss": losses(model, corpus, parts, many),
+        }
+        found += [Measurement(f"{name} {outcome}", tuple(round(v, 5) for v in outcomes[outcome])) for outcome in OUTCOMES]
+    return found
+
+
+def integer(job: Job, name: str) -> int:
+    return int(str(job.params[name]))
+
+
+def trained(job: Job, corpus: Corpus) -> tuple[GPT, list[Measurement]]:
+    """A net with the weights of its least validation loss."""
+    seed_everything(job.seed)
+    steps, block = integer(job, "steps"), integer(job, "block")
+    config = GPTConfig(
+        vocabulary=corpus.tokenizer.size, block=block, layers=integer(job, "layers"), heads=integer(job, "heads"),
+        width=integer(job, "width"), dropout=0.05,
+    )  # fmt: skip
+    model = GPT(config)
+    schedule = LanguageSchedule(
+        steps=steps, batch=integer(job, "batch"), lr=float(str(job.params["lr"])), warmup=min(100, steps // 10),
+        evaluate_every=max(steps // 12, 1), evaluation_tokens=8192, seed=job.seed,
+    )  # fmt: skip
+    history = fit(model, corpus, schedule, precision=job.precision, device=job.device)
+    return model, [
+        Measurement("validation_loss", history.best_loss, "nats per character"),
+        Measurement("best_step", history.best_step),
+        Measurement("views", history.best_step * schedule.batch * block / len(corpus.train)),
+    ]
+
+
+def outcomes_of(texts: Sequence[str], dictionary: Container[str]) -> dict[str, list[float]]:
+    """Of each text, what its words say; words that may be cut at its ends are left out."""
+    whole = [whole_words(text) for text in texts]
+    return {
+        "distinct": [distinct_n(text, 2) for text in whole],
+        "repetition": [repetition(text) for text in whole],
+        "words": [dictionary_share(text, dictionary) for text in whole],
+    }
+
+
+def losses(model: GPT, corpus: Corpus, parts: Sequence[Passage], texts: Sequence[str]) -> list[float]:
+    """Mean nats per character of each text, given its prompt, under the model: sliding windows, temperature 1."""
+    found = []
+    for passage, text in zip(parts, texts, strict=True):
+        tokens = corpus.tokenizer.encode(passage.prompt + text)
+        with torch.inference_mode():
+            own = token_losses(model, tokens, model.config.block, how="sliding")
+        found.append(float(own[len(passage.prompt) - 1 :].mean()))
+    return found
