@@ -28,6 +28,7 @@ TOKENS_A_STEP = 4096  # of a batch, where --batch is not given
 EVALUATIONS = 20  # of a training, where --evaluate-every is not given
 SCORED = 100_000  # tokens of a part that the evaluations at the end take at most
 SAMPLE = 200  # tokens of a sample
+TALES = 50_000
 SMALL_STEPS = 2000  # below, compiling takes longer than it saves
 
 
@@ -47,6 +48,7 @@ def train(
     batch: Annotated[int | None, typer.Option(min=1, help="Windows a step; default 4096 tokens' worth.")] = None,
     block: Annotated[int | None, typer.Option(min=2, help="Tokens of a window; default the model's, 256 for tales.")] = None,
     tokenizer: Annotated[str | None, typer.Option(metavar="characters|PATH", help="Characters, or files of GPT-2's BPE.")] = None,
+    tales: Annotated[int | None, typer.Option(min=60, help="How many tales; default 50000.")] = None,
     lr: Annotated[float | None, typer.Option(min=1e-9, help="Largest learning rate; default 3e-3 up to a width of 128.")] = None,
     find_lr: Annotated[bool, typer.Option("--find-lr", help="Measure a learning rate, print it, and train nothing.")] = False,
     weight_decay: Annotated[float | None, typer.Option(min=0, help="Of matrices; default 0.1.")] = None,
@@ -75,7 +77,8 @@ def train(
     Data-parallel: torchrun --nproc-per-node N -m erlangen gpt train ...
     """
     given = {
-        "corpus": corpus, "model": model, "batch": batch, "block": block, "tokenizer": tokenizer, "lr": lr, "dropout": dropout,
+        "corpus": corpus, "model": model, "batch": batch, "block": block, "tokenizer": tokenizer, "tales": tales,
+        "lr": lr, "dropout": dropout,
         "weight_decay": weight_decay, "positions": positions, "norm": norm, "attention": attention, "window": window,
         "precision": precision, "seed": seed, "accumulate": accumulate, "evaluate_every": evaluate_every, "patience": patience,
         "minutes": minutes,
@@ -171,13 +174,16 @@ def planned(given: dict[str, Any], steps: int | None, minutes: float | None, dev
         patience=given["patience"], seed=chosen("seed", 0),
     )  # fmt: skip
     check(schedule, precision, device, workers)
-    corpus = corpus_of(source, block, chosen("tokenizer", "characters"), workers)
     try:
-        config: GPTConfig = replace(preset, vocabulary=corpus.tokenizer.size, block=block, dropout=dropout, **fields)
+        config: GPTConfig = replace(preset, block=block, dropout=dropout, **fields)
     except ValueError as error:
-        raise ErlangenError(f"{size}: {error}") from None
+        raise ErlangenError(f"--model {size}: {error}") from None
+    n_tales = chosen("tales", TALES) if source == "tales" else None
+    if given["tales"] is not None and n_tales is None:
+        raise ErlangenError(f"--tales {given['tales']}: the text is {source}; leave it out")
+    corpus = corpus_of(source, block, chosen("tokenizer", "characters"), n_tales, workers)
     seed_everything(schedule.seed)
-    model = GPT(config)
+    model = GPT(replace(config, vocabulary=corpus.tokenizer.size))
     if steps is None:
         speed = pace(model, corpus, schedule, precision, device, workers)
         seconds = 60 * (2.0 if minutes is None else minutes)
@@ -189,7 +195,7 @@ def planned(given: dict[str, Any], steps: int | None, minutes: float | None, dev
         **given, "corpus": source, "model": size, "batch": batch, "block": block, "tokenizer": chosen("tokenizer", "characters"),
         "lr": lr, "dropout": dropout, "weight_decay": schedule.weight_decay, "positions": config.positions, "norm": config.norm,
         "attention": config.attention, "window": config.window, "precision": precision, "seed": schedule.seed,
-        "accumulate": schedule.accumulate, "evaluate_every": schedule.evaluate_every,
+        "accumulate": schedule.accumulate, "tales": n_tales, "evaluate_every": schedule.evaluate_every,
     }  # fmt: skip
     return Plan(model=model, corpus=corpus, schedule=schedule, precision=precision, options=options)
 
@@ -221,7 +227,7 @@ def resumed(folder: Path, given: dict[str, Any], steps: int | None, workers: Wor
         if workers.rank == 0:
             say(f"{steps} steps in place of {schedule.steps}: from here on the learning rate is that of a run of {steps}")
         schedule = replace(schedule, steps=steps)
-    corpus = corpus_of(options["corpus"], start.config.block, options["tokenizer"], workers)
+    corpus = corpus_of(options["corpus"], start.config.block, options["tokenizer"], options["tales"], workers)
     from erlangen.models.gpt import GPT
 
     return Plan(
@@ -234,13 +240,13 @@ def resumed(folder: Path, given: dict[str, Any], steps: int | None, workers: Wor
     )
 
 
-def corpus_of(source: str, block: int, tokenizer: str, workers: Workers) -> Corpus:
+def corpus_of(source: str, block: int, tokenizer: str, tales: int | None, workers: Workers) -> Corpus:
     """The corpus, with a line where it takes a while."""
     from erlangen.data.corpus import load_corpus
 
     if source == "tales" and workers.rank == 0:
-        say("telling 50,000 tales")
-    return load_corpus(source, block=block, tokenizer=tokenizer)
+        say(f"telling {tales:,} tales")
+    return load_corpus(source, block=block, tokenizer=tokenizer, tales=tales or TALES)
 
 
 def print_rate(plan: Plan, device: str, workers: Workers) -> None:

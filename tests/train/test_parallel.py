@@ -1,0 +1,100 @@
+"""Two processes make the steps of one: same starts, same losses, same weights, whatever the slices; and one writes."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from support.command import environment, erlangen
+
+from erlangen.data.characters import CharacterTokenizer
+from erlangen.data.corpus import Corpus
+from erlangen.models.gpt import GPT, GPTConfig
+from erlangen.train.checkpoint import LAST, load_checkpoint
+from erlangen.train.language_model import LanguageSchedule, Training
+from erlangen.train.parallel import Workers
+
+STEPS = (
+    "--model", "gpt-nano", "--block", "8", "--batch", "8", "--steps", "20", "--dropout", "0", "--precision", "float32",
+    "--evaluate-every", "10", "--json", "-",
+)  # fmt: skip
+
+
+def torchrun(*args: object, cwd: Path, processes: int = 2) -> subprocess.CompletedProcess[str]:
+    """`torchrun --nproc-per-node N -m erlangen ...`, on the loopback device."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--master-addr", "127.0.0.1",
+        "--master-port", str(port), "-m", "erlangen", *map(str, args),
+    ]  # fmt: skip
+    env = environment() | {"OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1"}
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "text.txt"
+    letters = torch.randint(97, 107, (3000,), generator=torch.Generator().manual_seed(0))
+    path.write_text("".join(map(chr, letters.tolist())))
+    return path
+
+
+def test_alone_everything_is_ones_own() -> None:
+    alone, x = Workers(), torch.arange(6)
+    assert torch.equal(alone.rows(x), x)
+    assert (alone.mean(0.1), alone.first(0.1), alone.any(True), alone.any(False)) == (0.1, 0.1, True, False)
+    assert alone.gathered(x) == [x]
+
+
+def test_rows_are_shared_out_whole() -> None:
+    x = torch.arange(12).view(6, 2)
+    assert torch.equal(torch.cat([Workers(rank=rank, size=3).rows(x) for rank in range(3)]), x)
+
+
+def test_the_mean_of_the_gradients_of_all_slices_is_that_of_the_batch() -> None:
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.randint(5, (300,), generator=generator)
+    corpus = Corpus(name="x", tokenizer=CharacterTokenizer("abcde"), train=tokens, validation=tokens, test=tokens)
+    model = GPT(GPTConfig(vocabulary=5, block=8, layers=1, heads=2, width=16, dropout=0.0))
+    schedule = LanguageSchedule(batch=12, accumulate=2)
+    gradients = []
+    for workers in (Workers(), *(Workers(rank=rank, size=3) for rank in range(3))):
+        model.zero_grad()
+        training = Training(model, corpus, schedule, "float32", "cpu", workers)
+        training.gradient(model, *training.batch())
+        gradients.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
+    torch.testing.assert_close(torch.stack(gradients[1:]).mean(0), gradients[0], atol=1e-7, rtol=1e-5)
+    assert not torch.equal(gradients[1], gradients[2])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_two_processes_make_the_steps_of_one(accumulate: int, text: Path, tmp_path: Path) -> None:
+    slices = ("--accumulate", accumulate)
+    one = erlangen("gpt", "train", text, *STEPS, "--out", "one", cwd=tmp_path)
+    two = torchrun("gpt", "train", text, *STEPS, *slices, "--out", "two", cwd=tmp_path)
+    assert one.returncode == 0, one.stderr
+    assert two.returncode == 0, two.stderr
+    results = [json.loads(out.stdout) for out in (one, two)]  # one process prints
+    for first, second in zip(*(result["evaluations"] for result in results), strict=True):
+        assert first["train_loss"] == pytest.approx(second["train_loss"], abs=1e-6)
+        assert first["validation_loss"] == pytest.approx(second["validation_loss"], abs=1e-6)
+    models = [load_checkpoint(tmp_path / name / LAST).model for name in ("one", "two")]
+    for a, b in zip(*(model.state_dict().values() for model in models), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
+    assert sorted(path.name for path in (tmp_path / "two").iterdir()) == ["best.safetensors", "last.safetensors"]
+
+
+@pytest.mark.slow
+def test_a_fault_of_the_user_is_told_by_torchrun_too(text: Path, tmp_path: Path) -> None:
+    out = torchrun("gpt", "train", text, *STEPS, "--batch", "7", cwd=tmp_path)
+    assert out.returncode != 0
+    assert "--batch 7: no multiple of 2 processes" in out.stderr
+    assert "Traceback (most recent call last)" not in out.stderr.split("no multiple")[0]
