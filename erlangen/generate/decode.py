@@ -14,8 +14,8 @@ Cached        keys and values in a ring (erlangen.nn.cache); O(T). Up to `block`
 
 Of a prompt longer than the block its last `block` tokens are read.
 
-Randomness: row i draws from the stream (seed, i) of its own, step by step, so that sample i is the same text alone and among
-others, up to the rounding of logits, which in a batch may add up in another order.
+Randomness: row i draws from a stream of its own, that of (seed, i, its prompt), step by step, so that sample i of a prompt is the
+same text alone and among others, up to the rounding of logits, which in a batch may add up in another order.
 """
 
 from __future__ import annotations
@@ -75,6 +75,11 @@ class Cached:
             return [self._read(tokens[:, i : i + 1]) for i in range(tokens.shape[1])][-1]
         return self._read(tokens)
 
+    def reset(self) -> None:
+        """Forget what was read; the next call begins a text."""
+        self.cache.reset()
+        self.tokens = None
+
     def _read(self, tokens: Tensor) -> Tensor:
         return cast(Tensor, self.model.unembed(self.model.states(tokens, self.cache)[-1][:, -1]))
 
@@ -85,10 +90,10 @@ def _joined(before: Tensor | None, tokens: Tensor, block: int | None) -> Tensor:
 
 
 class Streams:
-    """Numbers in [0, 1): (B,) float64 a call, row r of them from the stream (seed, rows[r])."""
+    """Numbers in [0, 1): (B,) float64 a call, the r-th from the stream of (seed, rows[r], prompt[r])."""
 
-    def __init__(self, seed: int, rows: Sequence[int]) -> None:
-        self.streams = [np.random.default_rng([seed, row]) for row in rows]
+    def __init__(self, seed: int, rows: Sequence[int], prompt: Tensor) -> None:
+        self.streams = [np.random.default_rng([seed, row, *text]) for row, text in zip(rows, prompt.tolist(), strict=True)]
         self.numbers: list[Tensor] = []
 
     def __call__(self) -> Tensor:
@@ -137,7 +142,7 @@ def _stream(
     model: Model, prompt: Tensor, new_tokens: int, settings: Settings, cache: bool, rows: Sequence[int],
     stop: int | None, read: Reader | None,
 ) -> Iterator[Tensor]:  # fmt: skip
-    uniform, penalized = Streams(settings.seed, rows), settings.repetition_penalty != 1
+    uniform, penalized = Streams(settings.seed, rows, prompt), settings.repetition_penalty != 1
     ended = torch.zeros(len(prompt), dtype=torch.bool, device=prompt.device)
     text, tokens = prompt, prompt
     with evaluating(model):

@@ -1,8 +1,223 @@
-"""`erlangen gpt generate`."""
+"""`erlangen gpt generate`. Parsing and printing only; torch is loaded when the command runs."""
 
 from __future__ import annotations
 
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
-def generate() -> None:
-    """To be written."""
-    raise NotImplementedError
+import typer
+
+from erlangen.gpt_cli.prompts import Prompt, read_prompts
+from erlangen.results import ErlangenError
+from erlangen.terminal import say
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from erlangen.data.tokenizer import Tokenizer
+    from erlangen.generate.decode import Reader
+    from erlangen.generate.filters import Settings
+    from erlangen.models.gpt import GPT
+
+TOGETHER = 16  # samples that are decoded at once
+MODES = ("auto", "off", "float32", "bfloat16", "int8")
+
+
+def generate(
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", help="What `erlangen gpt train` wrote, or GPT-2 as Hugging Face keeps it.")
+    ],
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TEXT", help="A text to go on from; may be repeated. None or empty: from a new line."),
+    ] = None,
+    prompts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="One a line, or JSON [{prompt, temperature, top_p, ...}]; `published`: four, with their settings.",
+        ),
+    ] = None,
+    tokens: Annotated[int, typer.Option(min=1, help="New tokens of each text.")] = 500,
+    samples: Annotated[int, typer.Option("-n", "--samples", min=1, help="Texts for each prompt.")] = 1,
+    temperature: Annotated[float | None, typer.Option(help="0: always the likeliest token. Default 1.")] = None,
+    top_k: Annotated[int | None, typer.Option(help="Only the k likeliest.")] = None,
+    top_p: Annotated[float | None, typer.Option(help="Only the likeliest up to this probability.")] = None,
+    min_p: Annotated[float | None, typer.Option(help="Only those this share as likely as the likeliest.")] = None,
+    repetition_penalty: Annotated[float | None, typer.Option(help="Above 1: what was there gets less likely.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same texts again, however many are made. Default 0.")] = None,
+    stream: Annotated[
+        bool | None,
+        typer.Option("--stream/--no-stream", help="Print tokens as they come; default where one text goes to a terminal."),
+    ] = None,
+    fast: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(MODES), help="auto: the model's numbers, faster; bfloat16, int8: rounded weights, faster still."
+        ),
+    ] = "auto",
+    stop: Annotated[str | None, typer.Option(metavar="TEXT", help=r"A token that ends a text, as '\n'.")] = None,
+    target: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Texts as JSON to a file; `-`: to stdout.")] = None,
+) -> None:
+    """Go on from a prompt. Beyond the model's block rotary and ALiBi positions slide; absolute ones read half a block anew.
+
+    Options win over settings in a file. Up to the block each token is read once, and the numbers are those of reading all anew.
+    """
+    from dataclasses import asdict
+
+    from erlangen.cli import emit, foresee_file
+    from erlangen.generate.filters import Settings
+    from erlangen.gpt_cli.look import opened
+
+    if fast not in MODES:
+        raise ErlangenError(f"--fast {fast}: choose {', '.join(MODES)}")
+    if target not in (None, "-"):
+        foresee_file(Path(str(target)), [])
+    named: dict[str, Any] = {
+        "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p,
+        "repetition_penalty": repetition_penalty, "seed": seed,
+    }  # fmt: skip
+    named = {name: value for name, value in named.items() if value is not None}
+    asked = [Prompt(text, {}) for text in prompt or ([] if prompts else [""])] + (read_prompts(prompts) if prompts else [])
+    settings = [Settings(**cast("dict[str, Any]", {**each.settings, **named})) for each in asked]
+    model, tokenizer, notes = opened(checkpoint)
+    starts = [started(each.text, tokenizer, model, number if len(asked) > 1 else 0) for number, each in enumerate(asked, 1)]
+    end = None if stop is None else stop_token(stop, tokenizer)
+    for note in notes:
+        say(f"note: {note}")
+    live = target != "-" and samples == 1 and (stream if stream is not None else sys.stdout.isatty())
+    if stream and not live:
+        say("note: --stream is for one text a prompt on stdout: texts are printed when they are done")
+    work = Work(model, tokenizer, tokens, end, fast, live, samples * len(asked))
+    texts: list[dict[str, Any]] = []
+    for each, start, how in zip(asked, starts, settings, strict=True):
+        for first in range(0, samples, TOGETHER):
+            rows = range(first, min(first + TOGETHER, samples))
+            if samples * len(asked) > 1 and live:
+                print(heading(len(texts), samples, len(asked)), flush=True)
+            found = work.done(each.text, start, how, rows)
+            for row, text in zip(rows, found, strict=True):
+                if target != "-" and not live:
+                    if samples * len(asked) > 1:
+                        print(heading(len(texts), samples, len(asked)))
+                    print(each.text + text, flush=True)
+                texts.append({"prompt": each.text, "text": text, "sample": row, **asdict(how)})
+    say(work.summary())
+    emit({"checkpoint": str(checkpoint), "products": work.mode, "tokens": tokens, "stop": stop, "texts": texts}, target)
+
+
+def started(text: str, tokenizer: Tokenizer, model: GPT, number: int) -> Tensor:
+    """The tokens of a prompt; those of a new line where it is empty. Raises ErlangenError naming characters that are unknown."""
+    which = f"prompt {number}" if number else "--prompt"
+    try:
+        tokens = tokenizer.encode(text or "\n")
+    except ErlangenError as error:
+        if not text:
+            raise ErlangenError(f"{which} is empty, and this tokenizer has no new line to begin with: give a character") from None
+        raise ErlangenError(f"{which}: {error}") from None
+    if int(tokens.max()) >= model.config.vocabulary:
+        raise ErlangenError(
+            f"the tokenizer gives token {int(tokens.max())}, the model has {model.config.vocabulary}: they do not belong together"
+        )
+    if len(tokens) > model.config.block:
+        say(f"note: {which} has {len(tokens)} tokens, the model reads the last {model.config.block} of them")
+    return tokens
+
+
+def stop_token(text: str, tokenizer: Tokenizer) -> int:
+    r"""The one token of --stop. A backslash and an n, as shells pass it on, are a new line."""
+    try:
+        found = tokenizer.encode(text.replace("\\n", "\n")).tolist()
+    except ErlangenError as error:
+        raise ErlangenError(f"--stop: {error}") from None
+    if len(found) != 1:
+        raise ErlangenError(f"--stop {text!r} is {len(found)} tokens: name one that is a single token")
+    return int(found[0])
+
+
+def heading(before: int, samples: int, prompts: int) -> str:
+    """`--- prompt 2 of 4, sample 1 of 3`"""
+    parts = [f"prompt {before // samples + 1} of {prompts}"] if prompts > 1 else []
+    return "--- " + ", ".join(parts + ([f"sample {before % samples + 1} of {samples}"] if samples > 1 else []))
+
+
+class Work:
+    """Decoding, with what is said of it on stderr."""
+
+    def __init__(
+        self, model: GPT, tokenizer: Tokenizer, tokens: int, stop: int | None, fast: str, live: bool, texts: int
+    ) -> None:
+        import torch
+
+        self.model, self.tokenizer, self.tokens, self.stop, self.live = model, tokenizer, tokens, stop, live
+        self.mode = fast
+        if fast == "auto":  # a file in float64 is meant to be computed so
+            self.mode = "float32" if model.embed.weight.dtype == torch.float32 else "off"
+        self.readers: dict[int, Any] = {}
+        self.total, self.read, self.made = texts * tokens, 0, 0
+        self.start = self.said = time.monotonic()
+
+    def reader(self, batch: int) -> Reader | None:
+        """The fast reader for a batch: made once, then reused."""
+        from erlangen.generate.fast import fast_decoder
+
+        if self.mode == "off":
+            return None
+        if batch not in self.readers:
+            self.readers[batch] = fast_decoder(self.model, batch, self.mode, self.fallen_back)  # type: ignore[arg-type]
+        self.readers[batch].reset()
+        return cast("Reader", self.readers[batch])
+
+    def fallen_back(self, message: str) -> None:
+        say(f"note: {message}")
+        self.mode = "plain"
+
+    def done(self, prompt: str, start: Tensor, settings: Settings, rows: range) -> list[str]:
+        """What follows the prompt, for each of the rows; printed as it comes where one is watched."""
+        import torch
+
+        from erlangen.generate.decode import stream
+
+        steps: list[Tensor] = []
+        pending: list[int] = []
+        if self.live:
+            print(prompt, end="", flush=True)
+        batch = start.expand(len(rows), -1)
+        for chosen in stream(
+            self.model, batch, self.tokens, settings=settings, rows=rows, stop=self.stop, read=self.reader(len(rows))
+        ):
+            steps.append(chosen)
+            self.made += len(rows)
+            if self.live:
+                pending.append(int(chosen))
+                piece = self.tokenizer.decode(pending)
+                if not piece.endswith("�"):  # a character of several tokens is not whole yet
+                    print(piece, end="", flush=True)
+                    pending.clear()
+            else:
+                self.progress(len(rows))
+        self.read += self.tokens * len(rows)
+        if self.live:
+            print(self.tokenizer.decode(pending), flush=True)
+        return [self.tokenizer.decode(self.ended(row)) for row in torch.stack(steps, 1).tolist()]
+
+    def ended(self, row: list[int]) -> list[int]:
+        """Up to its stop token, that included."""
+        return row[: row.index(self.stop) + 1] if self.stop in row else row
+
+    def progress(self, rows: int) -> None:
+        """Tokens, pace and time left: over itself on a terminal, else a line now and then."""
+        now, terminal = time.monotonic(), sys.stderr.isatty()
+        if now - self.said < (0.5 if terminal else 30.0):
+            return
+        self.said = now
+        pace = self.made / (now - self.start)
+        left = int((self.total - self.made) / pace)
+        line = f"{self.made}/{self.total} tokens, {pace:.0f} a second, about {left // 60}:{left % 60:02d} left"
+        print(f"\r{line:<60}\r" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
+
+    def summary(self) -> str:
+        seconds = time.monotonic() - self.start
+        return f"{self.made} tokens in {seconds:.1f} s, {self.made / max(seconds, 1e-9):.0f} a second ({self.mode})"
