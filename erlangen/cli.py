@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, cast
 
 import typer
 
+from erlangen import gpt_cli
 from erlangen.results import ErlangenError
-from erlangen.terminal import print_verdicts, say
+from erlangen.terminal import Stopped, emit, print_verdicts, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+app.add_typer(gpt_cli.app, name="gpt")
+
 # Typer may carry a copy of Click of its own: this is the class that it raises
 UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 EXIT_STRICT, EXIT_USAGE, EXIT_INTERNAL, EXIT_FAILED_JOB, EXIT_NOT_MEASURED = 1, 2, 3, 4, 5
@@ -38,19 +41,6 @@ EXIT_STRICT, EXIT_USAGE, EXIT_INTERNAL, EXIT_FAILED_JOB, EXIT_NOT_MEASURED = 1, 
 Json = Annotated[str | None, typer.Option("--json", metavar="FILE", help="Results as JSON to a file; `-` prints them to stdout.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `erlangen run` wrote.")]
 Preset = Annotated[str, typer.Option(help="quick or standard; `erlangen list` shows what they take.")]
-
-
-def emit(data: object, target: str | None) -> None:
-    """Write JSON where --json asks for it."""
-    if target is None:
-        return
-    text = json.dumps(data, indent=1, ensure_ascii=False)
-    if target == "-":
-        print(text)
-        return
-    from erlangen.results import write_atomically
-
-    write_atomically(Path(target), text + "\n")
 
 
 @app.command("list")
@@ -359,14 +349,6 @@ def exit_code(verdicts: Sequence[Verdict], any_failed: bool, strict: bool) -> in
 def worst(codes: Sequence[int]) -> int:
     """The code of several experiments: failed jobs first, then what was not measured, then --strict."""
     return next((code for code in (EXIT_FAILED_JOB, EXIT_NOT_MEASURED, EXIT_STRICT) if code in codes), 0)
-
-
-class Stopped(BaseException):
-    """A signal asked us to stop. Not KeyboardInterrupt, which the parser would turn into an exit code of its own."""
-
-    def __init__(self, signum: int) -> None:
-        super().__init__("interrupted" if signum == signal.SIGINT else "terminated")
-        self.exit_code = 128 + signum
 
 
 def stop(signum: int, frame: object) -> NoReturn:

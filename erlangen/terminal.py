@@ -1,11 +1,14 @@
-"""What people see in a terminal: results on stdout, progress and faults on stderr."""
+"""What people see in a terminal: results on stdout, progress and faults on stderr; and what ends a command early."""
 
 from __future__ import annotations
 
+import json
+import signal
 import sys
 import textwrap
 import time
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from types import TracebackType
 
 from erlangen.results import Job, Verdict
@@ -16,6 +19,27 @@ LINE_EVERY = 30.0  # seconds, where there is no terminal
 def say(line: str) -> None:
     """Progress, warnings and faults: stdout holds results alone."""
     print(line, file=sys.stderr, flush=True)
+
+
+def emit(data: object, target: str | None) -> None:
+    """Write JSON where --json asks for it."""
+    if target is None:
+        return
+    text = json.dumps(data, indent=1, ensure_ascii=False)
+    if target == "-":
+        print(text)
+        return
+    from erlangen.results import write_atomically
+
+    write_atomically(Path(target), text + "\n")
+
+
+class Stopped(BaseException):
+    """A signal asked us to stop. Not KeyboardInterrupt, which the parser would turn into an exit code of its own."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__("interrupted" if signum == signal.SIGINT else "terminated")
+        self.exit_code = 128 + signum
 
 
 def print_verdicts(verdicts: Sequence[Verdict]) -> None:

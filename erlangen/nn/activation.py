@@ -37,7 +37,7 @@ class _GELU(torch.autograd.Function):
         y, sigmoid = torch.empty_like(x), torch.empty_like(x, dtype=torch.float16)  # bfloat16 would lose 1 - σ near 1
         for a, out, kept in zip(*(t.view(-1).split(PIECE) for t in (x, y, sigmoid)), strict=True):
             a = a.float()
-            s = a.square()
+            s = a * a
             s.mul_(SLOPE * CUBIC).add_(SLOPE).mul_(a).sigmoid_()
             kept.copy_(s)
             out.copy_(s.mul_(a))
@@ -51,7 +51,7 @@ class _GELU(torch.autograd.Function):
         dx = torch.empty_like(x)
         for a, kept, d, out in zip(*(t.view(-1).split(PIECE) for t in (x, sigmoid, dy.contiguous(), dx)), strict=True):
             a, s = a.float(), kept.float()
-            u = a.square().mul_(3 * SLOPE * CUBIC).add_(SLOPE).mul_(a)  # x u'
+            u = (a * a).mul_(3 * SLOPE * CUBIC).add_(SLOPE).mul_(a)  # x u'
             u.addcmul_(u, s, value=-1).add_(1).mul_(s)
             out.copy_(u.mul_(d))
         return dx
