@@ -28,8 +28,8 @@ class HeadSummary:
     """Where one head looks: means over the queries that have a choice, the second token's and on; None where there are none.
 
     entropy: of its weights, nats; distance: tokens back. Shares of its weight: on the `first` token, on the `previous`, on the
-    query's own (`itself`), and `induction`, on tokens that followed an earlier occurrence of the query's token. layer and head count
-    from 0; people read them counted from 1, as the lens counts.
+    query's own (`itself`), and `induction`, on tokens that followed an earlier occurrence of the query's token. layer and head
+    count from 0; people read them counted from 1, as the lens counts.
     """
 
     layer: int

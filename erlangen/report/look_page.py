@@ -18,6 +18,7 @@ from erlangen.report.audit_page import brief
 from erlangen.report.page import environment
 
 SHOWN = 128  # tokens: the last ones of a longer prompt
+BEFORE = 16  # characters of what led to the largest surprise
 LEVELS = (255, 31, 7)  # steps of an attention weight's root: fewer where a page would grow beyond BUDGET
 BUDGET = 2_200_000  # characters for all maps; the rest of a page of 128 tokens is below half a megabyte
 SIGNS = {" ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍"}
@@ -67,7 +68,8 @@ def summary(look: Look) -> str:
         return "One token alone: nothing came after it that could have been foreseen."
     loss, right = look.model_loss() or 0.0, sum(rank == 1 for _, rank, _ in known)
     worst, _, place = max(known)
-    after = visible("".join(look.texts.get(token, "?") for token in look.tokens[max(place - 15, 0) : place + 1]))
+    before = "".join(look.texts.get(token, "?") for token in look.tokens[max(place - BEFORE, 0) : place + 1])
+    after = visible(before[-BEFORE:])
     return (
         f"{loss:.2f} nats a token (perplexity {brief(math.exp(min(loss, 700)))}); the token that came was the likeliest at "
         f"{right} of {len(known)} places. Most surprising: ‘{visible(look.texts.get(look.tokens[place + 1], '?'))}’ after "
