@@ -11,7 +11,7 @@ import typer
 
 from erlangen.gpt_cli.prompts import Prompt, read_prompts
 from erlangen.results import ErlangenError
-from erlangen.terminal import say
+from erlangen.terminal import emit, say
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,7 +67,7 @@ def generate(
     """
     from dataclasses import asdict
 
-    from erlangen.cli import emit, foresee_file
+    from erlangen.cli import foresee_file
     from erlangen.generate.filters import Settings
     from erlangen.gpt_cli.look import opened
 
