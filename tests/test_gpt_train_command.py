@@ -102,7 +102,8 @@ def test_minutes_choose_the_steps_and_record_them(run: Command, text: Path) -> N
     began = time.monotonic()
     out = run(text, *args, "--minutes", "0.05", "--json", "-")
     data = json.loads(out.out)
-    assert data["schedule"]["steps"] == data["steps"] >= 40
+    assert data["schedule"]["steps"] == data["steps"] >= 1
+    assert len(data["evaluations"]) <= 20
     assert data["options"]["minutes"] == 0.05
     assert time.monotonic() - began < 60
 
@@ -128,6 +129,7 @@ FAULTS = {
     "too long a block": (("story.txt", "--block", "2000"), 4, "too few for windows of 2000"),
     "tales of a text": (("story.txt", "--tales", "99"), 2, "--tales 99: the text is story.txt"),
     "zero steps": (("--steps", "0"), 2, "--steps"),
+    "a folder below a file": (("story.txt", "--out", "story.txt/x"), 2, "story.txt is no folder"),
     "a file in place of a folder": (("story.txt", "--out", "story.txt"), 2, "it is a file"),
 }
 
@@ -212,7 +214,7 @@ def test_a_full_disk_is_one_line_and_keeps_the_checkpoint_before(run: Command, t
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
     assert (out.code, out.out) == (2, "")
-    assert "cannot write run/last.safetensors" in out.err.splitlines()[-1]
+    assert "cannot write run/" in out.err.splitlines()[-1]
     assert "what was written before is kept" in out.err
     assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == kept
     assert run("--out", "run", "--resume", "--steps", "40").code == 0
@@ -220,7 +222,7 @@ def test_a_full_disk_is_one_line_and_keeps_the_checkpoint_before(run: Command, t
 
 @pytest.mark.slow
 def test_a_run_killed_at_any_moment_goes_on_bit_for_bit(text: Path, tmp_path: Path) -> None:
-    options = (*TINY[:-2], "--dropout", "0.1", "--steps", "1500", "--evaluate-every", "10")
+    options = (*TINY[:-2], "--dropout", "0.1", "--steps", "600", "--evaluate-every", "10")
     assert erlangen("gpt", "train", text, *options, "--out", "whole", cwd=tmp_path).returncode == 0
     moments = random.Random(1)
     args: tuple[object, ...] = (text, *options)

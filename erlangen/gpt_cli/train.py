@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from erlangen.results import ErlangenError
-from erlangen.terminal import LINE_EVERY, say
+from erlangen.terminal import LINE_EVERY, Stopped, emit, say
 
 if TYPE_CHECKING:
     from erlangen.data.corpus import Corpus
@@ -137,14 +137,14 @@ class Plan:
 
 def refuse_existing(folder: Path) -> None:
     """Raises ErlangenError where a training lies already, or nothing can be written."""
-    from erlangen.cli import foresee_file
-
     held = [path.name for path in folder.glob("*.safetensors")] if folder.is_dir() else []
     if held:
         raise ErlangenError(f"{folder} holds {held[0]} already: go on with --resume, or name another folder with --out")
     if folder.exists() and not folder.is_dir():
         raise ErlangenError(f"cannot write to {folder}: it is a file; name another folder with --out")
-    foresee_file(folder / "last.safetensors", [])
+    above = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise ErlangenError(f"cannot write to {folder}: {above} is no folder that may be written to; name another with --out")
 
 
 def planned(given: dict[str, Any], steps: int | None, minutes: float | None, device: str, workers: Workers) -> Plan:
@@ -184,12 +184,17 @@ def planned(given: dict[str, Any], steps: int | None, minutes: float | None, dev
     corpus = corpus_of(source, block, chosen("tokenizer", "characters"), n_tales, workers)
     seed_everything(schedule.seed)
     model = GPT(replace(config, vocabulary=corpus.tokenizer.size))
+    evaluations = EVALUATIONS
     if steps is None:
         speed = pace(model, corpus, schedule, precision, device, workers)
         seconds = 60 * (2.0 if minutes is None else minutes)
-        steps = max(int((seconds - EVALUATIONS * speed.evaluation) / speed.update), 2 * EVALUATIONS)
+        evaluations = min(max(int(0.25 * seconds / speed.evaluation), 1), EVALUATIONS)  # a quarter of the time at most
+        steps = max(int((seconds - evaluations * speed.evaluation) / speed.update), 1)
     schedule = replace(
-        schedule, steps=steps, warmup=min(100, steps // 10), evaluate_every=chosen("evaluate_every", max(steps // EVALUATIONS, 1))
+        schedule,
+        steps=steps,
+        warmup=min(100, steps // 10),
+        evaluate_every=chosen("evaluate_every", -(-steps // evaluations)),
     )
     options = {
         **given, "corpus": source, "model": size, "batch": batch, "block": block, "tokenizer": chosen("tokenizer", "characters"),
@@ -267,7 +272,6 @@ def perform(
     plan: Plan, folder: Path, device: str, workers: Workers, compile: bool, sample_every: int | None, tensorboard: bool
 ) -> LanguageHistory:
     """Train. A signal ends it after the step at hand, with everything saved."""
-    from erlangen.cli import Stopped
     from erlangen.train.language_model import fit
 
     with ExitStack() as stack:
@@ -307,8 +311,6 @@ def _all(tellers: list[Callable[[Any], None]]) -> Callable[[Any], None]:
 @contextmanager
 def signals(workers: Workers) -> Iterator[list[int]]:
     """A list that holds the signal that asked to stop. The second of them stops at once, where no torchrun repeats the first."""
-    from erlangen.cli import Stopped
-
     asked: list[int] = []
 
     def ask(signum: int, frame: object) -> None:
@@ -409,8 +411,6 @@ def add_tensorboard(folder: Path, on_step: list[Any], on_evaluation: list[Any], 
 
 def conclude(plan: Plan, history: LanguageHistory, folder: Path, seconds: float, target: str | None) -> None:
     """Evaluate the best weights on text not trained on; print, and write JSON where it is asked for."""
-    from erlangen.cli import emit
-
     scores = [scored(plan, part) for part in ("validation", "test")]
     made = history.steps - (plan.start.step if plan.start else 0)
     speed = made * plan.schedule.batch * plan.model.config.block / seconds

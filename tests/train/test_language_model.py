@@ -183,6 +183,17 @@ def test_the_best_file_is_no_state_and_is_needed(tmp_path: Path) -> None:
             fit(model_of(), corpus_of(), SCHEDULE, start=start)
 
 
+def test_a_best_that_was_not_written_any_more_is_written_when_it_goes_on(tmp_path: Path) -> None:
+    """Killed between the two files: `last` is the best there is."""
+    schedule = replace(SCHEDULE, steps=10)
+    model = model_of()
+    fit(model, corpus_of(), schedule, checkpoints=tmp_path)
+    (tmp_path / BEST).unlink()
+    fit(model_of(), corpus_of(), schedule, checkpoints=tmp_path, start=load_checkpoint(tmp_path / LAST))
+    assert load_checkpoint(tmp_path / BEST).step == 10
+    assert same(load_checkpoint(tmp_path).model, model)
+
+
 def test_only_its_own_corpus_and_configuration_resume_a_training(tmp_path: Path) -> None:
     fit(model_of(), corpus_of(), replace(SCHEDULE, steps=10), checkpoints=tmp_path)
     start = load_checkpoint(tmp_path / LAST)

@@ -1,0 +1,296 @@
+"""One step of training a language model, and all that changes from step to step: it can be saved and taken up again.
+
+    loss = mean over windows and places of -log p(token | the tokens before it in its window)
+
+    lr(s) = lr (s + 1) / warmup                                          for steps s < warmup, counted from 0
+          = lr [f + (1 - f) (1 + cos(π (s - warmup) / (steps - warmup))) / 2],  f = final, after it
+
+Weight decay is for matrices, the tables of tokens and places among them; norms and biases have none.
+
+Sources: Loshchilov & Hutter, "Decoupled Weight Decay", ICLR 2019, and "SGDR", ICLR 2017; Micikevicius et al., "Mixed Precision
+Training", ICLR 2018 (the scaler of float16).
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from erlangen.data.corpus import Corpus, random_starts, windows
+from erlangen.measure.token_loss import aligned_losses, token_losses
+from erlangen.models.gpt import GPT
+from erlangen.results import DamagedFileError, ErlangenError
+from erlangen.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
+from erlangen.train.parallel import Workers, unsynced
+from erlangen.train.seeds import seed_everything
+
+Precision = Literal["float32", "bfloat16", "float16"]
+Part = Literal["train", "validation", "test"]
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+READ_EVERY = 16  # steps whose losses wait on a GPU before they are read: reading one waits for all that was queued
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageSchedule:
+    """How to train. batch: windows a step, over all processes; accumulate: slices in which each takes its share of them.
+
+    patience: training ends after so many evaluations in a row without a gain; None: never. evaluation_tokens: of the validation
+    part, from its beginning, that an evaluation takes; None: all.
+    """
+
+    steps: int = 2000
+    batch: int = 32
+    lr: float = 3e-3
+    final: float = 0.1
+    warmup: int = 100
+    weight_decay: float = 0.1
+    betas: tuple[float, float] = (0.9, 0.99)
+    clip: float = 1.0
+    accumulate: int = 1
+    evaluate_every: int = 100
+    evaluation_tokens: int | None = 32768
+    patience: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "accumulate", "evaluate_every", "evaluation_tokens", "patience"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} {value}: one or more")
+        if not (
+            0 < self.lr < math.inf and 0 <= self.final <= 1 and self.warmup >= 0 and self.weight_decay >= 0 and self.clip > 0
+        ):
+            raise ValueError(f"{self}: lr and clip > 0, final in [0, 1], warmup and weight_decay ≥ 0")
+
+    def lr_at(self, step: int) -> float:
+        """The learning rate of update `step`, counted from 0."""
+        if step < self.warmup:
+            return self.lr * (step + 1) / self.warmup
+        share = min((step - self.warmup) / max(self.steps - self.warmup, 1), 1.0)
+        return self.lr * (self.final + (1 - self.final) * (1 + math.cos(math.pi * share)) / 2)
+
+
+class Step(NamedTuple):
+    """One update, counted from 1; its batch's loss in nats a token, before it."""
+
+    step: int
+    loss: float
+    lr: float
+
+
+class Evaluation(NamedTuple):
+    """After `step` updates: the mean loss of the batches since the evaluation before, and the validation loss; nats a token."""
+
+    step: int
+    train_loss: float
+    validation_loss: float
+
+
+class Training:
+    """What changes from step to step, in one place, so that it can be saved and taken up again."""
+
+    def __init__(
+        self,
+        model: GPT,
+        corpus: Corpus,
+        schedule: LanguageSchedule,
+        precision: Precision,
+        device: str,
+        workers: Workers = Workers(),  # noqa: B008
+    ) -> None:
+        self.model, self.corpus, self.schedule, self.precision, self.workers = model, corpus, schedule, precision, workers
+        self.device = torch.device(device)
+        self.optimizer = adamw(model, schedule)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "float16")
+        self.data = Generator().manual_seed(schedule.seed)
+        seed_everything(schedule.seed + 1 + 1_000_003 * workers.rank)
+        self.step = 0
+        self.evaluations: list[Evaluation] = []
+        self.losses: list[float] = []  # since the last evaluation
+        self.unread: list[Tensor] = []
+
+    def batch(self) -> tuple[Tensor, Tensor]:
+        """This process's windows of the next batch: inputs and targets (B / processes, T)."""
+        block, tokens = self.model.config.block, self.corpus.train
+        starts = random_starts(len(tokens), block, self.schedule.batch, self.data, self.corpus.train_starts)  # (B,)
+        inputs, targets = windows(tokens, self.workers.rows(starts), block)
+        return inputs.to(self.device), targets.to(self.device)
+
+    def update(self, net: nn.Module) -> None:
+        """One step of the optimizer."""
+        inputs, targets = self.batch()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.gradient(net, inputs, targets)
+        self.scaler.unscale_(self.optimizer)
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.clip, foreach=True)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule.lr_at(self.step)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.step += 1
+        self.unread.append(loss)
+
+    def gradient(self, net: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Add the gradient of the batch's mean loss to the parameters', slice by slice; the loss, where it leaves the net."""
+        total = torch.zeros((), device=self.device)
+        slices = list(zip(inputs.chunk(self.schedule.accumulate), targets.chunk(self.schedule.accumulate), strict=True))
+        for number, (rows, row_targets) in enumerate(slices, 1):
+            with unsynced(net, number < len(slices)):
+                loss = batch_loss(net, rows, row_targets, self.precision) / len(slices)
+                self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        return total
+
+    def read(self, on_step: Callable[[Step], None] | None, force: bool = True) -> None:
+        """Take the losses of the last steps from the device. Raises ErlangenError where one is not finite."""
+        if not force and self.device.type != "cpu" and len(self.unread) < READ_EVERY:
+            return
+        first = self.step - len(self.unread)
+        for step, loss in enumerate(torch.stack(self.unread).tolist() if self.unread else [], first):
+            loss = self.workers.mean(loss)
+            if not math.isfinite(loss):
+                raise ErlangenError(
+                    f"the loss is no longer finite at step {step + 1}: lower the learning rate, now {self.schedule.lr:g}"
+                )
+            self.losses.append(loss)
+            if on_step is not None:
+                on_step(Step(step + 1, loss, self.schedule.lr_at(step)))
+        self.unread = []
+
+    def evaluate(self) -> Evaluation:
+        """The validation loss now, measured by rank 0. Raises ErlangenError where it is not finite."""
+        loss = math.nan
+        if self.workers.rank == 0:
+            limit = self.schedule.evaluation_tokens
+            loss = float(part_losses(self.model, self.corpus, "validation", self.precision, limit)[0].mean())
+        loss = self.workers.first(loss)
+        if not math.isfinite(loss):
+            raise ErlangenError(
+                f"the validation loss is not finite at step {self.step}: lower the learning rate, now {self.schedule.lr:g}"
+            )
+        evaluation = Evaluation(self.step, statistics.fmean(self.losses), loss)
+        self.evaluations.append(evaluation)
+        self.losses = []
+        return evaluation
+
+    def best_step(self) -> int:
+        return min(self.evaluations, key=lambda one: one.validation_loss).step if self.evaluations else 0
+
+    def out_of_patience(self) -> bool:
+        patience, best = self.schedule.patience, self.best_step()
+        return patience is not None and sum(one.step > best for one in self.evaluations) >= patience
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and JSON that `go_on_from` takes up. Every process takes part, rank 0 writes."""
+        tensors = {"random.data": self.data.get_state(), "random.cpu": torch.stack(self.workers.gathered(torch.get_rng_state()))}
+        if self.device.type == "cuda":
+            tensors["random.cuda"] = torch.stack(self.workers.gathered(torch.cuda.get_rng_state(self.device)))
+        for name, parameter in self.model.named_parameters():
+            tensors |= {f"optimizer.{name}.{key}": value for key, value in self.optimizer.state[parameter].items()}
+        return tensors, {"losses": self.losses, "scaler": self.scaler.state_dict()}
+
+    def go_on_from(self, start: Checkpoint, corpus_sha256: str, notify: Callable[[str], None]) -> None:
+        """Weights, moments, random states and counts of a checkpoint. Raises ErlangenError where it is of another training."""
+        where = start.path
+        if not start.state:
+            raise ErlangenError(f"{where}: weights alone, nothing to resume from: name the folder's {LAST}")
+        if start.tokenizer.to_json() != self.corpus.tokenizer.to_json():
+            raise ErlangenError(
+                f"{where}: its tokenizer is not that of {self.corpus.name}, whose alphabet differs: resume on its own corpus"
+            )
+        if start.about.get("corpus_sha256") != corpus_sha256:
+            raise ErlangenError(
+                f"{where}: trained on {start.about.get('corpus')}, whose tokens were others: resume on its own corpus"
+            )
+        if start.config != self.model.config:
+            raise ErlangenError(f"{where}: a model of another configuration: resume it as it is")
+        self.model.load_state_dict(start.model.state_dict())
+        try:
+            for name, parameter in self.model.named_parameters():
+                moments = {key: start.state[f"optimizer.{name}.{key}"].clone() for key in ("step", "exp_avg", "exp_avg_sq")}
+                if any(moments[key].shape != parameter.shape for key in ("exp_avg", "exp_avg_sq")):
+                    raise ValueError(f"moments of {name}")
+                self.optimizer.state[parameter] = {key: value.to(parameter.device) for key, value in moments.items()}
+            self.data.set_state(start.state["random.data"])
+            self.evaluations = [Evaluation(**one) for one in start.history]
+            self.losses = [float(loss) for loss in start.about["losses"]]
+            self.scaler.load_state_dict(start.about["scaler"])
+            states = start.state["random.cpu"]
+            if len(states) == self.workers.size:
+                torch.set_rng_state(states[self.workers.rank])
+                if self.device.type == "cuda" and "random.cuda" in start.state:
+                    torch.cuda.set_rng_state(start.state["random.cuda"][self.workers.rank], self.device)
+            else:
+                notify(f"{where} was written by {len(states)} processes, now there are {self.workers.size}: dropout draws anew")
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise DamagedFileError(f"{where}: its training state lacks or misstates {error}: start anew") from None
+        self.step = start.step
+
+    def best_weights(self, start: Checkpoint | None) -> dict[str, Tensor] | None:
+        """Those of the best evaluation before a resumption: of this very step, or of the file beside."""
+        if start is None or not self.evaluations:
+            return None
+        if self.best_step() == start.step:
+            return clone_of(self.model)
+        best = load_checkpoint(start.path.parent / BEST)
+        if best.step != self.best_step() or best.config != start.config:
+            raise DamagedFileError(
+                f"{best.path}: of step {best.step}, but {start.path.name} has its best at {self.best_step()}: start anew"
+            )
+        return {name: weight.to(self.device) for name, weight in best.model.state_dict().items()}
+
+
+def batch_loss(net: nn.Module, inputs: Tensor, targets: Tensor, precision: Precision) -> Tensor:
+    """Mean loss in nats a token of inputs and targets (B, T)."""
+    with autocast(inputs.device, precision):
+        logits = net(inputs)  # (B, T, V)
+    return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
+
+
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
+    """Products in `precision`, weights and sums in float32."""
+    return torch.autocast(device.type, DTYPES[precision], enabled=precision != "float32")
+
+
+def adamw(model: nn.Module, schedule: LanguageSchedule) -> torch.optim.AdamW:
+    """With decay for matrices alone, fused where all parameters lie on a device that has it."""
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in learning if p.ndim >= 2], "weight_decay": schedule.weight_decay},
+        {"params": [p for p in learning if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    fused = all(p.device.type in ("cpu", "cuda", "mps") for p in learning)
+    return torch.optim.AdamW(groups, lr=schedule.lr_at(0), betas=schedule.betas, fused=fused)
+
+
+def part_losses(
+    model: GPT, corpus: Corpus, part: Part, precision: Precision = "float32", limit: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Losses (n,) in nats of a part's tokens, in order, each scored once, and their positions (n,); its first `limit` tokens.
+
+    In non-overlapping windows of the model's block; where a part has documents that begin at known places, in windows of whole
+    documents, of which then at least one is scored.
+    """
+    tokens: Tensor = getattr(corpus, part)
+    starts: Tensor | None = None if part == "train" else getattr(corpus, f"{part}_starts")
+    block, products = model.config.block, None if precision == "float32" else DTYPES[precision]
+    if starts is None:
+        tokens = tokens[: limit and limit + 1]
+        return token_losses(model, tokens, block, autocast=products), torch.arange(1, len(tokens))
+    if limit is not None and limit < len(tokens):
+        whole = max(int(torch.searchsorted(starts, limit, right=True)) - 1, 1)  # documents that end by then
+        tokens, starts = tokens[: int(starts[whole])] if whole < len(starts) else tokens, starts[:whole]
+    return aligned_losses(model, tokens, starts, block, autocast=products)
+
+
+def clone_of(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of the weights, which training leaves alone."""
+    return {name: weight.detach().clone() for name, weight in model.state_dict().items()}
