@@ -4,7 +4,7 @@
     gelu'(x) = σ + x σ (1 - σ) u'
 
 On a CPU torch's tanh costs three times its sigmoid. In bfloat16 the sums are made in float32, piece by piece, so that no float32 copy of
-the whole is ever held: as exact as torch's, in 2/3 of its time. Source: Hendrycks & Gimpel, "Gaussian Error Linear Units", 2016.
+the whole is ever held: as exact as torch's (gradients to 1.5 times its rounding), in 2/3 of its time. Source: Hendrycks & Gimpel, "Gaussian Error Linear Units", 2016.
 """
 
 from __future__ import annotations
