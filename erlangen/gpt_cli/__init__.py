@@ -1,4 +1,4 @@
-"""`erlangen gpt`: train, sample from and look into a language model. Parsing and printing only; no torch before a command runs."""
+"""`erlangen gpt`: train, sample from and look into a language model. Parsing, printing; no torch before a command runs."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def generate(
     """
     from dataclasses import asdict
 
-    from erlangen.cli import foresee_file
+    from erlangen.terminal import foresee_file
     from erlangen.generate.filters import Settings
     from erlangen.gpt_cli.look import opened
 

@@ -2,8 +2,8 @@
 
     h = embed(tokens) (+ positions);   h += attention(norm(h));   h += mlp(norm(h));   logits = head(norm(h))
 
-Sources: Vaswani et al., 2017; Radford et al., "Language Models are Unsupervised Multitask Learners" (GPT-2), 2019; Karpathy's minGPT and nanoGPT
-for the names of the small sizes.
+Sources: Vaswani et al., 2017; Radford et al., "Language Models are Unsupervised Multitask Learners" (GPT-2), 2019; Karpathy's
+minGPT and nanoGPT for the names of the small sizes.
 """
 
 from __future__ import annotations

@@ -3,13 +3,15 @@
     gelu(x) = x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))) = x σ(u),   u = 2 √(2/π) (x + 0.044715 x³)
     gelu'(x) = σ + x σ (1 - σ) u'
 
-On a CPU torch's tanh costs three times its sigmoid. In bfloat16 the sums are made in float32, piece by piece, so that no float32 copy of
-the whole is ever held: as exact as torch's (gradients to 1.5 times its rounding), in 2/3 of its time. Source: Hendrycks & Gimpel, "Gaussian Error Linear Units", 2016.
+On a CPU torch's tanh costs three times its sigmoid. In bfloat16 the sums are made in float32, piece by piece, so that no
+float32 copy of the whole is ever held: as exact as torch's (gradients to 1.5 times its rounding), in 2/3 of its time. Source:
+Hendrycks & Gimpel, "Gaussian Error Linear Units", 2016.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -30,12 +32,17 @@ def gelu(x: Tensor) -> Tensor:
     return y
 
 
+def pieces(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Views of tensors of one size, PIECE numbers at a time."""
+    return zip(*(torch.split(tensor.view(-1), PIECE) for tensor in tensors), strict=True)
+
+
 class _GELU(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         x = x.contiguous()
         y, sigmoid = torch.empty_like(x), torch.empty_like(x, dtype=torch.float16)  # bfloat16 would lose 1 - σ near 1
-        for a, out, kept in zip(*(t.view(-1).split(PIECE) for t in (x, y, sigmoid)), strict=True):
+        for a, out, kept in pieces(x, y, sigmoid):
             a = a.float()
             s = a * a
             s.mul_(SLOPE * CUBIC).add_(SLOPE).mul_(a).sigmoid_()
@@ -45,11 +52,11 @@ class _GELU(torch.autograd.Function):
         return y
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> Tensor:
         x, sigmoid = ctx.saved_tensors
         dx = torch.empty_like(x)
-        for a, kept, d, out in zip(*(t.view(-1).split(PIECE) for t in (x, sigmoid, dy.contiguous(), dx)), strict=True):
+        for a, kept, d, out in pieces(x, sigmoid, dy.contiguous(), dx):
             a, s = a.float(), kept.float()
             u = (a * a).mul_(3 * SLOPE * CUBIC).add_(SLOPE).mul_(a)  # x u'
             u.addcmul_(u, s, value=-1).add_(1).mul_(s)

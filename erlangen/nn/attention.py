@@ -6,7 +6,8 @@ naive   the (T, T) matrix of weights is made, so that it can be looked at; O(T²
 fused   torch's scaled_dot_product_attention: the matrix is never held, where a kernel for it exists
 local   only blocks along the diagonal are made; O(T w d), forward and backward
 
-All give the same numbers and gradients. Sources: Vaswani et al., 2017; Dao et al., "FlashAttention", 2022; Beltagy et al., "Longformer", 2020.
+All give the same numbers and gradients. Sources: Vaswani et al., 2017; Dao et al., "FlashAttention", 2022; Beltagy et al.,
+"Longformer", 2020.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ NAIVE_UP_TO = 512  # tokens: below, plain matrix products in bfloat16 beat torch
 
 
 def naive_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, p: float = 0.0) -> tuple[Tensor, Tensor]:
-    """q (B, H, Tq, d), k, v (B, H, Tk, d), bias (Tq, Tk) or (H, Tq, Tk), -inf where hidden -> output as q, weights (B, H, Tq, Tk).
+    """q (B, H, Tq, d), k, v (B, H, Tk, d) -> output as q, weights (B, H, Tq, Tk).
 
-    p: dropout on the weights that are used; those returned are whole.
+    bias: (Tq, Tk) or (H, Tq, Tk), -inf where hidden. p: dropout on the weights that are used; those returned are whole.
     """
     scores = (q * (1 / math.sqrt(q.shape[-1]))) @ k.mT  # (B, H, Tq, Tk)
     weights = (scores if bias is None else scores + bias.to(scores.dtype)).softmax(-1)
@@ -41,15 +42,15 @@ def naive_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, p: flo
 
 
 def fused_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, causal: bool, p: float = 0.0) -> Tensor:
-    """As `naive_attention`, without the weights. causal: as many queries as keys, each sees its own and earlier ones; bias is then None."""
+    """As `naive_attention`, without the weights. causal: as many queries as keys, each sees no later one; bias is then None."""
     return F.scaled_dot_product_attention(q, k, v, None if bias is None else bias.to(q.dtype), p, is_causal=causal)
 
 
 def local_attention(q: Tensor, k: Tensor, v: Tensor, window: int, slopes: Tensor | None = None, p: float = 0.0) -> Tensor:
-    """As `naive_attention` with a causal window, from blocks of w queries and the 2w keys around: no T × T matrix. q, k, v (B, H, T, d)."""
+    """As `naive_attention` with a causal window, from blocks of w queries and the 2w keys around. q, k, v (B, H, T, d)."""
     t, w = q.shape[2], min(window, q.shape[2])
     blocks = -(-t // w)
-    q, k, v = (F.pad(x, (0, 0, 0, blocks * w - t)).unflatten(2, (blocks, w)) for x in (q, k, v))  # (B, H, n, w, d)
+    q, k, v = (torch.unflatten(F.pad(x, (0, 0, 0, blocks * w - t)), 2, (blocks, w)) for x in (q, k, v))  # (B, H, n, w, d)
     k, v = (
         torch.cat([F.pad(x, (0, 0, 0, 0, 1, 0))[:, :, :-1], x], 3) for x in (k, v)
     )  # (B, H, n, 2w, d), the block before in front

@@ -1,9 +1,9 @@
 """Keys and values of the tokens that a decoder has read, kept in a ring: the newest `size` of them, the oldest overwritten.
 
-Up to `size` tokens, reading with the cache gives what reading all tokens at once gives. Beyond, each layer attends to the `size` newest
-tokens of its own input, so that a stack of L layers still hears, faintly, of tokens up to L · size back: it slides, and is not the
-same as cropping the text to its last `size` tokens and reading it anew. Positions that slide are those that tell distances alone:
-rotary, ALiBi, none.
+Up to `size` tokens, reading with the cache gives what reading all tokens at once gives. Beyond, each layer attends to the
+`size` newest tokens of its own input, so that a stack of L layers still hears, faintly, of tokens up to L · size back: it
+slides, and is not the same as cropping the text to its last `size` tokens and reading it anew. Positions that slide are those
+that tell distances alone: rotary, ALiBi, none.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class KeyValueCache:
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Write keys and values (B, heads, T, head_dim) of the next T tokens; return those of all that are held, in slots' order.
 
-        `length` moves only when every layer has been written: by `advance`. Raises ValueError where T tokens would overwrite ones that the
-        first of them still attends to: past `size`, read one at a time.
+        `length` moves only when every layer has been written: by `advance`. Raises ValueError where T tokens would overwrite
+        ones that the first of them still attends to: past `size`, read one at a time.
         """
         t = keys.shape[2]
         start, held = self.length % self.size, min(self.length + t, self.size)

@@ -1,9 +1,9 @@
-"""Dropout whose mask costs little on a CPU: four decisions from each 64 random bits, kept as all ones or all zeros and applied by AND.
+"""Dropout whose mask costs little on a CPU: four decisions from each 64 random bits, kept as all ones or zeros, applied by AND.
 
     y = x · m / (1 - p),   m = 0 with probability p, else 1
 
-One core, 6.3 million numbers in bfloat16: 8 ms, where torch's own, which draws each decision as a floating-point number, takes 85 ms.
-Source: Srivastava et al., "Dropout", JMLR 15, 2014.
+One core, 6.3 million numbers in bfloat16: 8 ms, where torch's own, which draws each decision as a floating-point number, takes
+85 ms. Source: Srivastava et al., "Dropout", JMLR 15, 2014.
 """
 
 from __future__ import annotations
@@ -47,9 +47,10 @@ class _Masked(torch.autograd.Function):
         return masked(x, kept, scale)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None, None]:
-        return masked(dy, *ctx.saved_tensors, ctx.scale), None, None
+        (kept,) = ctx.saved_tensors
+        return masked(dy, kept, ctx.scale), None, None
 
 
 def masked(x: Tensor, kept: Tensor, scale: float) -> Tensor:

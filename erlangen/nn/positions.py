@@ -1,17 +1,17 @@
-"""How a Transformer is told where its tokens stand: rotary positions and ALiBi. (A learned table is an `nn.Embedding`; see models/gpt.py.)
+"""How a Transformer is told where its tokens stand: rotary positions and ALiBi. (A learned table is an `nn.Embedding`.)
 
 Rotary: at position p each pair of features of a query or a key, seen as a complex number, is turned by p θ_i,
 
     (a + ib) -> (a + ib) e^{i p θ_i},   θ_i = base^(-2i/d),   i = 0 ... d/2 - 1
 
-so that the product of a query at p and a key at q depends on p - q alone, and norms are kept. Two layouts of the pairs are in use, and a
-model trained with one is wrong with the other: `half` pairs feature i with i + d/2 (GPT-NeoX, Llama in transformers), `interleaved`
-feature 2i with 2i + 1 (the paper, GPT-J, Llama as released).
+so that the product of a query at p and a key at q depends on p - q alone, and norms are kept. Two layouts of the pairs are in
+use, and a model trained with one is wrong with the other: `half` pairs feature i with i + d/2 (GPT-NeoX, Llama in
+transformers), `interleaved` feature 2i with 2i + 1 (the paper, GPT-J, Llama as released).
 
 ALiBi: score(p, q) -= slope_h (p - q), nothing else.
 
-Sources: Su et al., "RoFormer", 2021; Chen et al., "Extending Context Window ... via Positional Interpolation", 2023 (linear); bloc97, "NTK-Aware
-Scaled RoPE", 2023 (ntk); Press et al., "Train Short, Test Long", ICLR 2022 (ALiBi).
+Sources: Su et al., "RoFormer", 2021; Chen et al., "Extending Context Window ... via Positional Interpolation", 2023 (linear);
+bloc97, "NTK-Aware Scaled RoPE", 2023 (ntk); Press et al., "Train Short, Test Long", ICLR 2022 (ALiBi).
 """
 
 from __future__ import annotations
@@ -84,12 +84,13 @@ def swapped(x: Tensor, layout: Layout) -> Tensor:
     """The other feature of each pair, in the place of each."""
     if layout == "half":
         return x.roll(x.shape[-1] // 2, -1)
-    return x.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
+    return torch.unflatten(x, -1, (-1, 2)).flip(-1).flatten(-2)
 
 
 def alibi_slopes(heads: int) -> Tensor:
-    """The slope of each head, (heads,): 2^(-8/n), 2^(-16/n), ... for n a power of two; for other numbers of heads the slopes of the
-    power below, then every second one of the power above, as the authors have it.
+    """The slope of each head, (heads,): 2^(-8/n), 2^(-16/n), ... for n a power of two.
+
+    For other numbers of heads those of the power below, then every second one of the power above, as the authors have it.
     """
     if heads < 1:
         raise ValueError(f"alibi_slopes: {heads} heads")
