@@ -26,6 +26,8 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/padding.py
 	$(BIN)/python benchmarks/graph.py
 	$(BIN)/python benchmarks/audit.py
+	$(BIN)/python benchmarks/gpt.py
+	$(BIN)/python benchmarks/gpt_generate.py
 
 # On Linux the registry's torch brings gigabytes of CUDA packages: without an NVIDIA driver the CPU build is asked for by name,
 # from wherever pip is set up to look, else from PyTorch's own index.
@@ -36,5 +38,5 @@ bench: .venv/installed
 	  $(BIN)/pip install --quiet '$(TORCH)+cpu' 2> /dev/null || \
 	  $(BIN)/pip install --quiet --index-url https://download.pytorch.org/whl/cpu '$(TORCH)'; \
 	fi
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,graph,images,onnx]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,graph,images,onnx,gpt]'
 	touch $@

@@ -15,7 +15,7 @@ import typer
 
 from erlangen import gpt_cli
 from erlangen.results import ErlangenError
-from erlangen.terminal import Stopped, emit, print_verdicts, say
+from erlangen.terminal import Stopped, emit, foresee_file, print_verdicts, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -287,17 +287,6 @@ def audit(
     record = replace(record, command=shlex.join(["erlangen", *sys.argv[1:]]))
     unwritten = hand_over(record, page, junit, target_json)
     raise SystemExit(EXIT_USAGE if unwritten else record.exit_code(strict))
-
-
-def foresee_file(path: Path, files: Sequence[Path]) -> None:
-    """Raises ErlangenError for a file that cannot be written: better now than after the audit."""
-    above = next(folder for folder in (path.absolute().parent, *path.absolute().parents) if folder.exists())
-    if path.is_dir():
-        raise ErlangenError(f"cannot write {path}: it is a folder; name a file")
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        raise ErlangenError(f"cannot write {path}: {above} is no folder that may be written to; name another")
-    if files.count(path) > 1:
-        raise ErlangenError(f"{path} is named for two of --html, --json and --junitxml: each would replace the other")
 
 
 def hand_over(record: AuditRecord, page: Path | None, junit: Path | None, target_json: str | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import textwrap
@@ -11,7 +12,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from erlangen.results import Job, Verdict
+from erlangen.results import ErlangenError, Job, Verdict
 
 LINE_EVERY = 30.0  # seconds, where there is no terminal
 
@@ -32,6 +33,17 @@ def emit(data: object, target: str | None) -> None:
     from erlangen.results import write_atomically
 
     write_atomically(Path(target), text + "\n")
+
+
+def foresee_file(path: Path, files: Sequence[Path]) -> None:
+    """Raises ErlangenError for a file that cannot be written: better now than after the audit."""
+    above = next(folder for folder in (path.absolute().parent, *path.absolute().parents) if folder.exists())
+    if path.is_dir():
+        raise ErlangenError(f"cannot write {path}: it is a folder; name a file")
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise ErlangenError(f"cannot write {path}: {above} is no folder that may be written to; name another")
+    if files.count(path) > 1:
+        raise ErlangenError(f"{path} is named for two of --html, --json and --junitxml: each would replace the other")
 
 
 class Stopped(BaseException):

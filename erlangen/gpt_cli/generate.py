@@ -67,9 +67,9 @@ def generate(
     """
     from dataclasses import asdict
 
-    from erlangen.terminal import foresee_file
     from erlangen.generate.filters import Settings
     from erlangen.gpt_cli.look import opened
+    from erlangen.terminal import foresee_file
 
     if fast not in MODES:
         raise ErlangenError(f"--fast {fast}: choose {', '.join(MODES)}")

@@ -38,8 +38,8 @@ def look(
     """What a model expects after each token of a prompt, layer by layer, and where its heads look."""
     from dataclasses import replace
 
-    from erlangen.terminal import foresee_file
     from erlangen.results import to_json, write_atomically
+    from erlangen.terminal import foresee_file
 
     files = [path for path in (page, Path(target) if target not in (None, "-") else None) if path is not None]
     for path in files:

@@ -9,7 +9,7 @@ Square Layer Normalization", NeurIPS 2019.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +29,7 @@ class RMSNorm(nn.Module):
         kind = x.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
         if kind != "cpu" or torch.compiler.is_compiling() or not (torch.is_grad_enabled() and self.training):
-            return cast(Tensor, F.rms_norm(x, self.weight.shape, self.weight, self.eps).to(dtype))
+            return F.rms_norm(x, self.weight.shape, self.weight, self.eps).to(dtype)
         y: Tensor = _RMSNorm.apply(x, self.weight, self.eps, dtype)  # type: ignore[no-untyped-call]
         return y
 
@@ -39,10 +39,11 @@ class _RMSNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
-        norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)  # (..., 1)
+        norm: Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True)  # (..., 1)
         r = norm.square().div_(x.shape[-1]).add_(eps).rsqrt_()
         ctx.save_for_backward(x, weight, r)
-        return (x * r).mul_(weight).to(dtype)
+        y: Tensor = (x * r).mul_(weight)
+        return y.to(dtype)
 
     @staticmethod
     @once_differentiable
