@@ -5,12 +5,13 @@ of the weights. The function computed is the model's, rearranged:
 
 - the norms' gains (and shifts) are folded into the matrices behind them, 1 / √d into that of the queries;
 - rows of Q and K are reordered, so that pairs of rotary positions lie side by side as complex numbers: one product by e^{i p θ}
-  turns queries and keys, and copies values (times 1). Scores stay as they are, since both are reordered alike;
+  turns queries and keys. Scores stay as they are, since both are reordered alike;
 - |h|² + width · ε, of RMSNorm, is the square of one norm: that of h with √(width · ε) behind it;
-- keys and values go to the ring in one copy; a layer is about ten operations.
+- nothing is joined or moved: keys and values are written to their slots. A layer is about twelve operations.
 
 A prompt is read by the model itself. precision: float32 gives the model's logits to 1e-4; bfloat16 and int8 round the weights and
-what the products take and give (the residual stream, scores and the ring stay float32). See erlangen.generate.packed.
+what the products take and give, several texts at once the ring and the scores, too, for reading them is what then costs; the
+residual stream stays float32. See erlangen.generate.packed.
 """
 
 from __future__ import annotations
@@ -67,11 +68,14 @@ class FastDecoder(Cached):
             self.places = None if model.place is None else _copy(model.place.weight)
             self.padded = torch.full((batch, c.width + 1), math.sqrt(c.width * EPSILON))
             self.h = self.padded[:, : c.width]  # (B, width), the residual stream
-            self.qkv = torch.empty(batch, 3, c.heads, c.head_dim)
-            self.turned = torch.empty_like(self.qkv) if c.positions == "rotary" else self.qkv
-            self.ring = torch.zeros(c.layers, 2, batch, c.heads, c.block, c.head_dim)  # keys, values
-            self.slots = self.ring.unbind(4)  # block times (layers, 2, B, H, d)
-            self.keys, self.values = self.ring.view(c.layers, 2, batch * c.heads, c.block, -1).unbind(1)
+            self.qk = torch.empty(batch, 2, c.heads, c.head_dim)
+            self.turned = torch.empty_like(self.qk) if c.positions == "rotary" else self.qk
+            self.halved = batch > 1 and self.dtype == torch.bfloat16
+            kind = torch.bfloat16 if self.halved else torch.float32
+            heads = batch * c.heads
+            self.values = torch.zeros(c.layers, heads, c.block, c.head_dim, dtype=kind)
+            # torch's bfloat16 products are fast with one layout of the keys, its float32 ones with the other
+            self.keys = torch.zeros(c.layers, heads, c.head_dim, c.block, dtype=kind).mT if self.halved else self.values.clone()
         self.slopes = alibi_slopes(c.heads) if c.positions == "alibi" else None
         self.tabled, self.rotations = -AHEAD, torch.empty(0)
 
@@ -81,8 +85,8 @@ class FastDecoder(Cached):
                 return [self._step(column) for column in tokens.unbind(1)][-1]
             logits = super()._read(tokens).float()
             held = self.cache.length
-            self.ring[:, 0, :, :, :held] = self.cache.keys[..., :held, self.order]
-            self.ring[:, 1, :, :, :held] = self.cache.values[..., :held, :]
+            self.keys[:, :, :held] = self.cache.keys[..., :held, self.order].flatten(1, 2)
+            self.values[:, :, :held] = self.cache.values[..., :held, :].flatten(1, 2)
             return logits
 
     def _step(self, tokens: Tensor) -> Tensor:
@@ -91,25 +95,35 @@ class FastDecoder(Cached):
         h.copy_(self.embedding[tokens])
         if self.places is not None:
             h += self.places[position]
-        held, bias, rotation = min(position + 1, block), self._bias(position), self._rotation(position)
-        slots = self.slots[position % block].unbind(0)  # (2, B, H, d) each
-        keys, values = (
-            self.keys[:, :, :held].mT.unbind(0),
-            self.values[:, :, :held].unbind(0),
-        )  # (B · H, d, held), (B · H, held, d)
-        new = self.turned[:, 1:].transpose(0, 1)  # keys and values, (2, B, H, d)
-        before, after = (torch.view_as_complex(x.view(*x.shape[:-1], -1, 2)) for x in (self.qkv, self.turned))
-        for (qkv, out, up, down), slot, k, v in zip(self.layers, slots, keys, values, strict=True):
-            self.qkv.copy_(qkv(self._normed()).view_as(self.qkv))
+        held, slot, bias, rotation = min(position + 1, block), position % block, self._bias(position), self._rotation(position)
+        new_keys, new_values = self.keys[:, :, slot].unbind(0), self.values[:, :, slot].unbind(0)  # (B · H, d) each
+        keys, values = self.keys[:, :, :held].unbind(0), self.values[:, :, :held].unbind(0)  # (B · H, held, d) each
+        before, after = (torch.view_as_complex(x.view(*x.shape[:-1], -1, 2)) for x in (self.qk, self.turned))
+        for layer, (qkv, out, up, down) in enumerate(self.layers):
+            projected = qkv(self._normed()).view(self.batch, 3, *self.qk.shape[2:])
+            self.qk.copy_(projected[:, :2])
             if rotation is not None:
                 torch.mul(before, rotation, out=after)
-            slot.copy_(new)
-            q = self.turned[:, 0].reshape(-1, 1, self.config.head_dim)  # (B · H, 1, d)
-            weights = (torch.bmm(q, k) if bias is None else torch.baddbmm(bias, q, k)).softmax(-1)  # (B · H, 1, held)
-            h += out(torch.bmm(weights, v).view(self.batch, -1).to(self.dtype))
+            q, k = self.turned.unbind(1)
+            new_keys[layer].copy_(k.reshape(new_keys[layer].shape))
+            new_values[layer].copy_(projected[:, 2].reshape(new_values[layer].shape))
+            weights = (
+                self._scores(q.reshape(-1, 1, q.shape[-1]), keys[layer], bias).softmax(-1).to(values[layer].dtype)
+            )  # (B · H, 1, held)
+            h += out(torch.bmm(weights, values[layer]).view(self.batch, -1).to(self.dtype))
             h += down(up(self._normed()))
         self.cache.advance(1)
         return self.head(self._normed()).float()
+
+    def _scores(self, q: Tensor, k: Tensor, bias: Tensor | None) -> Tensor:
+        """q (B · H, 1, d), k (B · H, held, d), bias as `_bias` gives it -> (B · H, 1, held)."""
+        if self.halved:
+            scores = torch.bmm(q.to(k.dtype), k.mT)
+            return scores if bias is None else scores + bias
+        if self.batch == 1:
+            return torch.bmm(q, k.mT) if bias is None else torch.baddbmm(bias, q, k.mT)
+        scores = torch.bmm(k, q.mT) if bias is None else torch.baddbmm(bias.mT, k, q.mT)  # the faster way round for many
+        return scores.mT
 
     def _normed(self) -> Tensor:
         """What the products take: h normed, without gain; for RMSNorm over √width, which `_behind` makes up for."""
@@ -120,15 +134,14 @@ class FastDecoder(Cached):
         return x.to(self.dtype)
 
     def _rotation(self, position: int) -> Tensor | None:
-        """e^{i p θ} for queries and keys, 1 for values: (3, 1, d / 2) complex."""
+        """e^{i p θ} of a position, (d / 2,) complex."""
         if self.config.positions != "rotary":
             return None
         if not self.tabled <= position < self.tabled + AHEAD:
             self.tabled = position
             places = torch.arange(position, position + AHEAD, dtype=torch.float64)
             angles = places[:, None] * self.config.rotary.frequencies(self.config.head_dim)  # (AHEAD, d / 2)
-            turn = torch.polar(torch.ones_like(angles), angles).to(torch.complex64)
-            self.rotations = torch.stack([turn, turn, torch.ones_like(turn)], 1)[:, :, None]  # (AHEAD, 3, 1, d / 2)
+            self.rotations = torch.polar(torch.ones_like(angles), angles).to(torch.complex64)
         return self.rotations[position - self.tabled]
 
     def _bias(self, position: int) -> Tensor | None:

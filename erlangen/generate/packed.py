@@ -1,6 +1,6 @@
 """Products with a fixed matrix, x (B, in) -> act(x Wᵀ + b) (B, out), as a CPU does them fastest for few rows.
 
-float32    what costs is to read W: its transpose for one row, oneDNN's layout for several
+float32    what costs is to read W: for one row its transpose if that is wide, oneDNN's layout for several
 bfloat16   oneDNN's layout, x and result in bfloat16, sums in float32: half the bytes
 int8       W = scale · integers -127 ... 127, a scale a row of W; x and result in bfloat16: a quarter of the bytes; for few rows
 
@@ -35,7 +35,7 @@ def product(weight: Tensor, bias: Tensor | None, batch: int, precision: Precisio
         return _int8(weight, bias, batch, gelu)
     if precision == "bfloat16" or (precision == "float32" and batch > 1):
         return _onednn(weight, bias, batch, dtype_of(precision), gelu)
-    if precision == "float32":
+    if precision == "float32" and weight.shape[0] >= weight.shape[1]:
         return _transposed(weight, bias, gelu)
     return _activated(lambda x: F.linear(x, weight, bias), gelu)
 
