@@ -28,10 +28,11 @@ from torch import Tensor, nn
 from erlangen.generate.decode import Cached
 from erlangen.generate.packed import Precision, Product, dtype_of, product, works
 from erlangen.models.gpt import GPT, Block, GPTConfig
-from erlangen.nn.attention import hide
+from erlangen.nn.attention import HIDDEN, hide
 from erlangen.nn.positions import alibi_bias, alibi_slopes
 
 AHEAD = 512  # positions whose rotation is tabled at a time
+ROOM = 64  # slots
 EPSILON = 1e-5  # of the model's norms
 
 
@@ -71,11 +72,9 @@ class FastDecoder(Cached):
             self.qk = torch.empty(batch, 2, c.heads, c.head_dim)
             self.turned = torch.empty_like(self.qk) if c.positions == "rotary" else self.qk
             self.halved = batch > 1 and self.dtype == torch.bfloat16
-            kind = torch.bfloat16 if self.halved else torch.float32
-            heads = batch * c.heads
-            self.values = torch.zeros(c.layers, heads, c.block, c.head_dim, dtype=kind)
-            # torch's bfloat16 products are fast with one layout of the keys, its float32 ones with the other
-            self.keys = torch.zeros(c.layers, heads, c.head_dim, c.block, dtype=kind).mT if self.halved else self.values.clone()
+            self.room = 0
+            self.keys = self.values = torch.empty(c.layers, batch * c.heads, 0, c.head_dim)
+            self._make_room(1 if self.halved else c.block)
         self.slopes = alibi_slopes(c.heads) if c.positions == "alibi" else None
         self.tabled, self.rotations = -AHEAD, torch.empty(0)
 
@@ -85,6 +84,7 @@ class FastDecoder(Cached):
                 return [self._step(column) for column in tokens.unbind(1)][-1]
             logits = super()._read(tokens).float()
             held = self.cache.length
+            self._make_room(held)
             self.keys[:, :, :held] = self.cache.keys[..., :held, self.order].flatten(1, 2)
             self.values[:, :, :held] = self.cache.values[..., :held, :].flatten(1, 2)
             return logits
@@ -95,9 +95,11 @@ class FastDecoder(Cached):
         h.copy_(self.embedding[tokens])
         if self.places is not None:
             h += self.places[position]
+        self._make_room(min(position + 1, block))
         held, slot, bias, rotation = min(position + 1, block), position % block, self._bias(position), self._rotation(position)
         new_keys, new_values = self.keys[:, :, slot].unbind(0), self.values[:, :, slot].unbind(0)  # (B · H, d) each
-        keys, values = self.keys[:, :, :held].unbind(0), self.values[:, :, :held].unbind(0)  # (B · H, held, d) each
+        read = self.room if self.halved else held
+        keys, values = self.keys[:, :, :read].unbind(0), self.values[:, :, :read].unbind(0)  # (B · H, read, d) each
         before, after = (torch.view_as_complex(x.view(*x.shape[:-1], -1, 2)) for x in (self.qk, self.turned))
         for layer, (qkv, out, up, down) in enumerate(self.layers):
             projected = qkv(self._normed()).view(self.batch, 3, *self.qk.shape[2:])
@@ -109,14 +111,29 @@ class FastDecoder(Cached):
             new_values[layer].copy_(projected[:, 2].reshape(new_values[layer].shape))
             weights = (
                 self._scores(q.reshape(-1, 1, q.shape[-1]), keys[layer], bias).softmax(-1).to(values[layer].dtype)
-            )  # (B · H, 1, held)
+            )  # (B · H, 1, read)
             h += out(torch.bmm(weights, values[layer]).view(self.batch, -1).to(self.dtype))
             h += down(up(self._normed()))
         self.cache.advance(1)
         return self.head(self._normed()).float()
 
+    def _make_room(self, held: int) -> None:
+        """A ring with slots for `held` tokens, what it holds kept.
+
+        torch's bfloat16 products copy what is not contiguous, so there the ring is read whole, empty slots hidden, and grows.
+        """
+        if held <= self.room:
+            return
+        layers, heads, _, width = self.values.shape
+        room = min(-(-held // ROOM) * ROOM, self.config.block)
+        kind = torch.bfloat16 if self.halved else torch.float32
+        values = torch.zeros(layers, heads, room, width, dtype=kind)
+        keys = values.clone()
+        keys[:, :, : self.room], values[:, :, : self.room] = self.keys, self.values
+        self.keys, self.values, self.room = keys, values, room
+
     def _scores(self, q: Tensor, k: Tensor, bias: Tensor | None) -> Tensor:
-        """q (B · H, 1, d), k (B · H, held, d), bias as `_bias` gives it -> (B · H, 1, held)."""
+        """q (B · H, 1, d), k (B · H, read, d), bias as `_bias` gives it -> (B · H, 1, read)."""
         if self.halved:
             scores = torch.bmm(q.to(k.dtype), k.mT)
             return scores if bias is None else scores + bias
@@ -145,15 +162,16 @@ class FastDecoder(Cached):
         return self.rotations[position - self.tabled]
 
     def _bias(self, position: int) -> Tensor | None:
-        """What is added to the scores, (B · H, 1, held), where there is something to add."""
+        """What is added to the scores, (B · H or 1, 1, read), where there is something to add."""
         held, window = min(position + 1, self.config.block), self.config.window
+        empty = self.room - held if self.halved else 0
         if self.slopes is None and (window is None or held <= window):
-            return None
+            return F.pad(torch.zeros(1, 1, held, dtype=torch.bfloat16), (0, empty), value=HIDDEN) if empty else None
         distance = position - self.cache.positions(1)  # (held,)
         bias = hide(distance, window).expand(self.config.heads, held)
         if self.slopes is not None:
             bias = bias + alibi_bias(self.slopes, distance)
-        return bias.repeat(self.batch, 1)[:, None]
+        return F.pad(bias.repeat(self.batch, 1), (0, empty), value=HIDDEN)[:, None]
 
 
 def _layer(block: Block, config: GPTConfig, batch: int, precision: Precision, order: Tensor) -> tuple[Product, ...]:
