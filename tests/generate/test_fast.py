@@ -163,3 +163,19 @@ def test_a_model_on_another_device_is_refused() -> None:
         model = GPT(BASE)
     with pytest.raises(ValueError, match="the model is on meta"):
         fast_decoder(model, 1)
+
+
+@pytest.mark.parametrize("kind", ["rotary", "window and slopes"])
+def test_a_ring_that_grows_keeps_what_it_holds(kind: str) -> None:
+    """Several texts in bfloat16, through each size of the ring and past its end."""
+    if not works("bfloat16", 3):
+        pytest.skip("torch has no bfloat16 products here")
+    model = gpt(replace(KINDS[kind], block=150))
+    read, fast, text = Cached(model, 3), fast_decoder(model, 3, "bfloat16", silent), tokens(3, 200)
+    rooms = set()
+    with torch.inference_mode():
+        for step in text.split([60, *[1] * 140], 1):
+            expected, found = read(step), fast(step)
+            assert float((found - expected).abs().max()) < 0.04 * float(expected.abs().max())
+            rooms.add(fast.room)
+    assert rooms == {64, 128, 150}
