@@ -86,10 +86,11 @@ def train(
     if steps is not None and minutes is not None:
         raise ErlangenError("--steps and --minutes both say when to end: give one")
     folder = out or Path("runs") / "gpt" / f"{Path(corpus or 'tales').stem}-{model or 'gpt-micro'}"
-    _keep_memory()
+    from erlangen.train.memory import keep_memory
     from erlangen.train.parallel import joined
     from erlangen.train.seeds import check_device
 
+    keep_memory()
     if not resume and not find_lr:
         refuse_existing(folder)
     check_device(device, "float32")
@@ -478,16 +479,3 @@ def _threads(processes: int) -> int:
 
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return int(asked) if asked.isdigit() and int(asked) > 0 else max(cores() // processes, 1)
-
-
-def _keep_memory() -> None:
-    """Let glibc keep the maps that a step frees: else each is given back and faulted in again, page by page."""
-    import ctypes
-
-    trim_threshold, mmap_threshold = -1, -3  # their numbers in malloc.h
-    try:
-        libc = ctypes.CDLL(None)
-        libc.mallopt(mmap_threshold, 32 << 20)
-        libc.mallopt(trim_threshold, 2**31 - 1)
-    except (OSError, AttributeError):  # another C library
-        pass
