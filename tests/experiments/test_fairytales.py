@@ -36,7 +36,7 @@ def made_up(rises: float = 1.0, copies: float = 0.6, stopped: float = 0.0, fell:
     rng = np.random.default_rng(0)
     number = {
         "train_loss": 0.17, "words": 0.99, "repetition": 0.01, "few_right": 0.1, "many_right": 0.6, "few_far": 0.8,
-        "many_far": 0.1, "few_copies": 0.7,
+        "many_far": 0.1, "few_copies": 0.7, "grammatical": 0.8,
     } | other  # fmt: skip
     found = []
     for job in jobs(MADE_UP):
@@ -70,7 +70,7 @@ def made_up(rises: float = 1.0, copies: float = 0.6, stopped: float = 0.0, fell:
             ms = [
                 value("last_published_grammatical_and_new", number[f"{arm}_right"]),
                 value("last_above_floor", number[f"{arm}_far"]), value("stopped_above_floor", 0.1),
-                value("last_floor", 0.3), value("last_published_grammatical", 0.8),
+                value("last_floor", 0.3), value("last_published_grammatical", number["grammatical"]),
                 value("last_published_copies", number["few_copies"] if arm == "few" else 0.0),
                 Measurement("fresh_copies", 0.0),
                 value("last_published_followed", 0.9), Measurement("views", 300.0),
@@ -113,6 +113,9 @@ def test_the_held_out_loss_counts_only_where_the_training_loss_falls():
 
 def test_nets_that_tell_no_tales_say_nothing_of_sense():
     assert judged(made_up(few_right=0.0, many_right=0.0))["sense/grammar"].verdict == "inconclusive"
+    nothing = judged(made_up(few_copies=0.0, grammatical=0.0))["sense/copies"]
+    assert nothing.verdict == "inconclusive"
+    assert "tale_steps" in nothing.next_step
     assert judged(made_up(few_right=0.5, many_right=0.5))["sense/grammar"].verdict == "refuted"
 
 

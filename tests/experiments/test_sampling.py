@@ -83,9 +83,7 @@ def test_a_difference_below_the_margin_is_named_and_supports():
 
 
 def test_no_difference_found_is_not_equivalence():
-    few = [
-        result_with_prompts(one, 12) for one in made_up({}, scatter=3.0)
-    ]  # as few texts as a reader looks at  # fmt: skip
+    few = [result_with_prompts(one, 12) for one in made_up({}, scatter=3.0)]  # as few texts as a reader looks at
     assert {verdict.verdict for verdict in judged(few).values()} == {"inconclusive"}
 
 

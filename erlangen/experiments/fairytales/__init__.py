@@ -57,7 +57,7 @@ class Recipe:
     prompt: Annotated[int, Ge(4), Le(1000)] = 48
     length: Annotated[int, Ge(40), Le(10_000)] = 400
     few: Annotated[int, Ge(2), Le(100_000)] = 48
-    tale_steps: Count = 3200
+    tale_steps: Count = 2800
     tale_batch: Count = 4
     tale_samples: Annotated[int, Ge(4), Le(10_000)] = 200
     margin: Annotated[float, Ge(0), Le(1)] = 0.02

@@ -50,6 +50,7 @@ def verdict(
     corrected: str | None = None,
     published: float | None = None,
     measured: float | None = None,
+    next_step: str = "more seeds",
 ) -> Verdict:
     """A verdict on a mean over seeds; `not measured` where a seed is missing or was not finite."""
     if interval.n < recipe.seeds or not math.isfinite(interval.estimate):
@@ -60,7 +61,7 @@ def verdict(
         claim="T9", part=part, kind="statistical", statement=statement, verdict=outcome, effect=interval.estimate, unit=unit,
         interval=ends(interval), n=interval.n, test=test, published=published,
         measured=interval.estimate if measured is None else measured, corrected=corrected if outcome == "refuted" else None,
-        next_step="more seeds" if outcome == "inconclusive" else "",
+        next_step=next_step if outcome == "inconclusive" else "",
     )  # fmt: skip
 
 
@@ -180,18 +181,21 @@ def sense(recipe: Recipe, found: dict[str, list[JobResult]]) -> list[Verdict]:
     better, farther, copied = (
         paired_interval(right["many"], right["few"]),
         paired_interval(far["few"], far["many"]),
-        (paired_interval(copies, values(few, "fresh_copies"))),
+        paired_interval(copies, values(few, "fresh_copies")),
     )
     followed = {arm: shown(values(nets, "last_published_followed")) for arm, nets in found.items()}
-    told = above(better, recipe.margin)
-    if told == "refuted" and max(map(max, right.values()), default=0) < LEARNED:  # neither net tells tales
-        told = "inconclusive"
+    grammatical = values(few, "last_published_grammatical")
+    told, copying = above(better, recipe.margin), above(copied, recipe.margin)
+    learned, sensible = (max(map(max, each), default=0) >= LEARNED if few else False for each in (right.values(), [grammatical]))
+    told = "inconclusive" if told == "refuted" and not learned else told  # neither net tells tales
+    copying = "inconclusive" if copying == "refuted" and not sensible else copying
+    longer = "more tale_steps: no net has learned to tell tales"
     views = f"{shown(values(few, 'views'))} views of {recipe.few} tales against {shown(values(many, 'views'))} of many"
     return [
         verdict(
             recipe, "sense/grammar", "A net that saw few texts again and again makes less sense than one that saw many once.",
             better, told, unit="share of tales that are grammatical and no copies, many less few",
-            corrected="It makes as much sense of its own.",
+            corrected="It makes as much sense of its own.", next_step="more seeds" if learned else longer,
             test=f"paired t by seed, {views}, as many steps; {shown(right['many'])} against {shown(right['few'])}; "
             f"the share of a tale that the grammar follows {followed['many']} and {followed['few']}",
         ),
@@ -204,10 +208,10 @@ def sense(recipe: Recipe, found: dict[str, list[JobResult]]) -> list[Verdict]:
             f"{shown(values(many, 'stopped_above_floor'))}",
         ),
         verdict(
-            recipe, "sense/copies", "What makes sense after few texts are copies of them.", copied, above(copied, recipe.margin),
+            recipe, "sense/copies", "After few texts, tales that make sense are copies of them.", copied, copying,
             unit="share of tales that stand in the training text as a whole, above fresh tales",
-            corrected="Whole copies are rare.",
-            test=f"t interval over seeds; {shown(values(few, 'last_published_grammatical'))} of its tales are grammatical, "
+            corrected="Whole copies are rare.", next_step="more seeds" if sensible else longer,
+            test=f"t interval over seeds; {shown(grammatical)} of its tales are grammatical, "
             f"{shown(copies)} are copies; after many texts {shown(values(many, 'last_published_copies'))}",
         ),
     ]  # fmt: skip

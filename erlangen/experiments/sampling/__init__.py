@@ -46,7 +46,7 @@ class Recipe:
     corpus: Literal["grimm", "tales"] = "grimm"
     dictionary: Literal["english", "training"] = "english"
     seeds: Annotated[int, Ge(2), Le(100)] = 5
-    steps: Annotated[int, Ge(10), Le(1_000_000)] = 2400
+    steps: Annotated[int, Ge(10), Le(1_000_000)] = 2300
     layers: Annotated[int, Ge(1), Le(48)] = 4
     heads: Annotated[int, Ge(1), Le(64)] = 4
     width: Annotated[int, Ge(8), Le(4096)] = 96
