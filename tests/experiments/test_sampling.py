@@ -124,6 +124,16 @@ def test_texts_without_the_outcome_are_left_out():
     assert found.interval.estimate == pytest.approx(BEYOND, abs=0.05)
 
 
+def test_what_no_text_has_is_not_equivalence():
+    flat = []
+    for one in made_up({}):
+        job = next(job for job in jobs(MADE_UP) if job.seed == one.seed)
+        held = ("validation_loss", "held out")
+        ms = [Measurement(m.name, m.value if m.name.startswith(held) else (0.0,) * MADE_UP.prompts) for m in one.measurements]
+        flat.append(result(job, ms))
+    assert {verdict.verdict for verdict in judged(flat).values()} == {"inconclusive"}
+
+
 def test_the_margin_is_of_the_books_own_spread():
     assert spread(made_up({}), "loss") == pytest.approx(1.0, abs=0.1)
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from itertools import combinations
 
+import numpy as np
+
 from erlangen.experiments.judging import ends, not_measured
 from erlangen.experiments.sampling import OUTCOMES, SOURCE, WIDE, Recipe, Setting, label
 from erlangen.experiments.sampling.evidence import Contrast, contrast, spread, table
@@ -57,7 +59,10 @@ def judged(
     corrected = None
     left, right = (mean(results, setting, outcome) for setting in (widest.left, widest.right))
     means = f"{left:.3g} at {label(widest.left)}, {right:.3g} at {label(widest.right)}"
-    if same < 0.05:
+    varies = any(np.nanstd(table(results, setting, outcome)) > 0 for one in contrasts for setting in (one.left, one.right))
+    if not varies:  # what is the same in every text says nothing of the settings
+        pass
+    elif same < 0.05:
         verdict = "supported"
         corrected = f"There is a difference, below the margin: {means}." if apart < 0.05 else None
     elif apart < 0.05:
@@ -71,7 +76,7 @@ def judged(
         f"p of a difference of {widest.margin:.3g} or more {same:.2g}, of none {apart:.2g}, after Holm over five; margin "
         f"{recipe.margin:g} standard deviations of held-out passages; {table(results, widest.left, outcome).shape[1]} prompts, "
         f"{len(results)} nets. Of two single texts the difference scatters by {per_text:.3g}",
-        next_step="more prompts or nets" if verdict == "inconclusive" else "",
+        next_step=("more prompts or nets" if varies else "more steps: no text has any") if verdict == "inconclusive" else "",
     )  # fmt: skip
 
 
