@@ -8,15 +8,32 @@ One core, 6.3 million numbers in bfloat16: 8 ms, where torch's own, which draws 
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.autograd.function import once_differentiable
 
 LEVELS = 2**16  # p is rounded to 1 / LEVELS, and the scale is that of the rounded p: the mean is x exactly
 BITS = {torch.bfloat16: torch.int16, torch.float16: torch.int16, torch.float32: torch.int32, torch.float64: torch.int64}
+
+
+_source = threading.local()
+
+
+@contextmanager
+def drawn_from(generator: Generator) -> Iterator[None]:
+    """Inside, and in this thread alone, `dropout` on a CPU draws from `generator` instead of torch's global one."""
+    before = getattr(_source, "generator", None)
+    _source.generator = generator
+    try:
+        yield
+    finally:
+        _source.generator = before
 
 
 def dropout(x: Tensor, p: float, training: bool = True) -> Tensor:
@@ -31,7 +48,8 @@ def dropout(x: Tensor, p: float, training: bool = True) -> Tensor:
         return x
     if dropped == LEVELS or x.device.type != "cpu" or torch.compiler.is_compiling():
         return F.dropout(x, p, training)
-    bits = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None).view(torch.int16)[: x.numel()]
+    words, generator = torch.empty((x.numel() + 3) // 4, dtype=torch.int64), getattr(_source, "generator", None)
+    bits = words.random_(-(2**63), None, generator=generator).view(torch.int16)[: x.numel()]
     kept = torch.ge(bits, dropped - LEVELS // 2, out=torch.empty_like(bits)).neg_().view(x.shape)  # -1: all bits set
     y: Tensor = _Masked.apply(x, kept, LEVELS / (LEVELS - dropped))  # type: ignore[no-untyped-call]
     return y

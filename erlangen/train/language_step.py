@@ -30,6 +30,7 @@ from erlangen.models.gpt import GPT
 from erlangen.results import DamagedFileError, ErlangenError
 from erlangen.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
 from erlangen.train.parallel import Workers, unsynced
+from erlangen.train.replicas import Replicas
 from erlangen.train.seeds import seed_everything
 
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -111,6 +112,8 @@ class Training:
         self.optimizer = adamw(model, schedule)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "float16")
         self.data = Generator().manual_seed(schedule.seed)
+        threads = torch.get_num_threads() if self.device.type == "cpu" and workers.size == 1 else 1
+        self.replicas = Replicas(model, threads, schedule.seed) if threads > 1 else None
         seed_everything(schedule.seed + 1 + 1_000_003 * workers.rank)
         self.step = 0
         self.evaluations: list[Evaluation] = []
@@ -143,11 +146,18 @@ class Training:
         total = torch.zeros((), device=self.device)
         slices = list(zip(inputs.chunk(self.schedule.accumulate), targets.chunk(self.schedule.accumulate), strict=True))
         for number, (rows, row_targets) in enumerate(slices, 1):
+            if self.replicas is not None and net is self.model:
+                total += self.replicas.gradient(self.loss, rows, row_targets, 1 / len(slices))
+                continue
             with unsynced(net, number < len(slices)):
-                loss = batch_loss(net, rows, row_targets, self.precision) / len(slices)
+                loss = self.loss(net, rows, row_targets) / len(slices)
                 self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         return total
+
+    def loss(self, net: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        """The mean loss of a net on a slice, in this training's precision."""
+        return batch_loss(net, inputs, targets, self.precision)
 
     def read(self, on_step: Callable[[Step], None] | None, force: bool = True) -> None:
         """Take the losses of the last steps from the device. Raises ErlangenError where one is not finite."""
@@ -191,6 +201,8 @@ class Training:
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and JSON that `go_on_from` takes up. Every process takes part, rank 0 writes."""
         tensors = {"random.data": self.data.get_state(), "random.cpu": torch.stack(self.workers.gathered(torch.get_rng_state()))}
+        if self.replicas is not None:
+            tensors["random.replicas"] = self.replicas.state()
         if self.device.type == "cuda":
             tensors["random.cuda"] = torch.stack(self.workers.gathered(torch.cuda.get_rng_state(self.device)))
         for name, parameter in self.model.named_parameters():
@@ -223,11 +235,16 @@ class Training:
             self.evaluations = [Evaluation(**one) for one in start.history]
             self.losses = [float(loss) for loss in start.about["losses"]]
             self.scaler.load_state_dict(start.about["scaler"])
+            threads = len(start.state.get("random.replicas", [None]))
+            if threads != (len(self.replicas.models) if self.replicas is not None else 1):
+                notify(f"{where} was written by {threads} threads, now there are {torch.get_num_threads()}: dropout draws anew")
+            elif self.replicas is not None:
+                self.replicas.set_state(start.state["random.replicas"])
             states = start.state["random.cpu"]
             if len(states) == self.workers.size:
-                torch.set_rng_state(states[self.workers.rank])
+                torch.set_rng_state(states[self.workers.rank].clone())
                 if self.device.type == "cuda" and "random.cuda" in start.state:
-                    torch.cuda.set_rng_state(start.state["random.cuda"][self.workers.rank], self.device)
+                    torch.cuda.set_rng_state(start.state["random.cuda"][self.workers.rank].clone(), self.device)
             else:
                 notify(f"{where} was written by {len(states)} processes, now there are {self.workers.size}: dropout draws anew")
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
