@@ -56,7 +56,7 @@ def windows(tokens: Tensor, starts: Tensor, block: int) -> tuple[Tensor, Tensor]
 
     One gather of rows of a strided view; a memory map is read where the windows lie. starts (B,): from 0 to n - block - 1.
     """
-    rows = tokens.unfold(0, block + 1, 1)[starts].long()  # (B, block + 1)
+    rows = tokens.unfold(0, block + 1, 1).index_select(0, starts).long()  # (B, block + 1)
     return rows[:, :-1], rows[:, 1:]
 
 
