@@ -174,7 +174,7 @@ def test_a_text_that_changed_does_not_resume(run: Command, text: Path) -> None:
 def test_a_signal_saves_at_the_next_step_and_the_run_goes_on_bit_for_bit(
     signum: int, code: int, word: str, run: Command, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from erlangen.gpt_cli.train import Line
+    from erlangen.gpt_cli.progress import Line
 
     options = (*TINY, "--dropout", "0.1")
     assert run(text, *options, "--out", "whole").code == 0
