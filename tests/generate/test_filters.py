@@ -53,6 +53,10 @@ def test_at_the_boundary_the_set_that_reaches_p_exactly_is_enough() -> None:
     assert kept(top_p(logits_of(0.6, 0.3, 0.1), 0.9)) == [0, 1]  # .9 to within rounding
     assert kept(top_p(logits_of(0.6, 0.3, 0.1), 0.6)) == [0]
     assert kept(top_p(logits_of(0.1, 0.3, 0.6), 0.61)) == [1, 2]  # the crossing token stays
+    assert kept(top_p(torch.zeros(1, 4), 0.5)) == [0, 1]  # exact in binary
+    for tenths in range(1, 10):  # of these, some sums round up and some down
+        assert kept(top_p(torch.zeros(1, 10), tenths / 10)) == list(range(tenths))
+        assert kept(top_p(logits_of(tenths / 10, 1 - tenths / 10), max(tenths, 10 - tenths) / 10)) == [0 if tenths >= 5 else 1]
     assert kept(top_p(logits_of(0.5, 0.5), 1e-9)) == [0]
     assert kept(top_p(logits_of(0.5, 0.3, 0.2), 1.0)) == [0, 1, 2]
 
