@@ -17,7 +17,7 @@ from erlangen.experiments.fairytales.run import book, run, slice_of
 from erlangen.experiments.fairytales.telling import described
 from erlangen.experiments.fairytales.writing import passages, whole_words, written
 from erlangen.models.gpt import GPT, GPTConfig
-from erlangen.results import JobResult, Measurement, Verdict
+from erlangen.results import ErlangenError, JobResult, Measurement, Verdict
 
 TINY = Recipe(
     book="tales", dictionary="training", seeds=1, characters=512, views=16, layers=1, heads=1, width=16, block=32, batch=8,
@@ -166,6 +166,21 @@ def test_a_slice_and_what_is_held_out_are_apart():
     assert text.index(test, start) == start + 512 + 32 + 256 + 32
     other = slice_of(next(job for job in jobs(replace(TINY, seeds=2)) if job.params["task"] == "book" and job.seed == 1))
     assert other[1] != training
+
+
+def test_no_two_seeds_read_the_same_pages(monkeypatch: pytest.MonkeyPatch):
+    book = "".join(map(chr, range(0x4E00, 0x4E00 + 6000)))  # no character comes twice
+    monkeypatch.setattr("erlangen.experiments.fairytales.run.grimm", lambda: book)
+    *five, sixth = (job for job in jobs(replace(TINY, book="grimm", seeds=6)) if job.params["task"] == "book")
+    read: set[str] = set()
+    for job in five:
+        corpus, training, test = slice_of(job)
+        own = set(training + test + corpus.tokenizer.decode(corpus.validation))
+        assert len(own) == 512 + 256 + 4 * 68
+        assert not own & read
+        read |= own
+    with pytest.raises(ErlangenError, match="5 times the 1104"):
+        slice_of(sixth)
 
 
 def test_passages_are_prompt_and_rest_of_the_text_in_order():

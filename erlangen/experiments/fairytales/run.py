@@ -20,7 +20,7 @@ from erlangen.experiments.fairytales.writing import Passage, copied, described, 
 from erlangen.measure.text_statistics import english_words, words
 from erlangen.measure.token_loss import bits_per_byte
 from erlangen.models.gpt import GPT, GPTConfig
-from erlangen.results import Job, Measurement
+from erlangen.results import ErlangenError, Job, Measurement
 from erlangen.train.language_model import Evaluation, LanguageHistory, LanguageSchedule, fit, part_losses
 from erlangen.train.seeds import seed_everything
 
@@ -63,15 +63,23 @@ def trained(job: Job, model: GPT, corpus: Corpus, schedule: LanguageSchedule) ->
 
 
 def slice_of(job: Job) -> tuple[Corpus, str, str]:
-    """A slice of the book to train on, another for each seed, with the text that follows it held out; training and test text."""
+    """A slice of the book to train on, with the text that follows it held out; training and test text.
+
+    No seed's slice, with what is held out of it, overlaps another's: intervals over seeds need independent ones.
+    """
     n, block = integer(job, "characters"), integer(job, "block")
     n_test = integer(job, "samples") * (integer(job, "prompt") + integer(job, "length"))
     n_validation = max(n // 2, 8 * block)
     total = n + n_validation + n_test + 2 * block
-    text = grimm() if job.params["book"] == "grimm" else tales(total // 150 + 1, seed=job.seed)  # none is shorter
-    if len(text) < total:
-        raise ValueError(f"{total} characters to cut from a book of {len(text)}")
-    start = int(np.random.default_rng([job.seed, 9]).integers(len(text) - total + 1))
+    one_book = job.params["book"] == "grimm"
+    text = grimm() if one_book else tales(total // 150 + 1, seed=job.seed)  # no tale is shorter; a book for each seed
+    place, slices = job.seed if one_book else 0, len(text) // total
+    if place >= slices:
+        raise ErlangenError(
+            f"seed {job.seed}: the book has {len(text)} characters, {slices} times the {total} that a seed reads: "
+            "choose fewer seeds, characters or samples"
+        )
+    start = total * int(np.random.default_rng(9).permutation(slices)[place])
     after = start + n + block
     training, validation = text[start : start + n], text[after : after + n_validation]
     test = text[after + n_validation + block :][:n_test]
@@ -172,6 +180,7 @@ def tales_job(job: Job) -> list[Measurement]:
     )  # fmt: skip
     model = net(job, tokenizer.size, block)
     schedule = LanguageSchedule(
+        # It decays, unlike that of the book.
         steps=steps, batch=batch, lr=1.5 * number(job, "lr"), warmup=min(100, steps // 10), betas=(0.9, 0.95),
         evaluate_every=max(steps // 20, 1), evaluation_tokens=None, seed=job.seed,
     )  # fmt: skip
