@@ -18,8 +18,8 @@ from erlangen.results import JobResult, Measurement, Verdict
 from erlangen.stats import mean_interval
 
 TINY = Recipe(
-    corpus="tales", dictionary="training", seeds=2, steps=10, layers=1, heads=1, width=16, block=256, batch=2, prompts=8,
-    prompt=8, length=40,
+    corpus="tales", dictionary="training", seeds=2, steps=10, other_steps=10, layers=1, heads=1, width=16, block=256, batch=2,
+    prompts=8, prompt=8, length=40,
 )  # fmt: skip
 MADE_UP = Recipe(seeds=5, prompts=200)
 WITHIN, BEYOND = 0.02, 0.5  # of a standard deviation, whose margin is 0.2
@@ -160,7 +160,7 @@ def test_figures_are_drawn(measured: list[JobResult]):
     results = made_up({(0.3, 1.0): 1.0})
     shown = findings(MADE_UP, results, verdicts(MADE_UP, results))
     assert_drawn(shown.figures)
-    assert "From temperature 0.3 to 1.5: distinct, repetition, verbatim, words, loss differ" in shown.found
+    assert "From temperature 0.3 to 1.5: distinct, repetition, verbatim, words, loss, other-loss differ" in shown.found
     assert_drawn(findings(TINY, measured, verdicts(TINY, measured)).figures)
     assert findings(MADE_UP, [], []).figures == ()
 

@@ -19,7 +19,7 @@ ASKED = "Do temperature and top-p make a difference to what a small GPT writes?"
 
 
 def verdicts(recipe: Recipe, results: Sequence[JobResult]) -> list[Verdict]:
-    """Five outcomes in the source's range, then for the extremes of temperature and of top-p; Holm over each five."""
+    """Each outcome in the source's range, then for the extremes of temperature and of top-p; Holm over the outcomes of each."""
     families: dict[str, list[tuple[Setting, Setting]]] = {
         "source": list(combinations(SOURCE, 2)),
         **{f"wide/{knob}": [pair] for knob, pair in WIDE.items()},
@@ -73,9 +73,9 @@ def judged(
         effect=interval.estimate, unit=f"difference, {label(widest.left)} less {label(widest.right)}", interval=ends(interval),
         n=interval.n, measured=interval.estimate,
         test=f"paired t by prompt or by net, whichever is wider, {'the widest of six' if part == 'source' else 'one pair'}; "
-        f"p of a difference of {widest.margin:.3g} or more {same:.2g}, of none {apart:.2g}, after Holm over five; margin "
-        f"{recipe.margin:g} standard deviations of held-out passages; {table(results, widest.left, outcome).shape[1]} prompts, "
-        f"{len(results)} nets. Of two single texts the difference scatters by {per_text:.3g}",
+        f"p of a difference of {widest.margin:.3g} or more {same:.2g}, of none {apart:.2g}, after Holm over {len(OUTCOMES)}; "
+        f"margin {recipe.margin:g} standard deviations of held-out passages; {table(results, widest.left, outcome).shape[1]} "
+        f"prompts, {len(results)} nets. Of two single texts the difference scatters by {per_text:.3g}",
         next_step=("more prompts or nets" if varies else "more steps: no text has any") if verdict == "inconclusive" else "",
     )  # fmt: skip
 

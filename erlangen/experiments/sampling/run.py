@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-import torch
-
 from erlangen.data.corpus import Corpus, load_corpus
 from erlangen.experiments.fairytales.writing import Passage, passages, whole_words, written
 from erlangen.experiments.sampling import OUTCOMES, SETTINGS, label
@@ -19,12 +17,15 @@ from erlangen.train.seeds import seed_everything
 
 VERBATIM = 20  # characters
 TALES = 4000
+OTHER = 1000  # above every seed of a net that writes
 
 
 def run(job: Job) -> list[Measurement]:
     """For every setting, and for held-out text, each outcome prompt by prompt."""
     corpus = load_corpus(str(job.params["corpus"]), block=integer(job, "block"), validation=0.03, test=0.2, tales=TALES)
-    model, found = trained(job, corpus)
+    model, found = trained(job, corpus, job.seed, integer(job, "steps"))
+    other, its = trained(job, corpus, OTHER + job.seed, integer(job, "other_steps"))
+    found += [Measurement(f"other_{one.name}", one.value, one.unit) for one in its]
     training, test = corpus.tokenizer.decode(corpus.train), corpus.tokenizer.decode(corpus.test)
     parts = passages(test, integer(job, "prompts"), integer(job, "prompt"), integer(job, "length"))
     prompts = [passage.prompt for passage in parts]
@@ -39,6 +40,7 @@ def run(job: Job) -> list[Measurement]:
             **outcomes_of(many, dictionary),
             "verbatim": verbatim[at * len(parts) : (at + 1) * len(parts)],
             "loss": losses(model, corpus, parts, many),
+            "other-loss": losses(other, corpus, parts, many),
         }
         found += [Measurement(f"{name} {outcome}", tuple(round(v, 5) for v in outcomes[outcome])) for outcome in OUTCOMES]
     return found
@@ -48,10 +50,10 @@ def integer(job: Job, name: str) -> int:
     return int(str(job.params[name]))
 
 
-def trained(job: Job, corpus: Corpus) -> tuple[GPT, list[Measurement]]:
+def trained(job: Job, corpus: Corpus, seed: int, steps: int) -> tuple[GPT, list[Measurement]]:
     """A net with the weights of its least validation loss."""
-    seed_everything(job.seed)
-    steps, block = integer(job, "steps"), integer(job, "block")
+    seed_everything(seed)
+    block = integer(job, "block")
     config = GPTConfig(
         vocabulary=corpus.tokenizer.size, block=block, layers=integer(job, "layers"), heads=integer(job, "heads"),
         width=integer(job, "width"), dropout=0.05,
@@ -59,7 +61,7 @@ def trained(job: Job, corpus: Corpus) -> tuple[GPT, list[Measurement]]:
     model = GPT(config)
     schedule = LanguageSchedule(
         steps=steps, batch=integer(job, "batch"), lr=float(str(job.params["lr"])), warmup=min(100, steps // 10),
-        evaluate_every=max(steps // 12, 1), evaluation_tokens=8192, seed=job.seed,
+        evaluate_every=max(steps // 12, 1), evaluation_tokens=8192, seed=seed,
     )  # fmt: skip
     history = fit(model, corpus, schedule, precision=job.precision, device=job.device)
     return model, [
@@ -84,7 +86,6 @@ def losses(model: GPT, corpus: Corpus, parts: Sequence[Passage], texts: Sequence
     found = []
     for passage, text in zip(parts, texts, strict=True):
         tokens = corpus.tokenizer.encode(passage.prompt + text)
-        with torch.inference_mode():
-            own = token_losses(model, tokens, model.config.block, how="sliding")
+        own = token_losses(model, tokens, model.config.block, how="sliding")
         found.append(float(own[len(passage.prompt) - 1 :].mean()))
     return found
