@@ -7,11 +7,9 @@ A gap of `block` tokens is left out, so that no window of one part overlaps one 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Generator, Tensor
 
@@ -19,12 +17,11 @@ from erlangen.data.bpe import GPT2Tokenizer
 from erlangen.data.characters import CharacterTokenizer
 from erlangen.data.files import DataError
 from erlangen.data.text import read_text, strip_gutenberg
-from erlangen.data.tokenizer import Tokenizer, tokenizer_from_json
-from erlangen.results import DamagedFileError, ErlangenError
+from erlangen.data.tokenizer import Tokenizer
+from erlangen.results import ErlangenError
 
 CHARACTERS = "characters"
 PIECE = 1 << 20  # characters
-META = "tokenizer-erlangen.json"  # beside train.bin: what `Tokenizer.to_json` gave
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,6 +98,8 @@ def load_corpus(
     if not path.exists():
         raise DataError(f"{name}: no such corpus: neither tales nor grimm, nor a file or folder")
     if path.is_dir():
+        from erlangen.data.token_folder import folder_corpus
+
         return folder_corpus(path, block=block, tokenizer=tokenizer)
     return _split(path.stem, strip_gutenberg(read_text(path)), block, tokenizer, validation, test)
 
@@ -130,12 +129,13 @@ def _split(name: str, text: str, block: int, tokenizer: str, validation: float, 
 def _tales(block: int, tokenizer: str, validation: float, test: float, n: int, seed: int) -> Corpus:
     """Whole tales in each part, drawn by seeds of their own."""
     from erlangen.data import tales as grammar
+    from erlangen.data.extent import longest
 
     if tokenizer != CHARACTERS:
         raise ErlangenError(f"tales have a floor for each character, not for tokens of {tokenizer}: choose tokenizer characters")
-    longest = grammar.GRAMMAR.longest
-    if longest > block:
-        raise DataError(f"tales: windows of {block} cannot hold the longest, {longest} characters: choose a block ≥ {longest}")
+    most = longest(grammar.GRAMMAR)
+    if most > block:
+        raise DataError(f"tales: windows of {block} cannot hold the longest, {most} characters: choose a block ≥ {most}")
     n_validation, n_test = int(n * validation), int(n * test)
     numbers = (n - n_validation - n_test, n_validation, n_test)
     if min(numbers) < 2:
@@ -158,73 +158,8 @@ def _tales(block: int, tokenizer: str, validation: float, test: float, n: int, s
     )
 
 
-def folder_corpus(folder: Path, *, block: int, tokenizer: str = CHARACTERS) -> Corpus:
-    """train, val and, if there, test in `folder`, each .bin (raw uint16) or .npy, memory-mapped.
-
-    Without a test file the second half of val is the test, after a gap. The tokenizer is what `META` holds, else byte-pair
-    encoding from `tokenizer`, else from the folder's own files; nanoGPT's meta.pkl is a pickle and is not read.
-    Raises DataError for what is missing or too short, DamagedFileError for tokens that the vocabulary lacks.
-    """
-    found = {part: _part(folder, part) for part in ("train", "val", "test")}
-    train, val, test = (None if path is None else memory_mapped(path) for path in found.values())
-    if train is None or val is None:
-        raise DataError(f"{folder}: no {'val' if train is not None else 'train'}.bin or .npy: give a folder that has both")
-    chosen = _folder_tokenizer(folder, tokenizer)
-    for path in filter(None, found.values()):
-        largest = int(memory_mapped(path).numpy().max())  # torch has no maximum of uint16
-        if largest >= chosen.size:
-            raise DamagedFileError(
-                f"{path}: token {largest}, the tokenizer has {chosen.size}: it is not the one this was made with"
-            )
-    half = len(val) // 2
-    val, test = (val[:half], val[half + block :]) if test is None else (val, test)
-    for part, tokens in (("train", train), ("val", val), ("test", test)):
-        if len(tokens) < block + 1:
-            raise DataError(
-                f"{folder}: {len(tokens)} tokens in {part}: windows of {block} need {block + 1}: choose a smaller block"
-            )
-    return Corpus(name=folder.name, tokenizer=chosen, train=train, validation=val, test=test)
-
-
-def memory_mapped(path: Path) -> Tensor:
-    """The integers (n,) of a .npy file, or of raw little-endian uint16 under any other name, as they lie on the disk.
-
-    Nothing is read before it is used, nothing that is written to the tensor reaches the file. Raises DataError where it is
-    missing or empty, DamagedFileError for an odd number of bytes, and for a .npy of anything else.
-    """
-    try:
-        if path.suffix == ".npy":
-            array = np.load(path, mmap_mode="c", allow_pickle=False)
-        elif path.stat().st_size % 2:
-            raise DamagedFileError(f"{path}: {path.stat().st_size} bytes, an odd number, are no uint16: write it again")
-        else:
-            array = np.memmap(path, dtype="<u2", mode="c") if path.stat().st_size else np.empty(0, dtype=np.uint16)
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}: give a file of tokens") from error
-    except (ValueError, EOFError) as error:
-        raise DamagedFileError(f"{path}: not a .npy of numbers: {str(error).splitlines()[0][:80]}: write it again") from error
-    if array.ndim != 1 or array.dtype.kind not in "iu" or not array.dtype.isnative:
-        raise DamagedFileError(f"{path}: {array.dtype} of shape {array.shape}, expected a row of integers: write it again")
-    if not len(array):
-        raise DataError(f"{path}: empty: give a file with tokens in it")
-    return torch.from_numpy(array)
-
-
-def _part(folder: Path, part: str) -> Path | None:
-    return next((path for path in (folder / f"{part}.bin", folder / f"{part}.npy") if path.is_file()), None)
-
-
 def _tokenizer(tokenizer: str, text: str) -> Tokenizer:
     return CharacterTokenizer.of(text) if tokenizer == CHARACTERS else GPT2Tokenizer.read(tokenizer)
-
-
-def _folder_tokenizer(folder: Path, tokenizer: str) -> Tokenizer:
-    if not (folder / META).is_file():
-        return GPT2Tokenizer.read(folder if tokenizer == CHARACTERS else tokenizer)
-    try:
-        return tokenizer_from_json(json.loads((folder / META).read_text(encoding="utf-8")))
-    except (OSError, ValueError, DamagedFileError) as error:
-        raise DamagedFileError(f"{folder / META}: {str(error).splitlines()[0][:120]}: write it again") from error
 
 
 def _encoded(tokenizer: Tokenizer, text: str) -> Tensor:

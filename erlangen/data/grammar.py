@@ -1,4 +1,4 @@
-"""Texts drawn from a weighted grammar without cycles, whose entropy, lengths and number of texts are exact.
+"""Texts drawn from a weighted grammar without cycles, whose entropy and mean length are exact.
 
 A rule rewrites a nonterminal by one of its alternatives, drawn in proportion to their weights. An alternative is a template:
 
@@ -16,55 +16,14 @@ from __future__ import annotations
 
 import math
 import random
-import re
 from bisect import bisect_right
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
-from itertools import accumulate
-from typing import Generic, Literal, NamedTuple, TypeVar
 
-T = TypeVar("T")
-
-
-class Nonterminal(NamedTuple):
-    """To be rewritten by a rule."""
-
-    name: str
-
-
-class Bound(NamedTuple):
-    """A form of what the slot was drawn to be."""
-
-    slot: str
-    form: str
-
-
-Symbol = str | Nonterminal | Bound
-
-
-@dataclass(frozen=True)
-class Draw(Generic[T]):
-    """One of several options, each with its probability."""
-
-    options: tuple[T, ...]
-    probabilities: tuple[float, ...]
-
-    @cached_property
-    def logs(self) -> tuple[float, ...]:
-        return tuple(map(math.log, self.probabilities))
-
-    @cached_property
-    def entropy(self) -> float:
-        """-Σ p log p in nats."""
-        return -math.fsum(p * log for p, log in zip(self.probabilities, self.logs, strict=True))
-
-    @cached_property
-    def steps(self) -> tuple[float, ...]:
-        """Where in [0, 1) one option ends and the next begins."""
-        return tuple(accumulate(self.probabilities[:-1]))
+from erlangen.data.template import Bound, Draw, Nonterminal, Symbol, draw_of, symbols_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,7 +55,7 @@ class Grammar:
     def alternatives(self) -> dict[str, Draw[tuple[Symbol, ...]]]:
         """The rules, parsed, their weights as probabilities."""
         return {
-            name: _draw(f"rule {name!r}", ((weight, _symbols(template)) for template, weight in rule.items()))
+            name: draw_of(f"rule {name!r}", ((weight, symbols_of(template)) for template, weight in rule.items()))
             for name, rule in self.rules.items()
         }
 
@@ -104,7 +63,8 @@ class Grammar:
     def entries(self) -> dict[str, Draw[dict[str, str]]]:
         """The slots, their weights as probabilities."""
         return {
-            name: _draw(f"slot {name!r}", ((weight, dict(forms)) for weight, forms in slot)) for name, slot in self.slots.items()
+            name: draw_of(f"slot {name!r}", ((weight, dict(forms)) for weight, forms in slot))
+            for name, slot in self.slots.items()
         }
 
     @cached_property
@@ -188,89 +148,3 @@ class Grammar:
             draw = self.entries[symbol.slot]
             return math.fsum(p * len(forms[symbol.form]) for p, forms in zip(draw.probabilities, draw.options, strict=True))
         return len(symbol) if isinstance(symbol, str) else 0.0
-
-    @cached_property
-    def longest(self) -> int:
-        """Characters of the longest text."""
-        return self._extreme(1)
-
-    @cached_property
-    def shortest(self) -> int:
-        """Characters of the shortest text."""
-        return self._extreme(-1)
-
-    def _extreme(self, sign: Literal[1, -1]) -> int:
-        """sign = 1: most characters, -1: fewest.
-
-        A derivation counts as a vector: its literal characters, then its mentions of each form. One that no component speaks
-        for is dropped, whatever the slots are drawn to be.
-        """
-        mentions = [symbol for symbol in self.expected if isinstance(symbol, Bound)]
-        unit = {m: tuple(int(m == other) for other in (None, *mentions)) for m in mentions}
-        zero = (0,) * (1 + len(mentions))
-        best: dict[str, set[tuple[int, ...]]] = {}
-        for name in self.order:
-            vectors: set[tuple[int, ...]] = set()
-            for symbols in self.alternatives[name].options:
-                sums = {zero}
-                for s in symbols:
-                    parts = (
-                        best[s.name] if isinstance(s, Nonterminal) else {unit.get(s, zero) if s in unit else (len(s), *zero[1:])}
-                    )
-                    sums = _undominated({tuple(map(sum, zip(a, b, strict=True))) for a in sums for b in parts}, sign)
-                vectors |= sums
-            best[name] = _undominated(vectors, sign)
-        return sign * max(sign * self._length(v[0], dict(zip(mentions, v[1:], strict=True)), sign) for v in best[self.start])
-
-    def _length(self, literal: int, counts: dict[Bound, int], sign: int) -> int:
-        for slot, draw in self.entries.items():
-            own = [(mention.form, n) for mention, n in counts.items() if mention.slot == slot]
-            literal += sign * max(sign * sum(n * len(forms[form]) for form, n in own) for forms in draw.options)
-        return literal
-
-    @cached_property
-    def derivations(self) -> int:
-        """How many there are: of texts too where each has one derivation."""
-        ways: dict[str, Counter[frozenset[str]]] = {}  # by the slots that are mentioned
-        for name in self.order:
-            ways[name] = Counter()
-            for symbols in self.alternatives[name].options:
-                sums = Counter({frozenset[str](): 1})
-                for s in symbols:
-                    parts = ways[s.name] if isinstance(s, Nonterminal) else {frozenset(s[:1] if isinstance(s, Bound) else ()): 1}
-                    sums, before = Counter(), sums
-                    for a, n in before.items():
-                        for b, m in parts.items():
-                            sums[a | b] += n * m
-                ways[name].update(sums)
-        return sum(n * math.prod(len(self.entries[slot].options) for slot in slots) for slots, n in ways[self.start].items())
-
-
-def _symbols(template: str) -> tuple[Symbol, ...]:
-    """'a {b} {c.d}' -> ('a ', Nonterminal('b'), ' ', Bound('c', 'd'))."""
-    parts = re.split(r"\{([^{}]+)\}", template)
-    symbols: list[Symbol] = []
-    for i, part in enumerate(parts):
-        if i % 2 == 0:
-            if "{" in part or "}" in part:
-                raise ValueError(f"unmatched brace in {template!r}")
-            symbols += [part] if part else []
-        else:
-            slot, dot, form = part.partition(".")
-            symbols.append(Bound(slot, form) if dot else Nonterminal(part))
-    return tuple(symbols)
-
-
-def _draw(what: str, weighted: Iterable[tuple[float, T]]) -> Draw[T]:
-    weights, options = zip(*weighted, strict=True) if (weighted := list(weighted)) else ((), ())
-    total = math.fsum(weights)
-    if not all(weight > 0 for weight in weights) or not 0 < total < math.inf:
-        raise ValueError(f"{what}: weights must be positive and finite, and at least one, got {list(weights)}")
-    return Draw(options, tuple(weight / total for weight in weights))
-
-
-def _undominated(vectors: set[tuple[int, ...]], sign: int) -> set[tuple[int, ...]]:
-    def beaten(v: tuple[int, ...]) -> bool:
-        return any(w != v and all(sign * a >= sign * b for a, b in zip(w, v, strict=True)) for w in vectors)
-
-    return {v for v in vectors if not beaten(v)}

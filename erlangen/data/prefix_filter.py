@@ -17,7 +17,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from erlangen.data.grammar import Bound, Grammar, Nonterminal, Symbol
+from erlangen.data.grammar import Grammar
+from erlangen.data.template import Bound, Nonterminal, Symbol
 
 
 class _Stack:

@@ -139,7 +139,7 @@ RULES = {
 }
 
 GRAMMAR = Grammar(start="tale", rules=RULES, slots=SLOTS)
-"""Of tales with their END, in nats: `.entropy`, `.entropy / .expected_length` per character; `.longest` fits a window of 256."""
+"""Of tales with their END, in nats: `.entropy`, `.entropy / .expected_length` per character. The longest fits a window of 256."""
 
 
 def tales(n: int, seed: int) -> str:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 import erlangen.data
 from erlangen.data.bpe import GPT2Tokenizer
 from erlangen.data.characters import CharacterTokenizer
-from erlangen.data.corpus import META, Corpus, load_corpus, memory_mapped, random_starts, windows
+from erlangen.data.corpus import Corpus, load_corpus, random_starts, windows
 from erlangen.data.files import DataError
+from erlangen.data.token_folder import META, memory_mapped
 from erlangen.results import DamagedFileError, ErlangenError
 
 GRIMM = Path(__file__).resolve().parents[3] / "shared" / "data" / "text" / "grimms_fairy_tales.txt"
@@ -275,7 +276,7 @@ def test_a_prepared_folder_with_byte_pairs(folder: Path, bpe: Path) -> None:
     assert isinstance(load_corpus(str(folder), block=8).tokenizer, GPT2Tokenizer)
 
 
-@pytest.mark.parametrize("fault", ["no train", "no val", "short", "token", "meta", "pickle"])
+@pytest.mark.parametrize("fault", ["no train", "no val", "short", "token", "negative", "meta", "pickle"])
 def test_a_prepared_folder_that_will_not_do(folder: Path, fault: str) -> None:
     reason = {"no train": r"no train\.bin", "no val": r"no val\.bin", "short": "tokens in val: windows of 150 need 151"}.get(
         fault
@@ -285,6 +286,10 @@ def test_a_prepared_folder_that_will_not_do(folder: Path, fault: str) -> None:
     if fault == "token":
         np.array([0, 1, 3] * 20, dtype="<u2").tofile(folder / "val.bin")
         reason = r"val\.bin: token 3, the tokenizer has 3"
+    if fault == "negative":
+        (folder / "val.bin").unlink()
+        np.save(folder / "val.npy", np.array([0, 1, -1] * 20))
+        reason = r"val\.npy: token -1, the tokenizer has 3"
     if fault == "meta":
         (folder / META).write_text('{"kind": "characters"', encoding="utf-8")
         reason = META

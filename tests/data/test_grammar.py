@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from support.small_grammars import derivations, entropy, grammars, texts
 
+from erlangen.data import extent
+from erlangen.data.extent import longest, shortest
 from erlangen.data.grammar import Grammar
 
 FOX = {"hero": [(1.0, {"name": "Hans", "he": "he"}), (3.0, {"name": "Rosa", "he": "she"})]}
@@ -23,7 +25,7 @@ def test_entropy_is_that_of_the_derivations(grammar: Grammar) -> None:
 @given(grammars())
 def test_texts_have_less_entropy_just_where_some_have_two_derivations(grammar: Grammar) -> None:
     of_texts = entropy(list(texts(grammar).values()))
-    if grammar.derivations == len(texts(grammar)):
+    if extent.derivations(grammar) == len(texts(grammar)):
         assert of_texts == pytest.approx(grammar.entropy, abs=1e-9)
     else:
         assert of_texts < grammar.entropy - 1e-6
@@ -32,10 +34,10 @@ def test_texts_have_less_entropy_just_where_some_have_two_derivations(grammar: G
 @given(grammars())
 def test_lengths_and_number_are_exact(grammar: Grammar) -> None:
     every = derivations(grammar)
-    assert grammar.derivations == len(every)
+    assert extent.derivations(grammar) == len(every)
     assert grammar.expected_length == pytest.approx(sum(p * len(text) for p, text in every), abs=1e-9)
-    assert grammar.longest == max(len(text) for _, text in every)
-    assert grammar.shortest == min(len(text) for _, text in every)
+    assert longest(grammar) == max(len(text) for _, text in every)
+    assert shortest(grammar) == min(len(text) for _, text in every)
 
 
 @given(grammars())

@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from erlangen.data.extent import derivations, longest, shortest
 from erlangen.data.prefix_filter import log_probability
 from erlangen.data.tales import END, GRAMMAR, RULES, SLOTS, floor, is_grammatical, tales
 
@@ -21,17 +22,17 @@ def within(values: np.ndarray, expected: float) -> bool:
 
 
 def test_a_tale_fits_a_window_and_is_neither_dull_nor_noise() -> None:
-    assert GRAMMAR.longest <= 256
-    assert GRAMMAR.shortest >= 150
+    assert longest(GRAMMAR) <= 256
+    assert shortest(GRAMMAR) >= 150
     assert GRAMMAR.entropy >= 50
     assert 0.3 <= GRAMMAR.entropy / GRAMMAR.expected_length <= 0.6
-    assert GRAMMAR.derivations > 1e24
+    assert derivations(GRAMMAR) > 1e24
 
 
 def test_lengths_are_those_that_the_grammar_foresees() -> None:
     lengths = np.array([len(tale) + 1 for tale in EACH])
     assert within(lengths, GRAMMAR.expected_length)
-    assert GRAMMAR.shortest <= lengths.min() < lengths.max() <= GRAMMAR.longest
+    assert shortest(GRAMMAR) <= lengths.min() < lengths.max() <= longest(GRAMMAR)
 
 
 def test_the_end_closes_every_tale_and_is_nowhere_else() -> None:
