@@ -92,7 +92,7 @@ CLAIMS = (
         how="A net with as many parameters and views for each character as the source's, no early stopping, and the same net at "
         "its least validation loss. Loss on the text seen and on a test part, n-grams of what it writes that are in the training "
         "text, words, repetition; beside each the same of held-out text of the book. Sense only where a grammar decides it: "
-        "tales, few of them again and again against many once. Paired by seed, each with a slice of its own.",
+        "tales, few of them again and again against many about once. Paired by seed, each with a slice of its own.",
         parts={
             "regime": "training loss, beside the published one: whether the source's regime is reached",
             "held-out": "test loss at the last step less that at the least validation loss",
@@ -100,7 +100,7 @@ CLAIMS = (
             "itself": "share of words in phrases that the text says twice, above held-out text",
             "words": "share of words that are words, against held-out text",
             "early-stopping": "share of phrases found in the training text at the least validation loss, above held-out text",
-            "sense/grammar": "grammatical tales that are no copies: after many texts once, above those after few again and again",
+            "sense/grammar": "grammatical tales that are no copies: after many texts, above those after few again and again",
             "sense/floor": "distance to the true entropy after few texts, above that after many",
             "sense/copies": "grammatical tales after few texts: copies of them above others",
             "sense/book": "sense of what is written in the book's style",

@@ -81,8 +81,8 @@ CLAIMS = (
         id="T10",
         statement="Temperature and top-p make no significant difference.",
         how="Nets stopped at their least validation loss write after the same prompts in every setting. Differences paired by "
-        "prompt; equivalence by two one-sided tests against a margin of 0.2 standard deviations between passages of held-out "
-        "text; Holm over the outcomes. The source's range: all six pairs of its four settings.",
+        "net and prompt, both drawn at random; equivalence by two one-sided tests against a margin of 0.2 standard deviations "
+        "between passages of held-out text; Holm over the outcomes. The source's range: all six pairs of its four settings.",
         parts={
             **{f"source/{name}": f"{text}; the source's four settings" for name, text in OUTCOMES.items()},
             **{
