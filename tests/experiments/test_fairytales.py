@@ -36,7 +36,7 @@ def made_up(rises: float = 1.0, copies: float = 0.6, stopped: float = 0.0, fell:
     rng = np.random.default_rng(0)
     number = {
         "train_loss": 0.17, "words": 0.99, "repetition": 0.01, "few_right": 0.1, "many_right": 0.6, "few_far": 0.8,
-        "many_far": 0.1, "few_copies": 0.7, "grammatical": 0.8,
+        "many_far": 0.1, "few_copies": 0.7, "grammatical": 0.8, "learned": 1.3,
     } | other  # fmt: skip
     found = []
     for job in jobs(MADE_UP):
@@ -54,7 +54,7 @@ def made_up(rises: float = 1.0, copies: float = 0.6, stopped: float = 0.0, fell:
                 value("last_train_loss", 1.2 - fell), value("stopped_test_loss", 2.0), value("last_test_loss", 2.0 + rises),
                 value("last_test_bits", 3.0), Measurement("best_views", 80.0), Measurement("views", 640.0),
                 Measurement("parameters_a_character", 19.0), Measurement("curve_views", (80.0, 160.0, 640.0)),
-                Measurement("curve_train", (1.5, 1.0, 0.2)), Measurement("curve_validation", (2.0, 2.2, 3.0)),
+                Measurement("curve_train", (1.5, 1.0, 1.5 - number["learned"])), Measurement("curve_validation", (2.0, 2.2, 3.0)),
             ]  # fmt: skip
             by_writer = {"held_out": 0.001} | {
                 f"{w}_{s}": {"last": copies, "stopped": stopped}[w] for w in WEIGHTS for s in SETTINGS
@@ -96,9 +96,10 @@ def test_a_net_that_remembers_is_found_out():
 @pytest.mark.parametrize(
     ("part", "changed"),
     [
-        ("regime", {"train_loss": 0.9}), ("held-out", {"rises": -0.3}), ("repeats", {"copies": 0.0}), ("words", {"words": 0.5}),
+        ("regime", {"train_loss": 0.9}), ("held-out", {"rises": -0.3}), ("held-out", {"rises": 0.01}),
+        ("repeats", {"copies": 0.0}), ("repeats", {"copies": 0.01}), ("words", {"words": 0.5}),
         ("early-stopping", {"stopped": 0.3}), ("sense/grammar", {"few_right": 0.9}), ("sense/floor", {"few_far": 0.05}),
-        ("sense/copies", {"few_copies": 0.0}),
+        ("sense/copies", {"few_copies": 0.0}), ("sense/copies", {"few_copies": 0.3, "few_right": 0.5}),
     ],
 )  # fmt: skip
 def test_each_part_can_be_refuted(part: str, changed: dict[str, float]):
@@ -109,12 +110,14 @@ def test_each_part_can_be_refuted(part: str, changed: dict[str, float]):
 
 def test_the_held_out_loss_counts_only_where_the_training_loss_falls():
     assert judged(made_up(fell=0.0))["held-out"].verdict == "inconclusive"
+    assert judged(made_up(rises=-0.3, learned=0.0))["held-out"].verdict == "inconclusive"
 
 
 def test_nets_that_tell_no_tales_say_nothing_of_sense():
     assert judged(made_up(few_right=0.0, many_right=0.0))["sense/grammar"].verdict == "inconclusive"
     nothing = judged(made_up(few_copies=0.0, grammatical=0.0))["sense/copies"]
     assert nothing.verdict == "inconclusive"
+    assert judged(made_up(few_copies=0.06, few_right=0.0, grammatical=0.06))["sense/copies"].verdict == "inconclusive"
     assert "tale_steps" in nothing.next_step
     assert judged(made_up(few_right=0.5, many_right=0.5))["sense/grammar"].verdict == "refuted"
 

@@ -6,16 +6,22 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 from support.figures import assert_drawn
 from support.results import result
+from torch import Tensor
 
+from erlangen.data.characters import CharacterTokenizer
+from erlangen.data.corpus import Corpus
+from erlangen.experiments.fairytales.writing import Passage
 from erlangen.experiments.sampling import CLAIMS, OUTCOMES, PRESETS, SETTINGS, SOURCE, WIDE, Recipe, Setting, jobs, label
-from erlangen.experiments.sampling.evidence import contrast, p_value, spread
+from erlangen.experiments.sampling.evidence import contrast, crossed_mean, spread
 from erlangen.experiments.sampling.judge import findings, verdicts
-from erlangen.experiments.sampling.run import run
+from erlangen.experiments.sampling.judge import judged as judged_by
+from erlangen.experiments.sampling.run import losses, run
+from erlangen.models.gpt import GPTConfig
 from erlangen.results import JobResult, Measurement, Verdict
-from erlangen.stats import mean_interval
 
 TINY = Recipe(
     corpus="tales", dictionary="training", seeds=2, steps=10, other_steps=10, layers=1, heads=1, width=16, block=256, batch=2,
@@ -96,17 +102,59 @@ def test_nets_that_disagree_widen_the_interval():
     found = judged(made_up({}, scatter=0.1, by_net=0.5))["wide/temperature/loss"]
     assert found.n == MADE_UP.seeds
     assert found.verdict == "inconclusive"
-    assert judged(made_up({}, scatter=0.5))["wide/temperature/loss"].n in (MADE_UP.seeds, MADE_UP.prompts)
 
 
-def test_p_values_are_those_of_the_t_test():
+@pytest.mark.parametrize("axis", ["nets", "prompts"])
+def test_p_values_are_those_of_the_t_test_where_only_nets_or_only_prompts_differ(axis: str):
     x = np.random.default_rng(1).normal(0.3, 1, size=25)
-    interval = mean_interval(list(x))
-    assert p_value(interval, 0.0, both=True) == pytest.approx(float(stats.ttest_1samp(x, 0).pvalue), rel=1e-9)
+    mean = crossed_mean(np.repeat(x[:, None], 12, 1) if axis == "nets" else np.repeat(x[None], 12, 0))
+    low, high = stats.ttest_1samp(x, 0).confidence_interval()
+    assert mean.interval[1:3] == pytest.approx((low, high), rel=1e-9)
+    assert mean.p_different() == pytest.approx(float(stats.ttest_1samp(x, 0).pvalue), rel=1e-9)
     low, high = (float(stats.ttest_1samp(x, at, alternative=side).pvalue) for at, side in ((-0.9, "greater"), (0.9, "less")))
-    assert p_value(interval, 0.9) == pytest.approx(max(low, high), rel=1e-9)
-    assert p_value(interval, 0.9) < 0.05 < p_value(interval, 0.3)
-    assert math.isnan(p_value(mean_interval([1.0]), 0.5))
+    assert mean.p_equivalent(0.9) == pytest.approx(max(low, high), rel=1e-9)
+    assert mean.p_equivalent(0.9) < 0.05 < mean.p_equivalent(0.3)
+
+
+def test_intervals_hold_where_nets_and_prompts_both_differ():
+    """Over prompts alone, or texts alone, they would hold far less often."""
+    rng, holds, errors, n = np.random.default_rng(2), [], [], 600
+    for _ in range(n):
+        mean = crossed_mean(rng.normal(size=(8, 1)) + 1.5 * rng.normal(size=(1, 20)) + rng.normal(size=(8, 20)))
+        holds.append(mean.interval.low <= 0 <= mean.interval.high)
+        errors.append(mean.error**2)
+    assert np.mean(holds) == pytest.approx(0.95, abs=0.025)
+    assert np.mean(errors) == pytest.approx(1 / 8 + 1.5**2 / 20 + 1 / 160, rel=0.1)
+
+
+def test_where_every_difference_is_the_same():
+    same = crossed_mean(np.full((4, 9), 0.1))
+    assert same.interval == pytest.approx((0.1, 0.1, 0.1, 4))
+    assert same.p_different() == 1 / 8
+    assert (same.p_equivalent(0.2), same.p_equivalent(0.05)) == (0, 1)
+    nothing = crossed_mean(np.zeros((4, 9)))
+    assert (nothing.p_different(), nothing.p_equivalent(0.2), nothing.p_equivalent(0.0)) == (1, 0, 1)
+
+
+def test_too_few_to_know_the_error():
+    for few in (np.zeros((0, 0)), np.ones((1, 9)), np.ones((4, 1)), np.full((4, 9), np.nan)):
+        mean = crossed_mean(few)
+        assert all(map(math.isnan, (mean.error, mean.interval.low, mean.p_different(), mean.p_equivalent(1.0))))
+
+
+@pytest.mark.parametrize(
+    ("same", "apart", "verdict"),
+    [
+        (0.049, 0.2, "supported"), (0.051, 0.2, "inconclusive"), (0.5, 0.051, "inconclusive"), (0.5, 0.049, "refuted"),
+        (0.049, 0.049, "supported"), (math.nan, 0.2, "inconclusive"), (math.nan, math.nan, "inconclusive"),
+    ],
+)  # fmt: skip
+def test_the_level_of_both_tests(same: float, apart: float, verdict: str):
+    results = made_up({})
+    pair = [contrast(results, *WIDE["top-p"], "loss", 0.2)]
+    found = judged_by(MADE_UP, results, "wide/top-p", "loss", pair, same, apart)
+    assert found.verdict == verdict
+    assert bool(found.corrected) == (apart < 0.05)
 
 
 def test_texts_without_the_outcome_are_left_out():
@@ -120,8 +168,8 @@ def test_texts_without_the_outcome_are_left_out():
         ]
         broken.append(result(job, ms))
     found = contrast(broken, *WIDE["temperature"], "words", 0.2)
-    assert found.by_prompt.n == MADE_UP.prompts - 1
-    assert found.interval.estimate == pytest.approx(BEYOND, abs=0.05)
+    assert (found.mean.nets, found.mean.prompts) == (MADE_UP.seeds, MADE_UP.prompts - 1)
+    assert found.mean.estimate == pytest.approx(BEYOND, abs=0.05)
 
 
 def test_what_no_text_has_is_not_equivalence():
@@ -149,6 +197,30 @@ def test_a_run_measures_all_that_is_judged(measured: list[JobResult]):
             for outcome in OUTCOMES:
                 assert len(one.values(f"{setting} {outcome}")) == TINY.prompts, (setting, outcome)
     assert all(verdict.verdict != "not measured" for verdict in verdicts(TINY, measured) if "loss" in verdict.part)
+
+
+def test_the_other_net_is_another(measured: list[JobResult]):
+    for one in measured:  # trained alike, but for the seed
+        assert one.value("validation_loss") != one.value("other_validation_loss")
+        assert one.values("0.7/0.9 loss") != one.values("0.7/0.9 other-loss")
+    assert measured[0].value("other_validation_loss") != measured[1].value("other_validation_loss")
+
+
+def test_a_texts_loss_begins_with_its_first_character_and_ends_with_its_last():
+    class Pairs:
+        """-log p of a character is 1 after an equal one, whatever stood before."""
+
+        config = GPTConfig(vocabulary=3, block=4, layers=1, heads=1, width=8)
+
+        def __call__(self, tokens: Tensor) -> Tensor:
+            return torch.full((3, 3), -other).fill_diagonal_(-1.0)[tokens]
+
+    other = -math.log((1 - math.exp(-1.0)) / 2)
+    tokenizer = CharacterTokenizer("abc")
+    corpus = Corpus(name="", tokenizer=tokenizer, **dict.fromkeys(("train", "validation", "test"), tokenizer.encode("abc")))
+    parts = [Passage("abcab", ""), Passage("ccccc", "")]
+    found = losses(Pairs(), corpus, parts, ["bbbbbbbbb", "abbbbbbbb"])  # type: ignore[arg-type]
+    assert found == pytest.approx([1.0, (2 * other + 7) / 9], rel=1e-5)
 
 
 def test_hotter_is_less_likely_under_the_net_itself(measured: list[JobResult]):

@@ -66,10 +66,10 @@ def verdict(
 
 
 def above(interval: Interval, margin: float = 0.0) -> Outcome:
-    """Supported where all of the interval is above 0; refuted where it is below, or within the margin."""
-    if interval.low > 0:
-        return "supported"
-    return "refuted" if interval.high < 0 or interval.within(margin) else "inconclusive"
+    """Refuted where the interval is below 0 or within the margin, which counts as equal; else supported where it is above 0."""
+    if interval.high < 0 or interval.within(margin):
+        return "refuted"
+    return "supported" if interval.low > 0 else "inconclusive"
 
 
 def shown(numbers: Sequence[float]) -> str:
@@ -98,15 +98,19 @@ def regime(recipe: Recipe, found: list[JobResult]) -> Verdict:
 def held_out(recipe: Recipe, found: list[JobResult]) -> Verdict:
     stopped, last = (values(found, f"{which}_test_loss") for which in ("stopped", "last"))
     fell = paired_interval(values(found, "last_train_loss"), values(found, "stopped_train_loss"))
+    seen = [result.values("curve_train") or (math.nan,) for result in found]
+    learned = mean_interval([curve[-1] - curve[0] for curve in seen])
     interval = paired_interval(last, stopped)
     outcome = above(interval, recipe.margin)
     if outcome == "supported" and not fell.high < 0:
+        outcome = "inconclusive"
+    if outcome == "refuted" and not learned.high < 0:  # no "while"
         outcome = "inconclusive"
     return verdict(
         recipe, "held-out", "While the training loss falls, the loss on held-out text rises.", interval, outcome,
         unit="nats per character of test text, last step less the best", published=published()["train_loss_by_epoch"][-1],
         measured=mean_interval(values(found, "last_train_loss")).estimate,
-        corrected="The loss on held-out text does not rise.",
+        corrected=f"The loss on held-out text does not rise by {recipe.margin:g}.",
         test=f"paired t by seed; the best step is at {shown(values(found, 'best_views'))} views, chosen by validation text; test "
         f"loss {shown(stopped)} there, {shown(last)} at the end ({shown(values(found, 'last_test_bits'))} bits per byte); on the "
         f"text seen {shown(values(found, 'stopped_train_loss'))}, then {shown(values(found, 'last_train_loss'))}, which "
@@ -120,7 +124,8 @@ def repeats(recipe: Recipe, found: list[JobResult]) -> Verdict:
     return verdict(
         recipe, "repeats", "It repeats phrases of the text that it was trained on.", interval, above(interval, recipe.margin),
         unit=f"share of {PHRASE}-word phrases found in the training text, above held-out text",
-        corrected=f"It has no more of its {PHRASE}-word phrases from the training text than the book's own next pages.",
+        corrected=f"It has no more of its {PHRASE}-word phrases from the training text than the book's own next pages, give "
+        f"or take {recipe.margin:g}.",
         test=f"paired t by seed; {shown(mine)} of its phrases stand in the training text, {shown(theirs)} of those of held-out "
         f"text; {shown(plain)} when drawn without temperature and top-p",
     )  # fmt: skip
@@ -132,7 +137,7 @@ def itself(recipe: Recipe, found: list[JobResult]) -> Verdict:
     return verdict(
         recipe, "itself", "It repeats itself.", interval, above(interval, recipe.margin),
         unit="share of words in four-word phrases that come twice in the text, above held-out text",
-        corrected="It repeats itself no more than the book does.",
+        corrected=f"It repeats itself no more than the book does, give or take {recipe.margin:g}.",
         test=f"paired t by seed, equal within {recipe.margin:g}; {shown(mine)} of the words, {shown(theirs)} in held-out text",
     )  # fmt: skip
 
@@ -167,7 +172,8 @@ def early_stopping(recipe: Recipe, found: list[JobResult]) -> Verdict:
         unit=f"share of {PHRASE}-word phrases found in the training text, above held-out text",
         corrected=f"It still copies: {100 * interval.estimate:.0f} of 100 phrases more than held-out text.",
         test=f"paired t by seed, at most {recipe.margin:g} above; {shown(stopped)} of its phrases, {shown(theirs)} in held-out "
-        f"text, {shown(last)} without stopping",
+        f"text, {shown(last)} without stopping; {shown(values(found, 'stopped_published_words'))} of the words it then writes "
+        f"are words, {shown(values(found, 'held_out_words'))} in held-out text",
     )  # fmt: skip
 
 
@@ -181,38 +187,39 @@ def sense(recipe: Recipe, found: dict[str, list[JobResult]]) -> list[Verdict]:
     better, farther, copied = (
         paired_interval(right["many"], right["few"]),
         paired_interval(far["few"], far["many"]),
-        paired_interval(copies, values(few, "fresh_copies")),
+        paired_interval(copies, right["few"]),
     )
     followed = {arm: shown(values(nets, "last_published_followed")) for arm, nets in found.items()}
     grammatical = values(few, "last_published_grammatical")
     told, copying = above(better, recipe.margin), above(copied, recipe.margin)
     learned, sensible = (max(map(max, each), default=0) >= LEARNED if few else False for each in (right.values(), [grammatical]))
     told = "inconclusive" if told == "refuted" and not learned else told  # neither net tells tales
-    copying = "inconclusive" if copying == "refuted" and not sensible else copying
+    copying = copying if sensible else "inconclusive"
     longer = "more tale_steps: no net has learned to tell tales"
     views = f"{shown(values(few, 'views'))} views of {recipe.few} tales against {shown(values(many, 'views'))} of many"
     return [
         verdict(
-            recipe, "sense/grammar", "A net that saw few texts again and again makes less sense than one that saw many once.",
+            recipe, "sense/grammar",
+            "A net that saw few texts again and again tells fewer tales of its own that make sense than one that saw many.",
             better, told, unit="share of tales that are grammatical and no copies, many less few",
-            corrected="It makes as much sense of its own.", next_step="more seeds" if learned else longer,
+            corrected="It tells as many of its own.", next_step="more seeds" if learned else longer,
             test=f"paired t by seed, {views}, as many steps; {shown(right['many'])} against {shown(right['few'])}; "
             f"the share of a tale that the grammar follows {followed['many']} and {followed['few']}",
         ),
         verdict(
             recipe, "sense/floor", "Few texts seen again and again leave a net farther from the true distribution.",
             farther, above(farther, recipe.margin), unit="nats per character above the floor, few less many",
-            corrected="They do not.",
+            corrected=f"They do not, give or take {recipe.margin:g} nats per character.",
             test=f"paired t by seed, {views}; fresh tales, the same characters, floor {floor}; above it {shown(far['few'])} and "
             f"{shown(far['many'])}, at the least validation loss {shown(values(few, 'stopped_above_floor'))} and "
             f"{shown(values(many, 'stopped_above_floor'))}",
         ),
         verdict(
-            recipe, "sense/copies", "After few texts, tales that make sense are copies of them.", copied, copying,
-            unit="share of tales that stand in the training text as a whole, above fresh tales",
-            corrected="Whole copies are rare.", next_step="more seeds" if sensible else longer,
-            test=f"t interval over seeds; {shown(grammatical)} of its tales are grammatical, "
-            f"{shown(copies)} are copies; after many texts {shown(values(many, 'last_published_copies'))}",
+            recipe, "sense/copies", "After few texts, most tales that make sense are copies of them.", copied, copying,
+            unit="share of tales that are copies, above that of other grammatical ones",
+            corrected="As many or more of those that make sense are of its own.", next_step="more seeds" if sensible else longer,
+            test=f"paired t by seed; {shown(grammatical)} of its tales are grammatical, {shown(copies)} are copies; after many "
+            f"texts {shown(values(many, 'last_published_copies'))}; {shown(values(few, 'fresh_copies'))} in the grammar's own",
         ),
     ]  # fmt: skip
 

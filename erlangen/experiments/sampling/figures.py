@@ -6,19 +6,17 @@ import math
 from collections.abc import Sequence
 
 import altair as alt
-import numpy as np
 
 from erlangen.experiments.charts import records, spec, tooltip
 from erlangen.experiments.sampling import OUTCOMES, SETTINGS, SOURCE, label
-from erlangen.experiments.sampling.evidence import table
+from erlangen.experiments.sampling.evidence import crossed_mean, table
 from erlangen.results import Figure, JobResult, Scalar
-from erlangen.stats import mean_interval
 
 COLUMNS = ("outcome", "setting", "range", "mean", "low", "high")
 
 
 def outcome_figure(results: Sequence[JobResult]) -> list[Figure]:
-    """A dot for each setting, with its interval over prompts; a row of its own for held-out text."""
+    """A dot for each setting, with its interval over nets and prompts; a row of its own for held-out text."""
     names = ["held out", *map(label, SETTINGS)]
     source = set(map(label, SOURCE))
     rows: list[tuple[Scalar, ...]] = []
@@ -27,7 +25,7 @@ def outcome_figure(results: Sequence[JobResult]) -> list[Figure]:
             values = table(results, name, outcome)
             if not values.size:
                 continue
-            interval = mean_interval([float(value) for value in np.ma.masked_invalid(values).mean(0).compressed()])
+            interval = crossed_mean(values).interval
             if math.isfinite(interval.estimate):
                 kind = "the book" if name == "held out" else "source" if name in source else "wide"
                 numbers = (None if math.isnan(end) else float(f"{end:.4g}") for end in interval[:3])
@@ -47,7 +45,7 @@ def outcome_figure(results: Sequence[JobResult]) -> list[Figure]:
         Figure(
             name="outcomes",
             title="What is written, by setting",
-            caption=f"Mean and 95 % interval over prompts, each the mean of the nets. {described[0].upper()}{described[1:]}.",
+            caption=f"Mean and 95 % interval over nets and prompts. {described[0].upper()}{described[1:]}.",
             columns=COLUMNS,
             rows=tuple(rows),
             spec=spec(chart),

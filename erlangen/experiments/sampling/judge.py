@@ -15,6 +15,8 @@ from erlangen.experiments.sampling.figures import outcome_figure
 from erlangen.results import Findings, JobResult, Outcome, Verdict
 from erlangen.stats import holm, mean_interval
 
+LEVEL = 0.05  # of either test, after correction
+
 ASKED = "Do temperature and top-p make a difference to what a small GPT writes?"
 
 
@@ -34,7 +36,7 @@ def family(recipe: Recipe, results: Sequence[JobResult], part: str, pairs: list[
         for outcome in OUTCOMES
     }
     equivalent = holm([max(one.p_equivalent() for one in contrasts) for contrasts in found.values()])
-    different = holm([min(1.0, len(pairs) * min(one.p_different() for one in contrasts)) for contrasts in found.values()])
+    different = holm([min(1.0, len(pairs) * min(one.mean.p_different() for one in contrasts)) for contrasts in found.values()])
     return [
         judged(recipe, results, part, outcome, contrasts, same, apart)
         for (outcome, contrasts), same, apart in zip(found.items(), equivalent, different, strict=True)
@@ -45,14 +47,14 @@ def judged(
     recipe: Recipe, results: Sequence[JobResult], part: str, outcome: str, contrasts: list[Contrast], same: float, apart: float
 ) -> Verdict:
     """The widest of the contrasts stands for them."""
-    widest = max(contrasts, key=lambda one: one.beyond if math.isfinite(one.interval.estimate) else -1.0)
+    widest = max(contrasts, key=lambda one: one.beyond if math.isfinite(one.mean.estimate) else -1.0)
     where = {
         "source": "In the source's range of settings", "wide/temperature": "Temperature from 0.3 to 1.5",
         "wide/top-p": "Top-p from 0.5 to 1",
     }[part]  # fmt: skip
     statement = f"{where}{',' if part == 'source' else ':'} nothing changes in this: {OUTCOMES[outcome]}."
-    interval = widest.interval
-    complete = len(results) >= recipe.seeds and all(math.isfinite(one.interval.estimate) for one in contrasts)
+    interval = widest.mean.interval
+    complete = len(results) >= recipe.seeds and all(math.isfinite(one.mean.error) for one in contrasts)
     if not complete or not math.isfinite(widest.margin):
         return not_measured("T10", f"{part}/{outcome}", statement, "statistical")
     verdict: Outcome = "inconclusive"
@@ -62,20 +64,20 @@ def judged(
     varies = any(np.nanstd(table(results, setting, outcome)) > 0 for one in contrasts for setting in (one.left, one.right))
     if not varies:  # what is the same in every text says nothing of the settings
         pass
-    elif same < 0.05:
+    elif same < LEVEL:
         verdict = "supported"
-        corrected = f"There is a difference, below the margin: {means}." if apart < 0.05 else None
-    elif apart < 0.05:
+        corrected = f"There is a difference, below the margin: {means}." if apart < LEVEL else None
+    elif apart < LEVEL:
         verdict, corrected = "refuted", f"It does change: {means} (temperature / top-p)."
     per_text = text_noise(results, widest, outcome)
     return Verdict(
         claim="T10", part=f"{part}/{outcome}", kind="statistical", statement=statement, verdict=verdict, corrected=corrected,
         effect=interval.estimate, unit=f"difference, {label(widest.left)} less {label(widest.right)}", interval=ends(interval),
         n=interval.n, measured=interval.estimate,
-        test=f"paired t by prompt or by net, whichever is wider, {'the widest of six' if part == 'source' else 'one pair'}; "
+        test=f"t of {'the widest of six pairs' if part == 'source' else 'one pair'}, paired by net and prompt, both random; "
         f"p of a difference of {widest.margin:.3g} or more {same:.2g}, of none {apart:.2g}, after Holm over {len(OUTCOMES)}; "
-        f"margin {recipe.margin:g} standard deviations of held-out passages; {table(results, widest.left, outcome).shape[1]} "
-        f"prompts, {len(results)} nets. Of two single texts the difference scatters by {per_text:.3g}",
+        f"margin {recipe.margin:g} standard deviations of held-out passages; {widest.mean.prompts} prompts, "
+        f"{widest.mean.nets} nets. Of two single texts the difference scatters by {per_text:.3g}",
         next_step=("more prompts or nets" if varies else "more steps: no text has any") if verdict == "inconclusive" else "",
     )  # fmt: skip
 
