@@ -16,6 +16,7 @@ from erlangen.data.bpe import GPT2Tokenizer
 from erlangen.data.characters import CharacterTokenizer
 from erlangen.data.corpus import Corpus, load_corpus, random_starts, windows
 from erlangen.data.files import DataError
+from erlangen.data.grammar import Grammar
 from erlangen.data.token_folder import META, memory_mapped
 from erlangen.results import DamagedFileError, ErlangenError
 
@@ -167,9 +168,8 @@ def stand_in(n: int, seed: int) -> str:
 
 @pytest.fixture
 def tales(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        erlangen.data, "tales", SimpleNamespace(tales=stand_in, END="\u2042", GRAMMAR=SimpleNamespace(longest=20)), raising=False
-    )
+    grammar = Grammar(start="s", rules={"s": {"a" * 20: 1}}, slots={})
+    monkeypatch.setattr(erlangen.data, "tales", SimpleNamespace(tales=stand_in, END="\u2042", GRAMMAR=grammar), raising=False)
 
 
 def test_tales_are_whole_and_of_seeds_of_their_own(tales: None) -> None:

@@ -276,6 +276,15 @@ def test_it_is_one_file_of_at_most_3_mb_at_the_size_of_gpt2():
     assert not re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=", text)
 
 
+def test_what_scrolls_is_reached_by_the_keyboard():
+    """By itself, or by what it holds: the lens and the maps have cells and buttons that take the focus."""
+    regions = re.findall(r'<div class="scroll"([^>]*)>\s*<\w+([^>]*)>', look_html(made()))
+    assert len(regions) == 7
+    for own, first in regions:
+        named = 'tabindex="0"' in own and 'aria-label="' in own
+        assert named or 'id="lens-scroll"' in own or 'id="maps"' in first, (own, first)
+
+
 def test_weights_survive_packing_and_large_maps_lose_steps_instead_of_growing():
     rng = torch.Generator().manual_seed(0)
     maps = [[[torch.rand(query + 1, generator=rng).softmax(0).tolist() for query in range(40)]]]
