@@ -10,10 +10,10 @@ demo: .venv/installed
 	$(BIN)/erlangen run padding --preset quick
 
 test: .venv/installed lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 test-all: .venv/installed lint
-	$(BIN)/python -m pytest -q -m ''
+	$(BIN)/python -m pytest -q -m '' -n auto --dist loadfile
 
 lint: .venv/installed
 	$(BIN)/ruff check --quiet .

@@ -96,7 +96,9 @@ def planned(given: dict[str, Any], steps: int | None, minutes: float | None, dev
     evaluations = EVALUATIONS
     if steps is None:
         speed = pace(model, corpus, schedule, precision, device, workers)
-        seconds = 60 * (2.0 if minutes is None else minutes)
+        seconds = 57 * (
+            2.0 if minutes is None else minutes
+        )  # the steps that were timed, the loading and the last scores count, too
         evaluations = min(max(int(0.25 * seconds / speed.evaluation), 1), EVALUATIONS)  # a quarter of the time at most
         steps = max(int((seconds - evaluations * speed.evaluation) / speed.update), 1)
     schedule = replace(

@@ -50,7 +50,7 @@ class LanguageSchedule:
     steps: int = 2000
     batch: int = 32
     lr: float = 3e-3
-    final: float = 0.1
+    final: float = 0.01
     warmup: int = 100
     weight_decay: float = 0.1
     betas: tuple[float, float] = (0.9, 0.99)

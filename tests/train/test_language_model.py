@@ -152,6 +152,26 @@ def test_a_resumed_training_is_the_whole_one_bit_for_bit(stopped: int, precision
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
 
 
+def test_two_threads_go_on_bit_for_bit_and_another_number_says_that_dropout_draws_anew(tmp_path: Path) -> None:
+    try:
+        torch.set_num_threads(2)
+        whole, other, told, count = model_of(), GPT(CONFIG), [], []
+        history = fit(whole, corpus_of(), SCHEDULE, checkpoints=tmp_path / "whole")
+        fit(
+            model_of(), corpus_of(), SCHEDULE, checkpoints=tmp_path / "parts", on_step=count.append,
+            stopping=lambda: len(count) == 17,
+        )  # fmt: skip
+        start = load_checkpoint(tmp_path / "parts" / LAST)
+        assert fit(other, corpus_of(), SCHEDULE, start=start, notify=told.append) == history
+        assert same(whole, other)
+        assert not told
+        torch.set_num_threads(1)
+        fit(GPT(CONFIG), corpus_of(), SCHEDULE, start=start, notify=told.append)
+        assert "was written by 2 threads, now there are 1: dropout draws anew" in told[0]
+    finally:
+        torch.set_num_threads(1)
+
+
 def test_the_best_weights_are_kept_and_early_stopping_ends_it(tmp_path: Path) -> None:
     schedule = replace(SCHEDULE, steps=400, lr=2e-2, patience=3, evaluate_every=10)
     model, corpus = model_of(replace(CONFIG, dropout=0.0)), corpus_of()
