@@ -58,13 +58,15 @@ def load_gpt2(path: Path | str) -> GPT:
     """
     path = Path(path)
     folder = path if path.is_dir() else path.parent
+    settings = (
+        _settings(folder / CONFIG) if path.exists() and (folder / CONFIG).is_file() else None
+    )  # before gigabytes of weights
     tensors = {
         name.removeprefix("transformer."): value
         for name, value in _read(path).items()
         if not name.endswith((".attn.bias", ".attn.masked_bias"))
     }
     where = str(path)
-    settings = _settings(folder / CONFIG) if (folder / CONFIG).is_file() else None
     if settings is None and path.is_dir():
         raise ErlangenError(f"{path}: no {CONFIG}: get it, or name the .safetensors file itself")
     config = _config(tensors, settings, where)

@@ -226,6 +226,14 @@ def test_another_function_is_refused_in_one_line(name: str, value: object, tmp_p
     assert "\n" not in str(caught.value)
 
 
+def test_another_model_is_refused_before_its_weights_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untouched: Path):
+    monkeypatch.setattr("safetensors.torch.load_file", lambda path: pytest.fail("gigabytes were read for nothing"))
+    (tmp_path / CONFIG).write_text('{"model_type": "llama"}')
+    (tmp_path / WEIGHTS).write_bytes((untouched / WEIGHTS).read_bytes())
+    with pytest.raises(ErlangenError, match="model_type 'llama'"):
+        load_gpt2(tmp_path)
+
+
 def test_a_head_that_differs_from_the_embedding_it_is_tied_to_is_refused(tmp_path: Path, untouched: Path):
     folder = copied(untouched, tmp_path)
     same = edited(folder, lambda file: file.update({"lm_head.weight": file["transformer.wte.weight"].clone()}))
