@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import sys
@@ -16,12 +17,14 @@ import torch
 import typer
 
 from erlangen import cli
+from erlangen.data.bpe import GPT2Tokenizer
 from erlangen.data.characters import CharacterTokenizer
 from erlangen.generate.decode import generate
 from erlangen.generate.filters import Settings
 from erlangen.gpt_cli import app
 from erlangen.gpt_cli.prompts import read_prompts
 from erlangen.models.gpt import GPT, GPTConfig
+from erlangen.models.gpt2 import load_gpt2, save_gpt2
 from erlangen.results import ErlangenError
 from erlangen.train.checkpoint import save
 
@@ -139,6 +142,7 @@ def test_a_file_of_prompts_has_one_a_line(tmp_path: Path) -> None:
         ('["b", {"prompt": "a", "top_k": 1.5}]', "entry 2: top_k 1.5: give a number"),
         ('[{"prompt": "a", "top_p": "much"}]', "entry 1: top_p 'much': give a number"),
         ('[{"text": "a"}]', "entry 1: give a text"),
+        ('[{"prompt": "a"}, {"prompt": "b", "top_p": 3}]', "entry 2: top-p 3: a probability"),
         ('{"prompt": "a"}', "give a list"),
         ('["a"', "truncated or not JSON"),
         ("[]", "no prompt in it"),
@@ -150,6 +154,17 @@ def test_a_broken_file_of_prompts_is_named_with_the_entry(tmp_path: Path, conten
     with pytest.raises(ErlangenError, match=re.escape(message)) as error:
         read_prompts(str(path))
     assert str(path) in str(error.value)
+
+
+def test_a_file_of_prompts_is_read_once_and_may_begin_with_a_mark(tmp_path: Path) -> None:
+    marked = tmp_path / "prompts.json"
+    marked.write_text('\ufeff["Once"]', encoding="utf-8")
+    assert [prompt.text for prompt in read_prompts(str(marked))] == ["Once"]
+    reading, writing = os.pipe()  # as the shell's <(...)
+    os.write(writing, b'["Once", "As"]')
+    os.close(writing)
+    assert [prompt.text for prompt in read_prompts(f"/dev/fd/{reading}")] == ["Once", "As"]
+    os.close(reading)
 
 
 def test_a_stop_token_ends_the_text(run: Command, checkpoint: Path) -> None:
@@ -203,6 +218,28 @@ def test_a_fault_is_one_line(run: Command, checkpoint: Path, arguments: tuple[st
     assert (out.code, out.out) == (2, "")
     assert out.err.startswith(f"erlangen: {message}")
     assert out.err.count("\n") == 1
+
+
+def test_gpt2_from_a_folder_goes_on_with_bytes(run: Command, tmp_path: Path) -> None:
+    tokenizers = pytest.importorskip("tokenizers")
+    letters = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
+    (tmp_path / "vocab.json").write_text(json.dumps({letter: k for k, letter in enumerate(letters)} | {"he": 256}))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\nh e\n")
+    kind = {"norm": "layer", "positions": "absolute", "bias": True, "tied": True}
+    save_gpt2(model(GPTConfig(vocabulary=257, block=16, layers=2, heads=2, width=32, **kind)), tmp_path)
+    for arguments in ((), ("--stream",)):
+        out = run(tmp_path, "--prompt", "the é", "--tokens", 40, "--seed", 1, *arguments)
+        assert out.code == 0, out.err
+        expected = generate(load_gpt2(tmp_path), GPT2Tokenizer.read(tmp_path).encode("the é"), 40, settings=Settings(seed=1))
+        assert out.out.startswith("the é")
+        if not arguments:
+            assert out.out == GPT2Tokenizer.read(tmp_path).decode(expected[0]) + "\n"
+    found = run(tmp_path / "model.safetensors", "--prompt", "the", "--tokens", 3)
+    assert found.code == 0, found.err
+    (tmp_path / "vocab.json").unlink()
+    out = run(tmp_path, "--prompt", "the")
+    assert (out.code, out.out) == (4, "")
+    assert "no tokenizer" in out.err
 
 
 def test_a_tokenizer_without_a_new_line_needs_a_prompt(run: Command, tmp_path: Path) -> None:

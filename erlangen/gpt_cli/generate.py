@@ -68,7 +68,7 @@ def generate(
     from dataclasses import asdict
 
     from erlangen.generate.filters import Settings
-    from erlangen.gpt_cli.look import opened
+    from erlangen.gpt_cli.opened import opened
     from erlangen.terminal import foresee_file
 
     if fast not in MODES:
@@ -156,7 +156,7 @@ class Work:
         if fast == "auto":  # a file in float64 is meant to be computed so
             self.mode = "float32" if model.embed.weight.dtype == torch.float32 else "off"
         self.readers: dict[int, Any] = {}
-        self.total, self.read, self.made = texts * tokens, 0, 0
+        self.total, self.made = texts * tokens, 0
         self.start = self.said = time.monotonic()
 
     def reader(self, batch: int) -> Reader | None:
@@ -198,7 +198,6 @@ class Work:
                     pending.clear()
             else:
                 self.progress(len(rows))
-        self.read += self.tokens * len(rows)
         if self.live:
             print(self.tokenizer.decode(pending), flush=True)
         return [self.tokenizer.decode(self.ended(row)) for row in torch.stack(steps, 1).tolist()]

@@ -38,6 +38,7 @@ def look(
     """What a model expects after each token of a prompt, layer by layer, and where its heads look."""
     from dataclasses import replace
 
+    from erlangen.gpt_cli.opened import opened
     from erlangen.results import to_json, write_atomically
     from erlangen.terminal import foresee_file
 
@@ -64,34 +65,6 @@ def look(
         write_atomically(page, look_html(record))
         if target != "-":
             print(f"\nPage: {page}")
-
-
-def opened(path: Path) -> tuple[GPT, Tokenizer, tuple[str, ...]]:
-    """Model, tokenizer, and what a reader has to know, of a checkpoint or of GPT-2's files."""
-    from erlangen.data.bpe import GPT2Tokenizer
-    from erlangen.models.gpt2 import CONFIG, HEAD_DIM, load_gpt2
-    from erlangen.train.checkpoint import load_checkpoint
-
-    if not is_gpt2(path):
-        checkpoint = load_checkpoint(path)
-        return checkpoint.model, checkpoint.tokenizer, ()
-    folder = path if path.is_dir() else path.parent
-    model, tokenizer = load_gpt2(path), GPT2Tokenizer.read(folder)
-    guessed = f"no {CONFIG} beside {path.name}: {model.config.heads} heads, at {HEAD_DIM} features each, are a guess"
-    return model, tokenizer, () if (folder / CONFIG).is_file() else (guessed,)
-
-
-def is_gpt2(path: Path) -> bool:
-    """A folder with a config.json, or a safetensors file with GPT-2's embedding in it."""
-    if path.is_dir():
-        return (path / "config.json").is_file()
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            return any(name.removeprefix("transformer.") == "wte.weight" for name in file.keys())  # noqa: SIM118
-    except (SafetensorError, OSError):
-        return False  # the reader of checkpoints says what is wrong
 
 
 def looked(model: GPT, tokenizer: Tokenizer, prompt: str, top: int) -> Look:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from erlangen.results import ErlangenError, read_json
+from erlangen.results import DamagedFileError, ErlangenError, read_json
 
 PUBLISHED = Path(__file__).with_name("prompts.json")
 KINDS: dict[str, type] = {
@@ -43,7 +44,10 @@ def read_prompts(name: str) -> list[Prompt]:
     except OSError as error:
         raise ErlangenError(f"--prompts {path}: {error.strerror}: name a file, or `published`") from None
     if path.suffix == ".json" or text.lstrip().startswith(("[{", "[\n", '["')):
-        data = read_json(path)
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError:
+            raise DamagedFileError(f"--prompts {path}: truncated or not JSON") from None
         if not isinstance(data, list):
             raise ErlangenError(f'--prompts {path}: give a list, as [{{"prompt": "Once", "temperature": 0.7}}]')
         found = [_entry(entry, f"--prompts {path}: entry {number}") for number, entry in enumerate(data, 1)]
@@ -60,10 +64,16 @@ def _entry(entry: Any, where: str) -> Prompt:
         return Prompt(entry, {})
     if not isinstance(entry, dict) or not isinstance(entry.get("prompt"), str):
         raise ErlangenError(f'{where}: give a text, or {{"prompt": text, ...}}')
+    from erlangen.generate.filters import Settings
+
     settings = {name: value for name, value in entry.items() if name != "prompt" and value is not None}
     for name, value in settings.items():
         if name not in KINDS:
             raise ErlangenError(f"{where}: {name!r} is no setting; there are {', '.join(KINDS)}")
         if isinstance(value, bool) or not isinstance(value, (int, KINDS[name])):
             raise ErlangenError(f"{where}: {name} {value!r}: give a number")
+    try:
+        Settings(**settings)
+    except ErlangenError as error:
+        raise ErlangenError(f"{where}: {str(error).removeprefix('--')}") from None
     return Prompt(entry["prompt"], settings)
