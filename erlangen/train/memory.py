@@ -13,5 +13,5 @@ def keep_memory() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(MMAP_THRESHOLD, 32 << 20)
         libc.mallopt(TRIM_THRESHOLD, 2**31 - 1)
-    except (OSError, AttributeError):
+    except (OSError, AttributeError, TypeError):  # the last on Windows, for None
         pass

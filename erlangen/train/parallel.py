@@ -79,6 +79,8 @@ def joined(device: str) -> Iterator[tuple[Workers, str]]:
     if size == 1:
         yield Workers(), device
         return
+    if "RANK" not in os.environ:
+        raise ErlangenError(f"WORLD_SIZE is {size}, but there is no RANK: start with torchrun, or unset WORLD_SIZE")
     rank, local = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
     if device == "cuda":
         if local >= torch.cuda.device_count():
@@ -92,6 +94,10 @@ def joined(device: str) -> Iterator[tuple[Workers, str]]:
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo")
     try:
         yield Workers(rank=rank, size=size), device
+    except RuntimeError as error:
+        if "connection" not in str(error).lower():
+            raise
+        raise ErlangenError(f"process {rank} of {size} ends, since another has ended: that one says why") from None
     finally:
         dist.destroy_process_group()
 

@@ -74,9 +74,6 @@ class Replicas:
         for generator, state in zip(self.generators, states, strict=True):
             generator.set_state(state.clone())  # torch 2.13 crashes on a row that is not the first of its storage
 
-    def close(self) -> None:
-        self.pool.shutdown()
-
 
 def sharing(model: nn.Module) -> nn.Module:
     """A copy whose parameters and buffers are the same memory, with gradients of its own."""

@@ -15,9 +15,10 @@ from support.command import environment, erlangen
 from erlangen.data.characters import CharacterTokenizer
 from erlangen.data.corpus import Corpus
 from erlangen.models.gpt import GPT, GPTConfig
+from erlangen.results import ErlangenError
 from erlangen.train.checkpoint import LAST, load_checkpoint
 from erlangen.train.language_model import LanguageSchedule, Training
-from erlangen.train.parallel import Workers
+from erlangen.train.parallel import Workers, joined
 
 STEPS = (
     "--model", "gpt-nano", "--block", "8", "--batch", "8", "--steps", "20", "--dropout", "0", "--precision", "float32",
@@ -51,6 +52,33 @@ def test_alone_everything_is_ones_own() -> None:
     assert torch.equal(alone.rows(x), x)
     assert (alone.mean(0.1), alone.first(0.1), alone.any(True), alone.any(False)) == (0.1, 0.1, True, False)
     assert alone.gathered(x) == [x]
+
+
+def test_a_world_without_a_rank_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(ErlangenError, match="WORLD_SIZE is 2, but there is no RANK: start with torchrun"), joined("cpu"):
+        pass
+
+
+@pytest.mark.parametrize("kind", ["Connection closed by peer [127.0.0.1]:1423", "shapes do not fit"])
+def test_who_is_left_by_another_process_says_so_and_no_more(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[bool] = []
+    monkeypatch.setattr(torch.distributed, "init_process_group", lambda backend: None)
+    monkeypatch.setattr(torch.distributed, "destroy_process_group", lambda: ended.append(True))
+    for name, value in (("WORLD_SIZE", "2"), ("RANK", "1"), ("LOCAL_RANK", "1")):
+        monkeypatch.setenv(name, value)
+    fault = ErlangenError if "peer" in kind else RuntimeError
+    told = "process 1 of 2 ends, since another has ended" if "peer" in kind else kind
+
+    def fail() -> None:
+        with joined("cpu") as (workers, device):
+            assert (workers, device) == (Workers(rank=1, size=2), "cpu")
+            raise RuntimeError(kind)
+
+    with pytest.raises(fault, match=told):
+        fail()
+    assert ended == [True]
 
 
 def test_rows_are_shared_out_whole() -> None:
