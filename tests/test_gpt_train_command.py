@@ -115,6 +115,72 @@ def test_find_lr_prints_a_rate_and_trains_nothing(run: Command, text: Path, tmp_
     assert list(tmp_path.iterdir()) == [text]
 
 
+def test_find_lr_gives_its_curve_as_json_and_times_nothing(run: Command, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from erlangen.train import language_model
+
+    monkeypatch.setattr(language_model, "pace", lambda *args, **options: pytest.fail("the pace was measured for nothing"))
+    args = [argument for argument in TINY if argument not in ("--steps", "20", "--evaluate-every", "5")]
+    out = run(text, *args, "--find-lr", "--json", "-")
+    assert out.code == 0, out.err
+    data = json.loads(out.out)
+    assert len(data["rates"]) == len(data["losses"]) == len(data["smoothed"]) > 10
+    assert data["suggestion"] in [rate / 10 for rate in data["rates"]]
+
+
+def test_short_runs_are_not_compiled(run: Command, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", lambda net: pytest.fail("20 steps were compiled"))
+    out = run(text, *TINY, "--compile")
+    assert out.code == 0, out.err
+    assert "--compile: 20 steps are few" in out.err
+
+
+def test_results_that_cannot_be_written_are_printed_all_the_same(
+    run: Command, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from erlangen.gpt_cli import scores
+    from erlangen.results import ErlangenError
+
+    def full(data: object, target: str | None) -> None:
+        raise ErlangenError(f"cannot write {target}: the disk is full")
+
+    monkeypatch.setattr(scores, "emit", full)
+    out = run(text, *TINY, "--json", "x.json")
+    assert out.code == 2
+    assert "nats per token" in out.out
+    assert out.err.splitlines()[-1] == "erlangen: cannot write x.json: the disk is full"
+
+
+def test_too_few_tales_for_a_block_are_one_line(run: Command) -> None:
+    out = run("--tales", "60", "--block", "30000", "--steps", "1")
+    assert (out.code, out.out) == (4, "")
+    assert out.err.splitlines()[-1].startswith("erlangen: --block 30000: tales has ")
+    assert "Traceback" not in out.err
+
+
+@pytest.mark.parametrize("words", ["the old fox", "the\nold fox"])
+def test_a_sample_begins_with_a_new_line_or_with_the_first_token_it_was_given(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from types import SimpleNamespace
+
+    from erlangen.data.corpus import load_corpus
+    from erlangen.generate.decode import generate
+    from erlangen.generate.filters import Settings
+    from erlangen.gpt_cli import progress
+    from erlangen.models.gpt import GPT, GPTConfig
+
+    path = tmp_path / "story.txt"
+    path.write_text(f"{words} " * 100, encoding="utf-8")
+    corpus = load_corpus(str(path), block=8)
+    model = GPT(GPTConfig(vocabulary=corpus.tokenizer.size, block=8, layers=1, heads=1, width=8))
+    monkeypatch.setattr(progress, "SAMPLE", 20)
+    plan = SimpleNamespace(model=model, corpus=corpus)
+    progress.sampler(plan, "cpu", 5)(SimpleNamespace(step=5))  # type: ignore[arg-type]
+    first = corpus.tokenizer.encode("\n") if "\n" in words else corpus.validation[:1].long()
+    expected = corpus.tokenizer.decode(generate(model, first, 20, settings=Settings(seed=5))[0])
+    assert capsys.readouterr().err == f"--- sample at step 5 ---\n{expected.removeprefix(chr(10))}\n---\n"
+
+
 FAULTS = {
     "unknown size": (("--model", "gpt-giga"), 2, "--model gpt-giga: choose gpt-nano"),
     "no such text": (("nowhere.txt",), 4, "nowhere.txt"),
@@ -129,6 +195,12 @@ FAULTS = {
     "too long a block": (("story.txt", "--block", "2000"), 4, "too few for windows of 2000"),
     "tales of a text": (("story.txt", "--tales", "99"), 2, "--tales 99: the text is story.txt"),
     "zero steps": (("--steps", "0"), 2, "--steps"),
+    "a rate without end": (("--lr", "inf"), 2, "--lr inf: give a finite number"),
+    "a decay without end": (("--weight-decay", "inf"), 2, "--weight-decay inf: give a finite number"),
+    "minutes without end": (("--minutes", "inf"), 2, "--minutes inf: give a finite number"),
+    "a seed beyond torch's": (("--seed", str(2**64)), 2, "--seed"),
+    "results below a file": (("--json", "story.txt/x.json"), 2, "story.txt is no folder"),
+    "a rate for a run that goes on": (("--find-lr", "--resume"), 2, "leave --resume out"),
     "a folder below a file": (("story.txt", "--out", "story.txt/x"), 2, "story.txt is no folder"),
     "a file in place of a folder": (("story.txt", "--out", "story.txt"), 2, "it is a file"),
 }
@@ -160,6 +232,14 @@ def test_a_run_is_not_overwritten_and_goes_on_when_asked(run: Command, text: Pat
     longer = run("--out", "run", "--resume", "--steps", "25")
     assert longer.code == 0, longer.err
     assert load_checkpoint(tmp_path / "run" / LAST).step == 25
+
+
+def test_what_a_run_was_started_without_is_said_in_words(run: Command, text: Path) -> None:
+    run(text, *TINY, "--out", "run")
+    out = run("--out", "run", "--resume", "--patience", "3")
+    assert out.code == 2
+    assert "--patience 3: the run in run was started without: leave it out" in out.err
+    assert "from step 20 to 25, 32 tokens each" in run("--out", "run", "--resume", "--steps", "25").err
 
 
 def test_a_text_that_changed_does_not_resume(run: Command, text: Path) -> None:

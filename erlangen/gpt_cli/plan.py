@@ -35,12 +35,12 @@ class Plan:
 
     def announcement(self, folder: Path, device: str, workers: Workers) -> str:
         count, tokens = self.model.parameter_count(), self.schedule.batch * self.model.config.block
-        begin = f"from step {self.start.step} " if self.start else ""
+        steps = f"from step {self.start.step} to {self.schedule.steps}" if self.start else f"{self.schedule.steps} steps"
         many = f" × {workers.size}" if workers.size > 1 else ""
         data = f"{self.corpus.name} ({len(self.corpus.train):,} tokens to train on, vocabulary {self.corpus.tokenizer.size})"
         return (
             f"{self.options['model']}: {count / 1e6:.2f} M parameters, {data}, {self.precision} on {device}{many}: "
-            f"{begin}{self.schedule.steps} steps of {tokens} tokens, checkpoints in {folder}"
+            f"{steps}, {tokens} tokens each, checkpoints in {folder}"
         )
 
 
@@ -95,10 +95,8 @@ def planned(given: dict[str, Any], steps: int | None, minutes: float | None, dev
     model = GPT(replace(config, vocabulary=corpus.tokenizer.size))
     evaluations = EVALUATIONS
     if steps is None:
-        speed = pace(model, corpus, schedule, precision, device, workers)
-        seconds = 57 * (
-            2.0 if minutes is None else minutes
-        )  # the steps that were timed, the loading and the last scores count, too
+        seconds = 57 * (2.0 if minutes is None else minutes)  # timing, loading and the last scores take their share
+        speed = pace(model, corpus, schedule, precision, device, workers, limit=seconds / 10)
         evaluations = min(max(int(0.25 * seconds / speed.evaluation), 1), EVALUATIONS)  # a quarter of the time at most
         steps = max(int((seconds - evaluations * speed.evaluation) / speed.update), 1)
     schedule = replace(
@@ -134,9 +132,8 @@ def resumed(folder: Path, given: dict[str, Any], steps: int | None, workers: Wor
     for name, value in given.items():
         if value is not None and value != options.get(name) and not (name == "precision" and value == "auto"):
             option = name if name == "corpus" else "--" + name.replace("_", "-")
-            raise ErlangenError(
-                f"{option} {value}: the run in {folder} was started with {options.get(name)}: leave it out, or begin another"
-            )
+            before = "without" if options.get(name) is None else f"with {options[name]}"
+            raise ErlangenError(f"{option} {value}: the run in {folder} was started {before}: leave it out, or begin another")
     if steps is not None and steps != schedule.steps:
         if steps < start.step:
             raise ErlangenError(f"--steps {steps}: the run in {folder} has made {start.step} already")
@@ -159,7 +156,14 @@ def resumed(folder: Path, given: dict[str, Any], steps: int | None, workers: Wor
 def corpus_of(source: str, block: int, tokenizer: str, tales: int | None, workers: Workers) -> Corpus:
     """The corpus, with a line where it takes a while."""
     from erlangen.data.corpus import load_corpus
+    from erlangen.data.files import DataError
 
     if source == "tales" and workers.rank == 0:
         say(f"telling {tales:,} tales")
-    return load_corpus(source, block=block, tokenizer=tokenizer, tales=tales or TALES)
+    corpus = load_corpus(source, block=block, tokenizer=tokenizer, tales=tales or TALES)
+    first = 0 if corpus.train_starts is None else int(corpus.train_starts[0])
+    if first + block + 1 > len(corpus.train):
+        raise DataError(
+            f"--block {block}: {source} has {len(corpus.train)} tokens to train on: choose a smaller one, or more text"
+        )
+    return corpus

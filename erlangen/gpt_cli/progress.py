@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from erlangen.results import ErlangenError
 from erlangen.terminal import LINE_EVERY, say
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Line:
 
     def __init__(self, plan: Plan, workers: Workers) -> None:
         self.total, self.tokens = plan.schedule.steps, plan.schedule.batch * plan.model.config.block
-        self.begin = self.first = plan.start.step if plan.start else 0
+        self.begin = plan.start.step if plan.start else 0
         self.start = self.last = time.monotonic()
         self.loss, self.validation = float("nan"), float("nan")
         self.live: Any = None
@@ -71,14 +72,19 @@ def sampler(plan: Plan, device: str, every: int) -> Callable[[Step], None]:
     from erlangen.generate.decode import generate
     from erlangen.generate.filters import Settings
 
-    first = plan.corpus.validation[:1].long()[None].to(device)  # (1, 1)
+    tokenizer = plan.corpus.tokenizer
+    try:
+        begin = tokenizer.encode("\n")  # which ends every tale
+    except ErlangenError:
+        begin = plan.corpus.validation[:1].long()
+    begin = begin.to(device)  # (1,)
 
     def tell(step: Step) -> None:
         if step.step % every:
             return
         with torch.no_grad():
-            tokens = generate(plan.model, first, SAMPLE, settings=Settings(seed=step.step))
-        text = plan.corpus.tokenizer.decode(tokens[0, 1:].cpu())
+            tokens = generate(plan.model, begin, SAMPLE, settings=Settings(seed=step.step))
+        text = tokenizer.decode(tokens[0].cpu()).removeprefix("\n")
         say(f"--- sample at step {step.step} ---\n{text}\n---")
 
     return tell

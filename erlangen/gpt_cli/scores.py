@@ -26,8 +26,8 @@ def conclude(plan: Plan, history: LanguageHistory, folder: Path, seconds: float,
         "ended": history.ended, "seconds": round(seconds, 2), "tokens_per_second": speed,
         "evaluations": [one._asdict() for one in history.evaluations], "scores": scores,
     }  # fmt: skip
-    emit(data, target)
     if target == "-":
+        emit(data, target)
         return
     ended = " (ended by --patience)" if history.ended == "patience" else ""
     print(f"Best of {history.steps} steps{ended}: step {history.best_step}")
@@ -44,7 +44,8 @@ def conclude(plan: Plan, history: LanguageHistory, folder: Path, seconds: float,
                 f"{'':<10}  floor {score['floor']:.4f} on the same characters, the loss above it by {above}, {100 * share:.1f} %"
             )
     print(f"\nEvaluation: {scores[0]['evaluation']}; 95 % intervals over contiguous blocks of text.")
-    print(f"Checkpoints: {folder}\nWrite with it: erlangen gpt generate {folder}")
+    print(f"Checkpoints: {folder}\nWrite with it: erlangen gpt generate {folder}", flush=True)
+    emit(data, target)  # what is printed is not lost where it cannot be written
 
 
 def _with_interval(value: float, ends: list[float]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
@@ -16,7 +17,7 @@ from erlangen.gpt_cli.plan import Plan, planned, refuse_existing, resumed
 from erlangen.gpt_cli.progress import Line, add_tensorboard, sampler
 from erlangen.gpt_cli.scores import conclude
 from erlangen.results import ErlangenError
-from erlangen.terminal import Stopped, say
+from erlangen.terminal import Stopped, emit, foresee_file, say
 
 if TYPE_CHECKING:
     from erlangen.train.language_model import LanguageHistory
@@ -55,7 +56,7 @@ def train(
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps.")] = "cpu",
     compile: Annotated[bool, typer.Option("--compile", help="With torch.compile; short runs do not gain.")] = False,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of weights, data order and dropout; default 0.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**62, help="Of weights, data order and dropout; default 0.")] = None,
     accumulate: Annotated[int | None, typer.Option(min=1, help="Slices of a batch, for less memory; default 1.")] = None,
     evaluate_every: Annotated[int | None, typer.Option(min=1, metavar="STEPS", help="Default a twentieth of the steps.")] = None,
     patience: Annotated[int | None, typer.Option(min=1, help="Evaluations without a gain that end it; default never.")] = None,
@@ -78,6 +79,13 @@ def train(
     }  # fmt: skip
     if steps is not None and minutes is not None:
         raise ErlangenError("--steps and --minutes both say when to end: give one")
+    for name, value in given.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ErlangenError(f"--{name.replace('_', '-')} {value}: give a finite number")
+    if find_lr and resume:
+        raise ErlangenError("--find-lr is for a training that begins: leave --resume out")
+    if target not in (None, "-"):
+        foresee_file(Path(str(target)), [])
     folder = out or Path("runs") / "gpt" / f"{Path(corpus or 'tales').stem}-{model or 'gpt-micro'}"
     from erlangen.train.memory import keep_memory
     from erlangen.train.parallel import joined
@@ -91,15 +99,17 @@ def train(
         import torch
 
         torch.set_num_threads(_threads(workers.size))
-        plan = resumed(folder, given, steps, workers) if resume else planned(given, steps, minutes, own_device, workers)
         if find_lr:
-            print_rate(plan, own_device, workers)
+            print_rate(planned(given, 1, None, own_device, workers), own_device, workers, target)
             return
+        plan = resumed(folder, given, steps, workers) if resume else planned(given, steps, minutes, own_device, workers)
         lead = workers.rank == 0
         if lead:
             say(plan.announcement(folder, own_device, workers))
-            if compile and plan.schedule.steps < SMALL_STEPS:
-                say(f"--compile: {plan.schedule.steps} steps are few, compiling takes longer than it will save")
+        if compile and plan.schedule.steps < SMALL_STEPS:
+            compile = False
+            if lead:
+                say(f"--compile: {plan.schedule.steps} steps are few, compiling takes longer than it saves; training without")
         start = time.monotonic()
         history = perform(plan, folder, own_device, workers, compile, sample_every, tensorboard)
         seconds = time.monotonic() - start
@@ -107,13 +117,18 @@ def train(
             conclude(plan, history, folder, seconds, target)
 
 
-def print_rate(plan: Plan, device: str, workers: Workers) -> None:
+def print_rate(plan: Plan, device: str, workers: Workers, target: str | None) -> None:
     """The range test, as a table, and what it suggests."""
+    from dataclasses import asdict
+
     from erlangen.train.rate_finder import find_rate
 
     if workers.size > 1:
         raise ErlangenError("--find-lr: one process is enough; leave torchrun out")
     curve = find_rate(plan.model, plan.corpus, plan.schedule, precision=plan.precision, device=device)
+    emit(asdict(curve), target)
+    if target == "-":
+        return
     rows = range(0, len(curve.rates), max(len(curve.rates) // 20, 1))
     print("rate      loss, smoothed (nats per token)")
     for row in rows:

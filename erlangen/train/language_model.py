@@ -150,19 +150,23 @@ def pace(
     device: str,
     workers: Workers = Workers(),  # noqa: B008
     updates: int = 12,
+    limit: float = math.inf,
 ) -> Pace:
-    """Measured on a copy in some updates after three; the model and the random states stay as they are."""
+    """Measured on a copy in some updates after three; the model and the random states stay as they are.
+
+    limit: seconds after which no further update begins; of fewer than four the last is taken.
+    """
     with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if device.startswith("cuda") else []):
         training = Training(copy.deepcopy(model).to(device).train(), corpus, schedule, precision, device, workers)
-        seconds = []
-        for _ in range(3 + updates):
+        seconds: list[float] = []
+        while len(seconds) < 3 + updates and workers.first(sum(seconds)) < limit:
             before = time.perf_counter()
             training.update(training.model)
             training.read(None)
             seconds.append(time.perf_counter() - before)
         before = time.perf_counter()
         training.evaluate()
-        found = Pace(statistics.median(seconds[3:]), time.perf_counter() - before)
+        found = Pace(statistics.median(seconds[3:] or seconds[-1:]), time.perf_counter() - before)
     return Pace(*(workers.first(value) for value in found))
 
 

@@ -236,10 +236,13 @@ class Training:
             self.losses = [float(loss) for loss in start.about["losses"]]
             self.scaler.load_state_dict(start.about["scaler"])
             threads = len(start.state.get("random.replicas", [None]))
-            if threads != (len(self.replicas.models) if self.replicas is not None else 1):
-                notify(f"{where} was written by {threads} threads, now there are {torch.get_num_threads()}: dropout draws anew")
+            now = len(self.replicas.models) if self.replicas is not None else 1
+            if threads != now:
+                notify(f"{where} was written by {threads} threads, now there are {now}: dropout draws anew")
             elif self.replicas is not None:
                 self.replicas.set_state(start.state["random.replicas"])
+            if ("random.cuda" in start.state) != (self.device.type == "cuda"):
+                notify(f"{where} was written on another device than {self.device}: the steps will not be the same to the bit")
             states = start.state["random.cpu"]
             if len(states) == self.workers.size:
                 torch.set_rng_state(states[self.workers.rank].clone())

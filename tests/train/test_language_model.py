@@ -172,6 +172,18 @@ def test_two_threads_go_on_bit_for_bit_and_another_number_says_that_dropout_draw
         torch.set_num_threads(1)
 
 
+def test_a_training_from_another_device_says_that_its_steps_will_differ(tmp_path: Path) -> None:
+    told: list[str] = []
+    fit(model_of(), corpus_of(), replace(SCHEDULE, steps=10), checkpoints=tmp_path)
+    start = load_checkpoint(tmp_path / LAST)
+    fit(model_of(), corpus_of(), replace(SCHEDULE, steps=10), start=start, notify=told.append)
+    assert not told
+    there = replace(start, state={**start.state, "random.cuda": torch.zeros(1, 16, dtype=torch.uint8)})
+    fit(model_of(), corpus_of(), replace(SCHEDULE, steps=10), start=there, notify=told.append)
+    assert len(told) == 1
+    assert "was written on another device than cpu: the steps will not be the same to the bit" in told[0]
+
+
 def test_the_best_weights_are_kept_and_early_stopping_ends_it(tmp_path: Path) -> None:
     schedule = replace(SCHEDULE, steps=400, lr=2e-2, patience=3, evaluate_every=10)
     model, corpus = model_of(replace(CONFIG, dropout=0.0)), corpus_of()
@@ -276,6 +288,16 @@ def test_pace_leaves_everything_as_it_was() -> None:
     assert torch.equal(state, torch.get_rng_state())
     assert all(torch.equal(before[name], weight) for name, weight in model.state_dict().items())
     assert model.training
+
+
+def test_pace_ends_with_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, update = [], Training.update
+    monkeypatch.setattr(Training, "update", lambda self, net: (made.append(1), update(self, net)))
+    found = pace(model_of(), corpus_of(), SCHEDULE, "float32", "cpu", limit=1e-9)
+    assert len(made) == 1
+    assert found.update > 0
+    pace(model_of(), corpus_of(), SCHEDULE, "float32", "cpu", updates=4)
+    assert len(made) == 1 + 3 + 4
 
 
 def test_losses_of_a_part_name_their_tokens() -> None:
