@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from erlangen.models.gpt import GPT, PRESETS, GPTConfig
+from erlangen.models.gpt import GPT, PRESETS, GPTConfig, norm
+from erlangen.nn.attention import context
 from erlangen.nn.positions import Rotary
 
 TINY = GPTConfig(vocabulary=17, block=12, layers=2, heads=2, width=8, dropout=0.0)
@@ -98,6 +99,66 @@ def test_dropout_is_off_in_eval() -> None:
     assert (model(x) - model(x)).abs().max() > 1e-3
 
 
+def test_dropout_falls_on_the_embedding_and_on_both_outputs_of_a_block() -> None:
+    config = replace(TINY, dropout=0.5, width=64)
+    model = made(config).train()
+    h, shared = torch.randn(4, 12, 64, dtype=torch.float64), context(config.layer(), 12, torch.empty(0, dtype=torch.float64))
+    block = model.blocks[0]
+    changes = {"embedding": model.embedded(tokens())}
+    for name, other in (("attention", block.mlp.down), ("mlp", block.attention.out)):
+        kept = other.weight.detach().clone()
+        nn.init.zeros_(other.weight)
+        changes[name] = block(h, shared, 0) - h
+        with torch.no_grad():
+            other.weight.copy_(kept)
+    for name, change in changes.items():
+        assert 0.4 < float((change == 0).double().mean()) < 0.6, name
+
+
+def test_the_form_of_attention_knows_of_training_and_of_the_format_of_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    forms = []
+
+    def watched(*args, **options):
+        shared = context(*args, **options)
+        forms.append((shared.form, shared.table.dtype))
+        return shared
+
+    monkeypatch.setattr("erlangen.models.gpt.context", watched)
+    model = GPT(replace(TINY, dropout=0.5))
+    model.train()(tokens())
+    model.eval()(tokens())
+    with torch.autocast("cpu", torch.bfloat16):
+        model(tokens())
+    assert forms == [("naive", torch.float32), ("fused", torch.float32), ("naive", torch.bfloat16)]
+
+
+def test_fresh_weights_have_their_spread_and_biases_are_0() -> None:
+    torch.manual_seed(0)
+    model = GPT(replace(TINY, width=64, layers=8, vocabulary=99, bias=True, norm="layer", positions="absolute"))
+    for name, weight in model.named_parameters():
+        if weight.ndim > 1:
+            std = 0.02 / 4 if name.endswith(("attention.out.weight", "mlp.down.weight")) else 0.02
+            assert float(weight.detach().std()) == pytest.approx(std, rel=0.15), name
+        elif name.endswith("bias"):
+            assert not weight.any(), name
+
+
+def test_norms_have_epsilon_1e_5_and_a_shift_only_with_biases() -> None:
+    h = 1e-3 * torch.randn(5, 8, dtype=torch.float64)
+    for kind, bias in product(("rms", "layer"), (False, True)):
+        own = norm(replace(TINY, norm=kind, bias=bias)).double()
+        centered = h - h.mean(-1, keepdim=True) if kind == "layer" else h
+        torch.testing.assert_close(own(h), centered / (centered.square().mean(-1, keepdim=True) + 1e-5).sqrt())
+        assert [name for name, _ in own.named_parameters()] == ["weight"] + (["bias"] if bias and kind == "layer" else [])
+
+
+def test_a_cache_is_as_large_and_of_the_format_that_is_asked_for() -> None:
+    model = made(TINY)
+    assert (model.cache(3).size, model.cache(3).keys.dtype, model.cache(3).keys.shape[1]) == (12, torch.float64, 3)
+    small = model.cache(2, 5, torch.bfloat16)
+    assert (small.size, small.values.dtype) == (5, torch.bfloat16)
+
+
 def test_bfloat16_products_train_as_float32_ones_do() -> None:
     """The gradient of a batch, under autocast, points where the exact one does."""
     torch.manual_seed(2)
@@ -123,6 +184,8 @@ def test_sizes_count_as_their_formula_says(name: str) -> None:
     biases = layers * (3 * c + c + 4 * c + c) if config.bias else 0
     tables = v * c * (1 if config.tied else 2) + (config.block * c if config.positions == "absolute" else 0)
     assert model.parameter_count() == 12 * layers * c * c + norms + biases + tables
+    places = config.block * c if config.positions == "absolute" else 0
+    assert model.parameter_count(embeddings=False) == model.parameter_count() - v * c - places
     if name == "gpt2":
         assert model.parameter_count() == 124_439_808
 

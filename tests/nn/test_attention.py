@@ -21,6 +21,7 @@ from erlangen.nn.attention import (
     local_attention,
     naive_attention,
 )
+from erlangen.nn.cache import KeyValueCache
 from erlangen.nn.positions import alibi_slopes
 
 CONFIG = AttentionConfig(width=24, heads=3)
@@ -154,6 +155,39 @@ def test_dropout_falls_on_weights_in_training_alone() -> None:
     assert (trained - layer(x, context(config, 30, x))).abs().max() > 1e-3
 
 
+def test_every_form_drops_weights_and_those_returned_are_whole() -> None:
+    """Of values that are all 1 the output is the sum of the weights that were kept."""
+    torch.manual_seed(9)
+    q, k = torch.randn(2, 4, 4, 64, 8)
+    v = torch.ones_like(q)
+    bias = hide(torch.arange(64)[:, None] - torch.arange(64), 20)
+    outputs = {
+        "naive": naive_attention(q, k, v, bias, 0.5)[0],
+        "fused": fused_attention(q, k, v, bias, False, 0.5),
+        "local": local_attention(q, k, v, 20, None, 0.5),
+    }
+    for form, y in outputs.items():
+        assert y.std() > 0.1, form
+        assert float(y.mean()) == pytest.approx(1, abs=0.1), form
+    weights = naive_attention(q, k, v, bias, 0.5)[1]
+    torch.testing.assert_close(weights.sum(-1), torch.ones(4, 4, 64))
+
+
+@pytest.mark.parametrize("positions", ["rotary", "alibi", "none"])
+@pytest.mark.parametrize("window", [None, 3])
+@pytest.mark.parametrize("form", ["naive", "fused"])
+def test_a_layer_with_a_cache_goes_on_where_it_was(positions: Positions, window: int | None, form: Form) -> None:
+    torch.manual_seed(10)
+    config = replace(CONFIG, positions=positions, window=window, form=form)
+    layer, x = CausalSelfAttention(config).double(), torch.randn(2, 9, 24, dtype=torch.float64)
+    cache = KeyValueCache(1, 2, 3, 9, 8, torch.float64)
+    parts = []
+    for part in x.split([4, 1, 1, 3], 1):
+        parts.append(layer(part, context(config, part.shape[1], x, cache)))
+        cache.advance(part.shape[1])
+    torch.testing.assert_close(torch.cat(parts, 1), layer(x, context(config, 9, x)), rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("config", "queries", "keys", "dtype", "training", "form"),
     [
@@ -166,6 +200,14 @@ def test_dropout_falls_on_weights_in_training_alone() -> None:
         (replace(CONFIG, window=100), 128, 128, torch.float32, False, "fused"),
         (replace(CONFIG, window=16, form="local"), 1, 128, torch.float32, False, "naive"),
         (replace(CONFIG, form="fused"), 128, 128, torch.bfloat16, True, "fused"),
+        (CONFIG, 512, 512, torch.bfloat16, False, "naive"),
+        (CONFIG, 513, 513, torch.bfloat16, False, "fused"),
+        (CONFIG, 1, 1024, torch.float32, False, "naive"),
+        (CONFIG, 128, 128, torch.float32, True, "fused"),
+        (replace(CONFIG, window=16), 64, 64, torch.float32, False, "local"),
+        (replace(CONFIG, window=16), 63, 63, torch.float32, False, "fused"),
+        (replace(CONFIG, window=16, form="local"), 16, 16, torch.float32, False, "naive"),
+        (replace(CONFIG, window=16, form="local"), 17, 17, torch.float32, False, "local"),
     ],
 )
 def test_auto_takes_what_is_fastest_on_a_cpu(config, queries, keys, dtype, training, form) -> None:

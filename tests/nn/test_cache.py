@@ -37,6 +37,20 @@ def test_many_at_once_must_fit() -> None:
     read(cache, [0, 1, 2])
     with pytest.raises(ValueError, match="a ring of 5 that has read 3 tokens cannot take 3 at once"):
         cache.extend(0, torch.zeros(1, 1, 3, 1), torch.zeros(1, 1, 3, 1))
+    read(cache, [3])
+    with pytest.raises(ValueError, match="cannot take 2 at once"):
+        cache.extend(0, torch.zeros(1, 1, 2, 1), torch.zeros(1, 1, 2, 1))
+    assert read(ring(), [0, 1, 2, 3, 4]) == [0, 1, 2, 3, 4]  # just so many do
+
+
+def test_layers_keep_their_own() -> None:
+    cache, x = KeyValueCache(2, 1, 1, 5, 1, torch.float64), torch.arange(3.0, dtype=torch.float64).view(1, 1, 3, 1)
+    for layer in range(2):
+        keys, values = cache.extend(layer, x + 10 * layer, x + 10 * layer + 5)
+        assert keys.flatten().tolist() == [10 * layer + k for k in range(3)]
+        assert values.flatten().tolist() == [10 * layer + k for k in range(5, 8)]
+    assert cache.keys[:, 0, 0, :3, 0].tolist() == [[0, 1, 2], [10, 11, 12]]
+    assert cache.values[:, 0, 0, :3, 0].tolist() == [[5, 6, 7], [15, 16, 17]]
 
 
 def test_reset_forgets() -> None:

@@ -92,9 +92,22 @@ def test_ntk_keeps_the_fastest_pair_and_slows_the_slowest_by_the_factor() -> Non
 
 
 def test_angles_are_right_far_out() -> None:
-    cos, sin = Rotary().table(torch.tensor([1_000_003]), 4)
-    assert float(cos[0, 0]) == pytest.approx(math.cos(1_000_003), abs=1e-7)
-    assert float(sin[0, -2]) == pytest.approx(math.sin(1_000_003), abs=1e-7)
+    for place in (1_000_003, 2**24 + 1):  # of the second a float32 knows nothing
+        cos, sin = Rotary().table(torch.tensor([place]), 4)
+        for pair, angle in enumerate((place, place / 100)):
+            assert float(cos[0, pair]) == pytest.approx(math.cos(angle), abs=1e-7)
+            assert float(sin[0, 2 + pair]) == pytest.approx(math.sin(angle), abs=1e-7)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_a_turn_keeps_the_number_format(dtype: torch.dtype) -> None:
+    assert turned(torch.ones(3, 4, dtype=dtype), torch.arange(3), Rotary()).dtype == dtype
+
+
+def test_a_single_pair_has_no_slowest_to_slow() -> None:
+    assert Rotary(scaling="ntk", factor=4).frequencies(2).tolist() == [1]
+    with pytest.raises(ValueError, match="head_dim 0"):
+        Rotary().frequencies(0)
 
 
 @pytest.mark.parametrize("heads", [1, 2, 8, 16])

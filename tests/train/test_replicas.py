@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from erlangen.models.gpt import GPT, GPTConfig
-from erlangen.train.replicas import Replicas
+from erlangen.train.replicas import Replicas, sharing
 
 TINY = GPTConfig(vocabulary=13, block=8, layers=2, heads=2, width=8, dropout=0.0)
 
@@ -84,6 +84,37 @@ def test_dropout_repeats_from_its_state_and_differs_between_copies() -> None:
     assert not torch.equal(*(generator.get_state() for generator in Replicas(model, 2).generators))
     with pytest.raises(ValueError, match="argument"):
         replicas.set_state(states[:1])
+
+
+def test_copies_are_in_the_mode_of_the_model() -> None:
+    model, alone, (x, y) = made(dropout=0.5), made(), batch(8)
+    replicas = Replicas(model, 2)
+    model.eval()
+    replicas.gradient(loss, x, y)
+    loss(alone, x, y).backward()
+    for mine, theirs in zip(model.parameters(), alone.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-9, atol=1e-12)
+
+
+def test_buffers_are_shared_as_parameters_are() -> None:
+    model = nn.BatchNorm1d(3)
+    twin = sharing(model)
+    model.running_mean.fill_(7)
+    nn.init.constant_(model.weight, 5)
+    assert twin.running_mean.tolist() == [7] * 3
+    assert twin.weight.tolist() == [5] * 3
+
+
+def test_each_share_runs_on_one_thread(threads: None) -> None:
+    torch.set_num_threads(2)
+    seen = []
+
+    def watched(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        seen.append(torch.get_num_threads())
+        return loss(net, x, y)
+
+    Replicas(made(), 2).gradient(watched, *batch())
+    assert seen == [1, 1]
 
 
 def test_a_fault_in_a_thread_comes_out() -> None:
