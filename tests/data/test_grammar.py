@@ -99,6 +99,7 @@ def test_the_rules_stay_what_they_were() -> None:
         ({"s": {"a": math.inf}}, "weights must be positive"),
         ({"s": {}}, "at least one"),
         ({"s": {"{a": 1}}, re.escape("unmatched brace in '{a'")),
+        ({"s": {"a}": 1}}, re.escape("unmatched brace in 'a}'")),
         ({"s": {"{}": 1}}, "unmatched brace"),
     ],
 )

@@ -1,6 +1,7 @@
 """The filter against all texts of small grammars, ambiguous ones among them, with their probabilities."""
 
 import math
+import random
 from collections import defaultdict
 
 import numpy as np
@@ -88,3 +89,23 @@ def test_long_texts_of_many_derivations_keep_their_probability() -> None:
     assert derivations(grammar) == 3**200
     assert log_probability(grammar, "a" * 200) == pytest.approx(200 * math.log(3 / 4))
     assert log_probability(grammar, "ab" * 100) == pytest.approx(100 * math.log(3 / 16))
+
+
+def nested(seed: int, leaf: str) -> tuple[Grammar, float]:
+    """Two levels of three alternatives with uneven weights, and what their products add up to in floating point."""
+    rng = random.Random(seed)
+    rules = {name: {key: rng.randint(1, 99) for key in keys} for name, keys in (("s", ("{a}", "{b}", "{c}")), *(
+        (name, tuple(f"{{{name}{i}}}" for i in range(3))) for name in "abc"
+    ))}  # fmt: skip
+    leaves = {f"{name}{i}": {leaf: 1} for name in "abc" for i in range(3)}
+    grammar = Grammar(start="s", rules={**rules, **leaves}, slots={})
+    draws = grammar.alternatives
+    products = (p * q for p, name in zip(draws["s"].probabilities, "abc", strict=True) for q in draws[name].probabilities)
+    return grammar, math.fsum(products)
+
+
+@pytest.mark.parametrize("leaf", ["", "x"])
+def test_no_probability_is_above_one_where_weights_round_up(leaf: str) -> None:
+    grammar = next(grammar for grammar, total in (nested(seed, leaf) for seed in range(2000)) if total > 1)
+    assert log_probability(grammar, leaf) <= 0
+    assert (character_log_probabilities(grammar, leaf) <= 0).all()

@@ -96,7 +96,8 @@ def test_a_net_that_remembers_is_found_out():
 @pytest.mark.parametrize(
     ("part", "changed"),
     [
-        ("regime", {"train_loss": 0.9}), ("held-out", {"rises": -0.3}), ("held-out", {"rises": 0.01}),
+        ("regime", {"train_loss": 0.9}), ("regime", {"train_loss": 0.4}), ("regime", {"train_loss": 0.0}),
+        ("held-out", {"rises": -0.3}), ("held-out", {"rises": 0.01}),
         ("repeats", {"copies": 0.0}), ("repeats", {"copies": 0.01}), ("words", {"words": 0.5}),
         ("early-stopping", {"stopped": 0.3}), ("sense/grammar", {"few_right": 0.9}), ("sense/floor", {"few_far": 0.05}),
         ("sense/copies", {"few_copies": 0.0}), ("sense/copies", {"few_copies": 0.3, "few_right": 0.5}),
@@ -106,6 +107,35 @@ def test_each_part_can_be_refuted(part: str, changed: dict[str, float]):
     verdict = judged(made_up(**changed))[part]
     assert verdict.verdict == "refuted"
     assert verdict.corrected
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "over", "differences"),
+    [
+        ("early-stopping", "stopped_published_verbatim_words", "held_out_verbatim_words", (0.0, 0.015, 0.04)),
+        ("early-stopping", "stopped_published_verbatim_words", "held_out_verbatim_words", (0.015, 0.02, 0.03)),
+        ("words", "last_published_words", "held_out_words", (-0.04, -0.015, 0.0)),
+        ("words", "last_published_words", "held_out_words", (-0.03, -0.02, -0.015)),
+        ("held-out", "last_train_loss", "stopped_train_loss", (-0.5, -0.1, 0.2)),
+    ],
+)
+def test_an_interval_over_the_limit_is_inconclusive(part: str, name: str, over: str, differences: tuple[float, ...]):
+    """Whichever side its middle is on."""
+    found = []
+    for one in made_up():
+        d = differences[one.seed % 3]
+        new = {over: (0.0,) * len(WORDS), name: (d,) * len(WORDS)} if "verbatim" in name else {over: 1.0, name: 1.0 + d}
+        ms = tuple(replace(m, value=new[m.name]) if m.name in new else m for m in one.measurements)
+        found.append(replace(one, measurements=ms))
+    assert judged(found)[part].verdict == "inconclusive"
+
+
+def test_one_seed_decides_nothing_that_rests_on_a_spread():
+    one = [result for result in made_up() if result.seed == 0]
+    found = {part: verdict.verdict for part, verdict in judged(one, replace(MADE_UP, seeds=1)).items()}
+    assert set(found.values()) == {"inconclusive", "not measured"}
+    assert found.pop("sense/book") == "not measured"
+    assert "not measured" not in found.values()
 
 
 def test_the_held_out_loss_counts_only_where_the_training_loss_falls():
@@ -133,6 +163,21 @@ def test_a_missing_seed_is_not_measured():
     assert judged(without)["held-out"].verdict == "not measured"
     assert judged(without)["sense/floor"].verdict == "supported"
     assert {verdict.verdict for verdict in verdicts(MADE_UP, [])} == {"not measured"}
+    without = [one for one in results if one.params.get("arm") != "few" or one.seed != 3]
+    assert {part for part, one in judged(without).items() if one.verdict == "not measured"} == {
+        "sense/grammar", "sense/floor", "sense/copies", "sense/book",
+    }  # fmt: skip
+
+
+def test_phrases_are_of_five_words_written_in_the_published_setting():
+    shares = {"last_published_verbatim_words": (0.9, 0.8, 0.5, 0.1), "held_out_verbatim_words": (0.7, 0.3, 0.0, 0.0)}
+    shares |= {"last_plain_verbatim_words": (0.4, 0.3, 0.2, 0.1)}
+    found = [
+        replace(one, measurements=tuple(replace(m, value=shares.get(m.name, m.value)) for m in one.measurements))
+        for one in made_up()
+    ]
+    assert WORDS == (2, 3, 5, 8)
+    assert judged(found)["repeats"].effect == 0.5
 
 
 def test_published_numbers_stand_beside():

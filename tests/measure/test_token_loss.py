@@ -260,6 +260,13 @@ def test_of_few_losses_little_is_known() -> None:
         loss_interval([1.0, 2.0], 1)
 
 
+def test_blocks_weigh_as_the_losses_they_hold() -> None:
+    """Of 2 and of 3 losses: their sums of deviations, each over half of 5."""
+    from erlangen.stats import mean_interval
+
+    assert loss_interval([0.0, 0.0, 1.0, 1.0, 1.0], 2) == pytest.approx(mean_interval([0.6 - 1.2 / 2.5, 0.6 + 1.2 / 2.5]))
+
+
 def test_bits_per_byte() -> None:
     assert bits_per_byte(math.log(256) * 10, 10) == pytest.approx(8)  # a uniform guess of each byte
     assert bits_per_byte(math.log(2) * 30, 60) == pytest.approx(0.5)
