@@ -242,24 +242,27 @@ def read_json(path: Path) -> Any:
         raise ErlangenError(f"cannot read {path}: {error.strerror}") from None
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Write beside `path`, sync, rename: a reader, or a run killed at any moment, sees the old file or the new, never half.
 
     Raises ErlangenError where the folder cannot be written or the disk is full; the old file then stays as it was.
     """
+    data = content.encode() if isinstance(content, str) else content
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except OSError as error:
+    except BaseException as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise ErlangenError(
             f"cannot write {path}: {error.strerror or error}; free space or name another folder with --out "
             "(what was written before is kept)"

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +22,7 @@ from torch import Tensor
 
 from erlangen.data.tokenizer import Tokenizer, tokenizer_from_json
 from erlangen.models.gpt import GPT, GPTConfig
-from erlangen.results import DamagedFileError, ErlangenError, NewerSchemaError, canonical, finite, from_json
+from erlangen.results import DamagedFileError, ErlangenError, NewerSchemaError, canonical, finite, from_json, write_atomically
 
 SCHEMA = 1  # raised whenever an older reader would misread a file
 LAST, BEST = "last.safetensors", "best.safetensors"
@@ -82,7 +80,7 @@ def save(
             }
         )
     )  # fmt: skip
-    _write(path, serialized(tensors, {"erlangen": f"{digest(text, tensors)} {text}"}))
+    write_atomically(path, serialized(tensors, {"erlangen": f"{digest(text, tensors)} {text}"}))
 
 
 def load_checkpoint(path: Path | str) -> Checkpoint:
@@ -212,25 +210,3 @@ def _without_shared(config: GPTConfig, weights: dict[str, Tensor]) -> dict[str, 
 
 def _all_finite(weights: Mapping[str, Tensor]) -> bool:
     return all(bool(torch.isfinite(weight).all()) for weight in weights.values())
-
-
-def _write(path: Path, data: bytes) -> None:
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        if not isinstance(error, OSError):
-            raise
-        raise ErlangenError(
-            f"cannot write {path}: {error.strerror or error}; free space or name another folder with --out "
-            "(what was written before is kept)"
-        ) from error

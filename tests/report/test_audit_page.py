@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -90,19 +88,6 @@ def hostile(value: Any) -> Any:
         kept = {Checked: ("judgment", "kind"), LayerError: ("action",)}.get(type(value), ())
         return replace(value, **{name: hostile(getattr(value, name)) for name in value.__dataclass_fields__ if name not in kept})
     return value
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium on this machine: apt-get install chromium")
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=quiet)
-        yield browser
-        browser.close()
 
 
 def opened(browser: Any, folder: Path, text: str, scheme: str = "light", width: int = 1200) -> tuple[Any, list[str], list[str]]:

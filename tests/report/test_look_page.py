@@ -4,9 +4,7 @@ import base64
 import json
 import math
 import re
-import shutil
 import zlib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,19 +58,6 @@ def made(t: int = 24, layers: int = 2, heads: int = 3, seed: int = 0, top: int =
         "command": "erlangen gpt look x", "versions": {"torch": "2"}, "machine": {"system": "Linux", "cores": 2},
     }  # fmt: skip
     return Look(**{**fields, **more})
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium on this machine: apt-get install chromium")
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=quiet)
-        yield browser
-        browser.close()
 
 
 def opened(browser: Any, folder: Path, look: Look, scheme: str = "light", width: int = 1200) -> tuple[Any, list[str], list[str]]:
