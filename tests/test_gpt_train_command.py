@@ -200,7 +200,7 @@ FAULTS = {
     "minutes without end": (("--minutes", "inf"), 2, "--minutes inf: give a finite number"),
     "a seed beyond torch's": (("--seed", str(2**64)), 2, "--seed"),
     "results below a file": (("--json", "story.txt/x.json"), 2, "story.txt is no folder"),
-    "a rate for a run that goes on": (("--find-lr", "--resume"), 2, "leave --resume out"),
+    "a rate for a run that goes on": (("--find-lr", "--resume"), 2, "--find-lr is for a training that begins"),
     "a folder below a file": (("story.txt", "--out", "story.txt/x"), 2, "story.txt is no folder"),
     "a file in place of a folder": (("story.txt", "--out", "story.txt"), 2, "it is a file"),
 }
