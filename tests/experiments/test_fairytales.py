@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from support.figures import assert_drawn
 from support.results import result
 
+from erlangen.data.characters import CharacterTokenizer
+from erlangen.data.corpus import Corpus
 from erlangen.data.tales import tales
-from erlangen.experiments.fairytales import CHARACTERS, CLAIMS, PRESETS, SETTINGS, WEIGHTS, WORDS, Recipe, jobs
+from erlangen.experiments.fairytales import CHARACTERS, CLAIMS, PRESETS, SETTINGS, WEIGHTS, WORDS, Recipe, jobs, telling
 from erlangen.experiments.fairytales.judge import findings, published, verdicts
-from erlangen.experiments.fairytales.run import book, run, slice_of
+from erlangen.experiments.fairytales.run import book, run, slice_of, trained
 from erlangen.experiments.fairytales.telling import described
 from erlangen.experiments.fairytales.writing import passages, whole_words, written
+from erlangen.generate.filters import Settings
 from erlangen.models.gpt import GPT, GPTConfig
 from erlangen.results import ErlangenError, JobResult, Measurement, Verdict
+from erlangen.train.language_model import Evaluation, LanguageHistory, LanguageSchedule
 
 TINY = Recipe(
     book="tales", dictionary="training", seeds=1, characters=512, views=16, layers=1, heads=1, width=16, block=32, batch=8,
@@ -170,7 +176,7 @@ def test_a_missing_seed_is_not_measured():
 
 
 def test_phrases_are_of_five_words_written_in_the_published_setting():
-    shares = {"last_published_verbatim_words": (0.9, 0.8, 0.5, 0.1), "held_out_verbatim_words": (0.7, 0.3, 0.0, 0.0)}
+    shares = {"last_published_verbatim_words": (0.9, 0.8, 0.5, 0.1), "held_out_verbatim_words": (0.7, 0.2, 0.0, 0.0)}
     shares |= {"last_plain_verbatim_words": (0.4, 0.3, 0.2, 0.1)}
     found = [
         replace(one, measurements=tuple(replace(m, value=shares.get(m.name, m.value)) for m in one.measurements))
@@ -193,6 +199,46 @@ def test_a_run_measures_all_that_is_judged(measured: list[JobResult]):
     assert nets[0].value("views") == pytest.approx(16, rel=0.1)
     assert len(nets[0].values("curve_train")) == len(nets[0].values("curve_views")) >= 4
     assert nets[0].value("stopped_test_loss") < math.log(60)
+    late = [
+        loss
+        for views, loss in zip(nets[0].values("curve_views"), nets[0].values("curve_train"), strict=True)
+        if views > 0.8 * nets[0].value("views")
+    ]
+    assert len(late) == 1
+    assert nets[0].value("train_loss_in_training") == pytest.approx(late[0])
+    arms = {str(one.params["arm"]): one for one in measured if one.params["task"] == "tales"}
+    assert {arm: one.value("tales_seen") for arm, one in arms.items()} == {"few": 3, "many": 16}
+    assert [one.value("fresh_copies") for one in arms.values()] == [0, 0], "the test tales are others than those seen"
+
+
+def test_the_last_weights_are_kept_beside_the_best(monkeypatch: pytest.MonkeyPatch):
+    def fit(model: GPT, corpus: Corpus, schedule: LanguageSchedule, **options: Any) -> LanguageHistory:
+        for step, level in ((1, 1.0), (2, 2.0)):
+            torch.nn.init.constant_(model.embed.weight, level)
+            options["on_evaluation"](Evaluation(step, 0.0, 0.0))
+        torch.nn.init.constant_(model.embed.weight, 1.0)  # back to the best
+        return LanguageHistory(evaluations=(), best_step=1, best_loss=0.0, steps=2, tokens=0, ended="steps")
+
+    monkeypatch.setattr("erlangen.experiments.fairytales.run.fit", fit)
+    job = next(job for job in jobs(TINY) if job.params["task"] == "book")
+    model = GPT(GPTConfig(vocabulary=3, block=8, layers=1, heads=1, width=8))
+    _, weights = trained(job, model, slice_of(job)[0], LanguageSchedule(steps=2))
+    assert {which: float(state["embed.weight"].mean()) for which, state in weights.items()} == {"stopped": 1.0, "last": 2.0}
+
+
+def test_a_tale_that_the_block_cuts_is_none(monkeypatch: pytest.MonkeyPatch):
+    """Not even where only its END is missing."""
+    text = tales(1, seed=2)
+    tokenizer = CharacterTokenizer.of(text)
+    tokens = tokenizer.encode("\n" + text)
+    monkeypatch.setattr("erlangen.experiments.fairytales.telling.generate", lambda *_, **__: torch.stack([tokens[:-1]] * 2))
+    corpus = Corpus(name="", tokenizer=tokenizer, train=tokens, validation=tokens, test=tokens)
+    model = GPT(GPTConfig(vocabulary=tokenizer.size, block=8, layers=1, heads=1, width=8))
+    cut = telling.written(model, corpus, 2, Settings())
+    assert cut == [text[:-1] + "…"] * 2
+    assert [m.value for m in described("x", cut, text)[:2]] == [0, 0]
+    monkeypatch.setattr("erlangen.experiments.fairytales.telling.generate", lambda *_, **__: torch.stack([tokens] * 2))
+    assert telling.written(model, corpus, 2, Settings()) == [text[:-1]] * 2
 
 
 def test_equal_jobs_measure_equal_numbers(measured: list[JobResult]):
@@ -236,6 +282,7 @@ def test_passages_are_prompt_and_rest_of_the_text_in_order():
     parts = passages(text, 4, 10, 40)
     assert [text.index(part.prompt + part.rest) for part in parts] == [0, 50, 100, 150]
     assert all(len(part.prompt) == 10 and len(part.rest) == 40 for part in parts)
+    assert [text.index(part.prompt) for part in passages(text, 4, 10, 20)] == [0, 50, 100, 150], "over all of the text"
     with pytest.raises(ValueError, match="200"):
         passages(text, 4, 11, 40)
 
@@ -245,8 +292,6 @@ def test_words_that_may_be_cut_are_left_out():
 
 
 def test_what_is_written_leaves_out_the_prompt_and_follows_the_seed():
-    from erlangen.data.characters import CharacterTokenizer
-
     tokenizer = CharacterTokenizer("abc")
     model = GPT(GPTConfig(vocabulary=3, block=8, layers=1, heads=1, width=8))
     first = written(model, tokenizer, ["ab", "cc"], 12, (1.0, 1.0), seed=3)

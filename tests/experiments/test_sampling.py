@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from erlangen.data.corpus import Corpus
 from erlangen.experiments.fairytales.writing import Passage
 from erlangen.experiments.sampling import CLAIMS, OUTCOMES, PRESETS, SETTINGS, SOURCE, WIDE, Recipe, Setting, jobs, label
 from erlangen.experiments.sampling.evidence import contrast, crossed_mean, spread
-from erlangen.experiments.sampling.judge import findings, verdicts
+from erlangen.experiments.sampling.judge import family, findings, verdicts
 from erlangen.experiments.sampling.judge import judged as judged_by
 from erlangen.experiments.sampling.run import losses, run
 from erlangen.models.gpt import GPTConfig
@@ -127,6 +129,41 @@ def test_intervals_hold_where_nets_and_prompts_both_differ():
     assert np.mean(errors) == pytest.approx(1 / 8 + 1.5**2 / 20 + 1 / 160, rel=0.1)
 
 
+def test_what_texts_scatter_by_is_counted_once():
+    rng, n = np.random.default_rng(3), 400
+    errors = [
+        crossed_mean(0.3 * rng.normal(size=(30, 1)) + 0.3 * rng.normal(size=(1, 30)) + rng.normal(size=(30, 30))).error ** 2
+        for _ in range(n)
+    ]
+    assert np.mean(errors) == pytest.approx(2 * 0.3**2 / 30 + 1 / 900, rel=0.05)
+
+
+def test_p_values_are_corrected_for_pairs_and_outcomes(monkeypatch: pytest.MonkeyPatch):
+    """Holm, step by step: times as many as are left; for a difference anywhere, times six pairs first."""
+    monkeypatch.setattr("erlangen.experiments.sampling.judge.judged", lambda *given: (given[3], given[4], given[5], given[6]))
+    pairs = list(combinations(SOURCE, 2))
+    found = family(MADE_UP, made_up({SOURCE[0]: 0.25}, ("loss", "words"), scatter=0.7), "source", pairs)
+    for raw, corrected in (
+        ([max(one.p_equivalent() for one in contrasts) for _, contrasts, _, _ in found], [same for _, _, same, _ in found]),
+        ([6 * min(one.mean.p_different() for one in contrasts) for _, contrasts, _, _ in found], [p for *_, p in found]),
+    ):
+        order, least = np.argsort(raw), 0.0
+        for left, k in zip(range(len(OUTCOMES), 0, -1), order, strict=True):
+            least = min(max(least, left * min(raw[k], 1.0)), 1.0)
+            assert corrected[k] == pytest.approx(least)
+    assert min(same for _, _, same, _ in found) < 1
+    assert min(p for *_, p in found) < 1
+
+
+def test_units_do_not_matter():
+    results = made_up({WIDE["top-p"][0]: 0.1}, scatter=0.5)
+    percent = []
+    for one in results:
+        ms = [replace(m, value=tuple(100 * v for v in m.value)) if isinstance(m.value, tuple) else m for m in one.measurements]
+        percent.append(replace(one, measurements=tuple(ms)))
+    assert {part: one.verdict for part, one in judged(percent).items()} == {p: one.verdict for p, one in judged(results).items()}
+
+
 def test_where_every_difference_is_the_same():
     same = crossed_mean(np.full((4, 9), 0.1))
     assert same.interval == pytest.approx((0.1, 0.1, 0.1, 4))
@@ -170,6 +207,8 @@ def test_texts_without_the_outcome_are_left_out():
     found = contrast(broken, *WIDE["temperature"], "words", 0.2)
     assert (found.mean.nets, found.mean.prompts) == (MADE_UP.seeds, MADE_UP.prompts - 1)
     assert found.mean.estimate == pytest.approx(BEYOND, abs=0.05)
+    found = contrast([broken[0], *results[1:]], *WIDE["temperature"], "words", 0.2)
+    assert (found.mean.nets, found.mean.prompts) == (MADE_UP.seeds, MADE_UP.prompts - 1), "one net is enough"
 
 
 def test_what_no_text_has_is_not_equivalence():
@@ -184,6 +223,10 @@ def test_what_no_text_has_is_not_equivalence():
 
 def test_the_margin_is_of_the_books_own_spread():
     assert spread(made_up({}), "loss") == pytest.approx(1.0, abs=0.1)
+    one = made_up({})[0]
+    two = replace(one, measurements=(Measurement("held out loss", (1.0, None, 3.0)),))
+    assert spread([two], "loss") == pytest.approx(2**0.5)
+    assert math.isnan(spread([], "loss"))
 
 
 def test_a_missing_net_is_not_measured():
