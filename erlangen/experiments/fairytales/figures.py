@@ -109,8 +109,13 @@ def tale_figure(found: dict[str, list[JobResult]]) -> list[Figure]:
     )
     bars = base.mark_rule().encode(x=alt.X("low:Q", title=None, scale=alt.Scale(zero=True)), x2="high:Q")
     dots = base.mark_point(filled=True, size=60).encode(x="mean:Q", tooltip=tooltip(columns, rows))
-    chart = (bars + dots).properties(width=420, height=60)
-    rows_by = alt.Facet("measure:N", title=None, sort=list(names.values()))
+    chart = (bars + dots).properties(width=300, height=60)
+    rows_by = alt.Facet(
+        "measure:N",
+        title=None,
+        sort=list(names.values()),
+        header=alt.Header(labelOrient="top", labelAnchor="start", labelAngle=0),
+    )
     return [
         Figure(
             name="tales",
