@@ -11,7 +11,6 @@ Source: Radford et al., "Language Models are Unsupervised Multitask Learners", 2
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +96,9 @@ def save_gpt2(model: GPT, folder: Path | str) -> Path:
         "embd_pdrop": c.dropout, "attn_pdrop": c.dropout, "resid_pdrop": c.dropout,
         "dtype": str(model.embed.weight.dtype).removeprefix("torch."),
     }  # fmt: skip
-    _write(theirs, folder / WEIGHTS)
+    from safetensors.torch import save
+
+    write_atomically(folder / WEIGHTS, save(theirs, metadata={"format": "pt"}))
     write_atomically(folder / CONFIG, json.dumps(settings, indent=2) + "\n")
     return folder
 
@@ -237,24 +238,6 @@ def _pickle(path: Path, folder: Path) -> ErlangenError:
     return ErlangenError(
         f"{path}: a pickle, which may run any code when it is read: refused; if you trust it, convert it: python -c '{convert}'"
     )
-
-
-def _write(tensors: dict[str, Tensor], path: Path) -> None:
-    """Beside it, synced, renamed. Raises ErlangenError; the old file then stays."""
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, temporary, metadata={"format": "pt"})
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except (OSError, SafetensorError) as error:
-        if temporary.exists():
-            temporary.unlink()
-        raise ErlangenError(f"cannot write {path}: {error}; free space or name another folder") from error
 
 
 def _by(shape: tuple[int, ...]) -> str:
