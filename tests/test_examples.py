@@ -103,3 +103,13 @@ def test_an_example_runs_as_a_script(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "node-permutation" in done.stdout
     assert page.stat().st_size > 100_000
+
+
+def test_a_small_gpt_is_taught_stays_above_the_floor_and_is_causal() -> None:
+    module = example("small_gpt")
+    model, corpus = module.taught(40, tales=300)
+    gap, entropy = module.above_the_floor(model, corpus)
+    assert 0 < gap.low < gap.estimate < 3
+    assert 0.25 < entropy < 0.35
+    assert module.tale(model, corpus).startswith("Hans ")
+    assert judged(module.audited(model, corpus))["causality"].judgment == "exact"
