@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -344,24 +345,45 @@ def stop(signum: int, frame: object) -> NoReturn:
     raise Stopped(signum)
 
 
+def invoke() -> int | None:
+    """Parse and run. Not `app()`, which would end a closed pipe with exit code 1 before anyone here sees it."""
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("erlangen", sys.argv[1:]) as context:
+            return cast("int | None", command.invoke(context))
+    except (SystemExit, typer.Exit) as done:
+        return cast("int | None", done.code if isinstance(done, SystemExit) else done.exit_code)
+
+
+def abandon_stdout() -> None:
+    """Nobody reads it, or it is full: what is left in its buffer must not raise again when Python exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main() -> NoReturn:
     """Run the command; turn every fault into one line and its exit code."""
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     try:
-        code = app(standalone_mode=False)
+        code = invoke()
+        sys.stdout.flush()  # here, where what it raises can still be told
     except ErlangenError as error:
         say(f"erlangen: {error}")
         sys.exit(error.exit_code)
     except UsageError as error:
-        say(f"erlangen: {error.format_message()}; see erlangen --help")
+        message = error.format_message().rstrip(".")  # of a bare `erlangen`: the help itself
+        say(message if message.startswith("Usage:") else f"erlangen: {message}; see erlangen --help")
         sys.exit(EXIT_USAGE)
     except Stopped as stopped:
         sys.exit(stopped.exit_code)
     except BrokenPipeError:  # `erlangen … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        abandon_stdout()
         sys.exit(0)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+            say("erlangen: cannot write to standard output: no space left on its device; free space or send it elsewhere")
+            abandon_stdout()
+            sys.exit(EXIT_USAGE)
         traceback.print_exc()
         say(f"erlangen: internal error: {type(error).__name__}: {error}; please report it with the lines above")
         sys.exit(EXIT_INTERNAL)

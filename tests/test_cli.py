@@ -77,6 +77,31 @@ def test_a_fault_of_the_user_is_one_clear_line(name: str, tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_reader_that_leaves_is_no_fault(tmp_path: Path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    for args in (("list",), ("list", "--json", "-"), ("--help",)):
+        out = erlangen(*args, cwd=tmp_path, stdout=writing)
+        assert (out.returncode, out.stderr) == (0, ""), args
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_a_full_stdout_is_one_clear_line(tmp_path: Path):
+    with open("/dev/full", "w") as full:
+        for args in (("list",), ("list", "--json", "-")):
+            out = erlangen(*args, cwd=tmp_path, stdout=full)
+            assert (out.returncode, out.stderr.count("\n")) == (2, 1), out.stderr
+            assert "no space left" in out.stderr
+
+
+@pytest.mark.parametrize("args", [(), ("gpt",)], ids=str)
+def test_without_a_command_the_help_is_shown(args, tmp_path: Path):
+    out = erlangen(*args, cwd=tmp_path)
+    assert out.returncode == 2
+    assert out.stderr.startswith("Usage: ")
+    assert "erlangen:" not in out.stderr
+
+
 def test_results_on_stdout_progress_on_stderr(tmp_path: Path):
     out = erlangen("run", TOY, "--json", "-", cwd=tmp_path)
     assert out.returncode == 0

@@ -22,10 +22,8 @@ def start(*args: object, cwd: Path, paths: tuple[Path, ...] = (), **options: obj
         [sys.executable, "-m", "erlangen", *map(str, args)],
         cwd=cwd,
         env=environment(*paths),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         text=True,
-        **options,  # type: ignore[call-overload]
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},  # type: ignore[call-overload]
     )
 
 
