@@ -5,26 +5,22 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import torch
-import typer
+from support.gpt_command import Command, in_process, save_small_gpt2, spread
 
 from erlangen import cli
 from erlangen.data.bpe import GPT2Tokenizer
 from erlangen.data.characters import CharacterTokenizer
 from erlangen.generate.decode import generate
 from erlangen.generate.filters import Settings
-from erlangen.gpt_cli import app
 from erlangen.gpt_cli.prompts import read_prompts
 from erlangen.models.gpt import GPT, GPTConfig
-from erlangen.models.gpt2 import load_gpt2, save_gpt2
+from erlangen.models.gpt2 import load_gpt2
 from erlangen.results import ErlangenError
 from erlangen.train.checkpoint import save
 
@@ -32,22 +28,9 @@ LETTERS = CharacterTokenizer.of("abcdefghijklmnopqrstuvwxyzOTAWI,.‘?\n ")
 CONFIG = GPTConfig(vocabulary=LETTERS.size, block=32, layers=2, heads=2, width=32)
 
 
-class Out(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Out]
-
-
 def model(config: GPTConfig = CONFIG) -> GPT:
     torch.manual_seed(0)
-    made = GPT(config).eval()
-    with torch.no_grad():
-        for parameter in made.parameters():
-            parameter.add_(0.2 * torch.randn_like(parameter))
-    return made
+    return spread(GPT(config))
 
 
 @pytest.fixture(scope="module")
@@ -59,22 +42,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Command]:
-    """The command in this process: its exit code, stdout and stderr."""
-    whole = typer.Typer()
-    whole.add_typer(app, name="gpt")
-    monkeypatch.setattr(cli, "app", whole)
-    monkeypatch.chdir(tmp_path)
-    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
-
-    def command(*args: object) -> Out:
-        monkeypatch.setattr(sys, "argv", ["erlangen", "gpt", "generate", *map(str, args)])
-        with pytest.raises(SystemExit) as exit:
-            cli.main()
-        return Out(int(exit.value.code or 0), *capsys.readouterr())
-
-    yield command
-    for signum, handler in handlers.items():
-        signal.signal(signum, handler)
+    yield from in_process(monkeypatch, capsys, tmp_path, "generate")
 
 
 @pytest.mark.parametrize("fast", ["off", "auto", "float32"])
@@ -221,12 +189,7 @@ def test_a_fault_is_one_line(run: Command, checkpoint: Path, arguments: tuple[st
 
 
 def test_gpt2_from_a_folder_goes_on_with_bytes(run: Command, tmp_path: Path) -> None:
-    tokenizers = pytest.importorskip("tokenizers")
-    letters = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
-    (tmp_path / "vocab.json").write_text(json.dumps({letter: k for k, letter in enumerate(letters)} | {"he": 256}))
-    (tmp_path / "merges.txt").write_text("#version: 0.2\nh e\n")
-    kind = {"norm": "layer", "positions": "absolute", "bias": True, "tied": True}
-    save_gpt2(model(GPTConfig(vocabulary=257, block=16, layers=2, heads=2, width=32, **kind)), tmp_path)
+    save_small_gpt2(tmp_path)
     for arguments in ((), ("--stream",)):
         out = run(tmp_path, "--prompt", "the é", "--tokens", 40, "--seed", 1, *arguments)
         assert out.code == 0, out.err

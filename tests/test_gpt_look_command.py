@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from support.gpt_command import save_small_gpt2, spread
 from typer.testing import CliRunner, Result
 
 from erlangen.data.bpe import GPT2Tokenizer
@@ -25,14 +26,6 @@ PROMPT = "ab abc abc\nno"
 TOKENIZER = CharacterTokenizer(ALPHABET)
 
 
-def spread(model: GPT) -> GPT:
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.add_(0.2 * torch.randn_like(weight))
-    return model.eval()
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as `erlangen gpt train` leaves it; its best differs from its last."""
@@ -46,18 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A GPT-2 as Hugging Face keeps it, with a tokenizer of 256 bytes and one merge."""
-    tokenizers = pytest.importorskip("tokenizers")
-    folder = tmp_path_factory.mktemp("gpt2")
-    config = GPTConfig(
-        vocabulary=260, block=16, layers=2, heads=2, width=128, norm="layer", positions="absolute", bias=True, tied=True
-    )
-    save_gpt2(spread(GPT(config)), folder)
-    letters = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {letter: k for k, letter in enumerate(letters)} | {"he": 256}
-    (folder / "vocab.json").write_text(json.dumps(vocabulary))
-    (folder / "merges.txt").write_text("#version: 0.2\nh e\n")
-    return folder
+    return save_small_gpt2(tmp_path_factory.mktemp("gpt2"))
 
 
 def command(*args: object) -> Result:

@@ -6,57 +6,27 @@ import json
 import random
 import resource
 import signal
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import torch
 from support.command import erlangen, start
+from support.gpt_command import TINY, Command, in_process, story
 
-from erlangen import cli
 from erlangen.train.checkpoint import BEST, LAST, load_checkpoint
-
-TINY = ("--model", "gpt-nano", "--block", "8", "--batch", "4", "--steps", "20", "--evaluate-every", "5", "--precision", "float32")
-
-
-class Out(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Out]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
-    """The command in this process: its exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Command]:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
-
-    def command(*args: object) -> Out:
-        monkeypatch.setattr(sys, "argv", ["erlangen", "gpt", "train", *map(str, args)])
-        with pytest.raises(SystemExit) as exit:
-            cli.main()
-        return Out(int(exit.value.code or 0), *capsys.readouterr())
-
-    yield command  # type: ignore[misc]
-    for signum, handler in handlers.items():
-        signal.signal(signum, handler)
+    yield from in_process(monkeypatch, capsys, tmp_path, "train")
 
 
 @pytest.fixture
 def text(tmp_path: Path) -> Path:
     return story(tmp_path / "story.txt")
-
-
-def story(path: Path, words: str = "the old fox went into a wood and met king é") -> Path:
-    path.write_text(" ".join(random.Random(0).choices(words.split(), k=700)), encoding="utf-8")
-    return path
 
 
 def test_it_trains_and_tells_what_came_of_it(run: Command, text: Path, tmp_path: Path) -> None:

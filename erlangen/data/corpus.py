@@ -74,7 +74,7 @@ def load_corpus(
     name: str,
     *,
     block: int,
-    tokenizer: str = CHARACTERS,
+    tokenizer: str | Tokenizer = CHARACTERS,
     validation: float = 0.05,
     test: float = 0.05,
     tales: int = 50_000,
@@ -82,8 +82,9 @@ def load_corpus(
 ) -> Corpus:
     """ "grimm", "tales" (as many, drawn by seed), a UTF-8 file, or a folder with train.bin and val.bin as nanoGPT writes them.
 
-    block: tokens of a window. tokenizer: "characters" (those of the whole text) or the path of byte-pair encoding's files, see
-    `GPT2Tokenizer.read`. validation, test: shares of the tokens (of the tales). A Project Gutenberg book is stripped.
+    block: tokens of a window. tokenizer: one that is there already, "characters" (those of the whole text), or the path of the
+    files of byte-pair encoding, see `GPT2Tokenizer.read`. validation, test: shares of the tokens (of the tales). A Project
+    Gutenberg book is stripped.
     Raises DataError where the data cannot be had or are too short, ErlangenError for unusable shares.
     """
     if not (validation > 0 and test > 0 and validation + test < 1):
@@ -104,9 +105,9 @@ def load_corpus(
     return _split(path.stem, strip_gutenberg(read_text(path)), block, tokenizer, validation, test)
 
 
-def _split(name: str, text: str, block: int, tokenizer: str, validation: float, test: float) -> Corpus:
+def _split(name: str, text: str, block: int, tokenizer: str | Tokenizer, validation: float, test: float) -> Corpus:
     chosen = _tokenizer(tokenizer, text)
-    tokens = _encoded(chosen, text)  # (n,)
+    tokens = _encoded(chosen, text, name)  # (n,)
     kept = len(tokens) - 2 * block
     n_validation, n_test = int(kept * validation), int(kept * test)
     n_train = kept - n_validation - n_test
@@ -126,13 +127,14 @@ def _split(name: str, text: str, block: int, tokenizer: str, validation: float, 
     )
 
 
-def _tales(block: int, tokenizer: str, validation: float, test: float, n: int, seed: int) -> Corpus:
+def _tales(block: int, tokenizer: str | Tokenizer, validation: float, test: float, n: int, seed: int) -> Corpus:
     """Whole tales in each part, drawn by seeds of their own."""
     from erlangen.data import tales as grammar
     from erlangen.data.extent import longest
 
-    if tokenizer != CHARACTERS:
-        raise ErlangenError(f"tales have a floor for each character, not for tokens of {tokenizer}: choose tokenizer characters")
+    if tokenizer != CHARACTERS and not isinstance(tokenizer, CharacterTokenizer):
+        of = tokenizer if isinstance(tokenizer, str) else "another kind"
+        raise ErlangenError(f"tales have a floor for each character, not for tokens of {of}: choose tokenizer characters")
     most = longest(grammar.GRAMMAR)
     if most > block:
         raise DataError(f"tales: windows of {block} cannot hold the longest, {most} characters: choose a block ≥ {most}")
@@ -141,9 +143,9 @@ def _tales(block: int, tokenizer: str, validation: float, test: float, n: int, s
     if min(numbers) < 2:
         raise DataError(f"tales: {n} are too few for shares of {validation} and {test}: each part needs two")
     texts = [grammar.tales(number, 3 * seed + part) for part, number in enumerate(numbers)]
-    chosen = CharacterTokenizer.of("".join(texts))
+    chosen = _tokenizer(tokenizer, "".join(texts))
+    parts = [_encoded(chosen, text, "tales") for text in texts]
     end = chosen.encode(grammar.END)
-    parts = [_encoded(chosen, text) for text in texts]
     ends = [torch.nonzero(part == end).squeeze(1) for part in parts]  # (tales,) each
     starts = [torch.cat([torch.zeros(1, dtype=torch.int64), at[:-1] + 1]) for at in ends]
     return Corpus(
@@ -158,15 +160,22 @@ def _tales(block: int, tokenizer: str, validation: float, test: float, n: int, s
     )
 
 
-def _tokenizer(tokenizer: str, text: str) -> Tokenizer:
+def _tokenizer(tokenizer: str | Tokenizer, text: str) -> Tokenizer:
+    if not isinstance(tokenizer, str):
+        return tokenizer
     return CharacterTokenizer.of(text) if tokenizer == CHARACTERS else GPT2Tokenizer.read(tokenizer)
 
 
-def _encoded(tokenizer: Tokenizer, text: str) -> Tensor:
-    """Tokens (n,) in uint8, int16 or int32, the first that holds the vocabulary: uint16 has few operations."""
+def _encoded(tokenizer: Tokenizer, text: str, name: str) -> Tensor:
+    """Tokens (n,) in uint8, int16 or int32, the first that holds the vocabulary: uint16 has few operations.
+
+    Raises DataError, naming the corpus, for characters that the tokenizer lacks.
+    """
     largest = tokenizer.size - 1
     dtype = next(dtype for dtype in (torch.uint8, torch.int16, torch.int32) if largest <= torch.iinfo(dtype).max)
     if not isinstance(tokenizer, CharacterTokenizer):
         return tokenizer.encode(text).to(dtype)
-    # Piece by piece, as int64 takes eight times the room of the text.
-    return torch.cat([tokenizer.encode(text[at : at + PIECE]).to(dtype) for at in range(0, len(text), PIECE)])
+    try:  # piece by piece, as int64 takes eight times the room of the text
+        return torch.cat([tokenizer.encode(text[at : at + PIECE]).to(dtype) for at in range(0, len(text), PIECE)])
+    except ErlangenError as error:
+        raise DataError(f"{name}: {error}") from None

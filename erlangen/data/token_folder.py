@@ -18,7 +18,7 @@ from erlangen.results import DamagedFileError
 META = "tokenizer-erlangen.json"  # beside train.bin: what `Tokenizer.to_json` gave
 
 
-def folder_corpus(folder: Path, *, block: int, tokenizer: str = CHARACTERS) -> Corpus:
+def folder_corpus(folder: Path, *, block: int, tokenizer: str | Tokenizer = CHARACTERS) -> Corpus:
     """train, val and, if there, test in `folder`, each .bin (raw uint16) or .npy, memory-mapped.
 
     Without a test file the second half of val is the test, after a gap. The tokenizer is what `META` holds, else byte-pair
@@ -75,10 +75,16 @@ def _part(folder: Path, part: str) -> Path | None:
     return next((path for path in (folder / f"{part}.bin", folder / f"{part}.npy") if path.is_file()), None)
 
 
-def _folder_tokenizer(folder: Path, tokenizer: str) -> Tokenizer:
+def _folder_tokenizer(folder: Path, tokenizer: str | Tokenizer) -> Tokenizer:
+    """The folder's own; a tokenizer that is there already has to be that one."""
     if not (folder / META).is_file():
+        if not isinstance(tokenizer, str):
+            return tokenizer
         return GPT2Tokenizer.read(folder if tokenizer == CHARACTERS else tokenizer)
     try:
-        return tokenizer_from_json(json.loads((folder / META).read_text(encoding="utf-8")))
+        own = tokenizer_from_json(json.loads((folder / META).read_text(encoding="utf-8")))
     except (OSError, ValueError, DamagedFileError) as error:
         raise DamagedFileError(f"{folder / META}: {str(error).splitlines()[0][:120]}: write it again") from error
+    if not isinstance(tokenizer, str) and own.to_json() != tokenizer.to_json():
+        raise DataError(f"{folder}: its tokens were made by another tokenizer than the weights': make them anew with theirs")
+    return own

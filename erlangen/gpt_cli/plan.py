@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from erlangen.gpt_cli.opened import given_weights
 from erlangen.results import ErlangenError
 from erlangen.terminal import say
 
 if TYPE_CHECKING:
     from erlangen.data.corpus import Corpus
+    from erlangen.data.tokenizer import Tokenizer
     from erlangen.models.gpt import GPT, GPTConfig
     from erlangen.train.checkpoint import Checkpoint
     from erlangen.train.language_model import LanguageSchedule
@@ -33,14 +35,21 @@ class Plan:
     options: dict[str, Any]
     start: Checkpoint | None = None
 
+    def validation_loss(self, device: str) -> float:
+        """As every evaluation of the training measures it."""
+        from erlangen.train.language_model import part_losses
+
+        model, limit = self.model.to(device), self.schedule.evaluation_tokens
+        return float(part_losses(model, self.corpus, "validation", self.precision, limit)[0].mean())
+
     def announcement(self, folder: Path, device: str, workers: Workers) -> str:
         count, tokens = self.model.parameter_count(), self.schedule.batch * self.model.config.block
         steps = f"from step {self.start.step} to {self.schedule.steps}" if self.start else f"{self.schedule.steps} steps"
         many = f" × {workers.size}" if workers.size > 1 else ""
         data = f"{self.corpus.name} ({len(self.corpus.train):,} tokens to train on, vocabulary {self.corpus.tokenizer.size})"
         return (
-            f"{self.options['model']}: {count / 1e6:.2f} M parameters, {data}, {self.precision} on {device}{many}: "
-            f"{steps}, {tokens} tokens each, checkpoints in {folder}"
+            f"{self.options['model'] or self.options['from']}: {count / 1e6:.2f} M parameters, {data}, "
+            f"{self.precision} on {device}{many}: {steps}, {tokens} tokens each, checkpoints in {folder}"
         )
 
 
@@ -68,7 +77,8 @@ def planned(given: dict[str, Any], steps: int | None, minutes: float | None, dev
     source, size = chosen("corpus", "tales"), chosen("model", "gpt-micro")
     if size not in PRESETS:
         raise ErlangenError(f"--model {size}: choose {', '.join(PRESETS)}")
-    preset = PRESETS[size]
+    begun = given_weights(given, workers) if given["from"] is not None else None
+    preset = begun.model.config if begun else PRESETS[size]
     precision = chosen("precision", "auto")
     if precision == "auto":
         precision = "bfloat16" if has_bfloat16(device) else "float32"
@@ -77,7 +87,8 @@ def planned(given: dict[str, Any], steps: int | None, minutes: float | None, dev
     batch = chosen("batch", max(TOKENS_A_STEP // block, 1) * workers.size)
     fields = {name: given[name] for name in ("positions", "norm", "attention", "window") if given[name] is not None}
     dropout = chosen("dropout", 0.0 if source == "tales" else preset.dropout)
-    lr = chosen("lr", 3e-3 if preset.width <= 128 else 1e-3 if preset.width <= 512 else 6e-4)
+    usual = 3e-3 if preset.width <= 128 else 1e-3 if preset.width <= 512 else 6e-4
+    lr = chosen("lr", usual / 10 if begun else usual)
     schedule = LanguageSchedule(
         steps=steps or 1000, batch=batch, lr=lr, weight_decay=chosen("weight_decay", 0.1), accumulate=chosen("accumulate", 1),
         patience=given["patience"], seed=chosen("seed", 0),
@@ -86,13 +97,16 @@ def planned(given: dict[str, Any], steps: int | None, minutes: float | None, dev
     try:
         config: GPTConfig = replace(preset, block=block, dropout=dropout, **fields)
     except ValueError as error:
-        raise ErlangenError(f"--model {size}: {error}") from None
+        raise ErlangenError(f"{f'--from {begun.path}' if begun else f'--model {size}'}: {error}") from None
     n_tales = chosen("tales", TALES) if source == "tales" else None
     if given["tales"] is not None and n_tales is None:
         raise ErlangenError(f"--tales {given['tales']}: the text is {source}; leave it out")
-    corpus = corpus_of(source, block, chosen("tokenizer", "characters"), n_tales, workers)
+    tokenizer = begun.tokenizer if begun else chosen("tokenizer", "characters")
+    corpus = corpus_of(source, block, tokenizer, n_tales, workers)
     seed_everything(schedule.seed)
     model = GPT(replace(config, vocabulary=corpus.tokenizer.size))
+    if begun:
+        begun.copy_into(model)
     evaluations = EVALUATIONS
     if steps is None:
         seconds = 57 * (2.0 if minutes is None else minutes)  # timing, loading and the last scores take their share
@@ -106,7 +120,8 @@ def planned(given: dict[str, Any], steps: int | None, minutes: float | None, dev
         evaluate_every=chosen("evaluate_every", -(-steps // evaluations)),
     )
     options = {
-        **given, "corpus": source, "model": size, "batch": batch, "block": block, "tokenizer": chosen("tokenizer", "characters"),
+        **given, "corpus": source, "model": None if begun else size, "batch": batch, "block": block,
+        "tokenizer": None if begun else chosen("tokenizer", "characters"),
         "lr": lr, "dropout": dropout, "weight_decay": schedule.weight_decay, "positions": config.positions, "norm": config.norm,
         "attention": config.attention, "window": config.window, "precision": precision, "seed": schedule.seed,
         "accumulate": schedule.accumulate, "tales": n_tales, "evaluate_every": schedule.evaluate_every,
@@ -140,7 +155,8 @@ def resumed(folder: Path, given: dict[str, Any], steps: int | None, workers: Wor
         if workers.rank == 0:
             say(f"{steps} steps in place of {schedule.steps}: from here on the learning rate is that of a run of {steps}")
         schedule = replace(schedule, steps=steps)
-    corpus = corpus_of(options["corpus"], start.config.block, options["tokenizer"], options["tales"], workers)
+    tokenizer = options["tokenizer"] or start.tokenizer
+    corpus = corpus_of(options["corpus"], start.config.block, tokenizer, options["tales"], workers)
     from erlangen.models.gpt import GPT
 
     return Plan(
@@ -153,7 +169,7 @@ def resumed(folder: Path, given: dict[str, Any], steps: int | None, workers: Wor
     )
 
 
-def corpus_of(source: str, block: int, tokenizer: str, tales: int | None, workers: Workers) -> Corpus:
+def corpus_of(source: str, block: int, tokenizer: str | Tokenizer, tales: int | None, workers: Workers) -> Corpus:
     """The corpus, with a line where it takes a while."""
     from erlangen.data.corpus import load_corpus
     from erlangen.data.files import DataError

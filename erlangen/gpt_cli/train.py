@@ -34,6 +34,9 @@ def train(
         str | None, typer.Option(help="A size: gpt-nano, gpt-micro (default), gpt-mini, gopher-44m, gpt2, ...")
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where checkpoints go; default runs/gpt/CORPUS-MODEL.")] = None,
+    weights: Annotated[
+        str | None, typer.Option("--from", metavar="PATH", help="Begin with the weights of a checkpoint, or of GPT-2's files.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in DIR stopped, bit for bit.")] = False,
     steps: Annotated[int | None, typer.Option(min=1, help="Updates.")] = None,
     minutes: Annotated[
@@ -43,7 +46,7 @@ def train(
     block: Annotated[int | None, typer.Option(min=2, help="Tokens of a window; default the model's, 256 for tales.")] = None,
     tokenizer: Annotated[str | None, typer.Option(metavar="characters|PATH", help="Characters, or files of GPT-2's BPE.")] = None,
     tales: Annotated[int | None, typer.Option(min=60, help="How many tales; default 50000.")] = None,
-    lr: Annotated[float | None, typer.Option(min=1e-9, help="Largest learning rate; default 3e-3 up to a width of 128.")] = None,
+    lr: Annotated[float | None, typer.Option(min=1e-9, help="Largest learning rate; default by width and --from.")] = None,
     find_lr: Annotated[bool, typer.Option("--find-lr", help="Measure a learning rate, print it, and train nothing.")] = False,
     weight_decay: Annotated[float | None, typer.Option(min=0, help="Of matrices; default 0.1.")] = None,
     dropout: Annotated[float | None, typer.Option(min=0, max=0.99, help="Default the model's; 0 for tales.")] = None,
@@ -71,7 +74,7 @@ def train(
     Data-parallel: torchrun --nproc-per-node N -m erlangen gpt train ...
     """
     given = {
-        "corpus": corpus, "model": model, "batch": batch, "block": block, "tokenizer": tokenizer, "tales": tales,
+        "corpus": corpus, "from": weights, "model": model, "batch": batch, "block": block, "tokenizer": tokenizer, "tales": tales,
         "lr": lr, "dropout": dropout,
         "weight_decay": weight_decay, "positions": positions, "norm": norm, "attention": attention, "window": window,
         "precision": precision, "seed": seed, "accumulate": accumulate, "evaluate_every": evaluate_every, "patience": patience,
@@ -86,7 +89,8 @@ def train(
         raise ErlangenError("--find-lr is for a training that begins: leave --resume out")
     if target not in (None, "-"):
         foresee_file(Path(str(target)), [])
-    folder = out or Path("runs") / "gpt" / f"{Path(corpus or 'tales').stem}-{model or 'gpt-micro'}"
+    begun = f"from-{Path(weights).resolve().stem}" if weights is not None else model or "gpt-micro"
+    folder = out or Path("runs") / "gpt" / f"{Path(corpus or 'tales').stem}-{begun}"
     from erlangen.train.memory import keep_memory
     from erlangen.train.parallel import joined
     from erlangen.train.seeds import check_device
@@ -111,6 +115,8 @@ def train(
             if lead:
                 say(f"--compile: {plan.schedule.steps} steps are few, compiling takes longer than it saves; training without")
         start = time.monotonic()
+        if lead and weights is not None:
+            say(f"before the first step: {plan.validation_loss(own_device):.4f} nats per token on validation")
         history = perform(plan, folder, own_device, workers, compile, sample_every, tensorboard)
         seconds = time.monotonic() - start
         if lead:
