@@ -1,19 +1,21 @@
-"""`erlangen gpt`: train, sample from and look into a language model. Parsing, printing; no torch before a command runs."""
+"""`erlangen gpt`: train, evaluate, sample, look inside. Parsing and printing; no torch before a command runs."""
 
 from __future__ import annotations
 
 import typer
 
+from erlangen.gpt_cli.evaluate import evaluate
 from erlangen.gpt_cli.generate import generate
 from erlangen.gpt_cli.look import look
 from erlangen.gpt_cli.train import train
 
 app = typer.Typer(
-    help="A small language-model lab: train, sample, look inside.",
+    help="A small language-model lab: train, evaluate, sample, look inside.",
     no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(train)
+app.command()(evaluate)
 app.command()(generate)
 app.command()(look)

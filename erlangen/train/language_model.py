@@ -23,18 +23,17 @@ from erlangen.data.corpus import Corpus
 from erlangen.models.gpt import GPT
 from erlangen.results import ErlangenError
 from erlangen.train.checkpoint import BEST, LAST, Checkpoint, save
+from erlangen.train.language_schedule import LanguageSchedule
 from erlangen.train.language_step import (
     Evaluation,
-    LanguageSchedule,
-    Precision,
     Step,
     Training,
     adamw,
     batch_loss,
     clone_of,
-    part_losses,
 )
 from erlangen.train.parallel import Workers
+from erlangen.train.part_losses import Precision, part_losses
 
 __all__ = [
     "Evaluation", "LanguageHistory", "LanguageSchedule", "Pace", "Precision", "Step", "Training", "adamw", "check", "fingerprint",

@@ -2,13 +2,10 @@
 
     loss = mean over windows and places of -log p(token | the tokens before it in its window)
 
-    lr(s) = lr (s + 1) / warmup                                          for steps s < warmup, counted from 0
-          = lr [f + (1 - f) (1 + cos(π (s - warmup) / (steps - warmup))) / 2],  f = final, after it
-
 Weight decay is for matrices, the tables of tokens and places among them; norms and biases have none.
 
-Sources: Loshchilov & Hutter, "Decoupled Weight Decay", ICLR 2019, and "SGDR", ICLR 2017; Micikevicius et al., "Mixed Precision
-Training", ICLR 2018 (the scaler of float16).
+Sources: Loshchilov & Hutter, "Decoupled Weight Decay Regularization", ICLR 2019; Micikevicius et al., "Mixed Precision Training",
+ICLR 2018 (the scaler of float16).
 """
 
 from __future__ import annotations
@@ -17,66 +14,23 @@ import math
 import statistics
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from erlangen.data.corpus import Corpus, random_starts, windows
-from erlangen.measure.token_loss import aligned_losses, token_losses
 from erlangen.models.gpt import GPT
 from erlangen.results import DamagedFileError, ErlangenError
 from erlangen.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
+from erlangen.train.language_schedule import LanguageSchedule
 from erlangen.train.parallel import Workers, unsynced
+from erlangen.train.part_losses import DTYPES, Precision, part_losses
 from erlangen.train.replicas import Replicas
 from erlangen.train.seeds import seed_everything
 
-Precision = Literal["float32", "bfloat16", "float16"]
-Part = Literal["train", "validation", "test"]
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 READ_EVERY = 16  # steps whose losses wait on a GPU before they are read: reading one waits for all that was queued
-
-
-@dataclass(frozen=True, kw_only=True)
-class LanguageSchedule:
-    """How to train. batch: windows a step, over all processes; accumulate: slices in which each takes its share of them.
-
-    patience: training ends after so many evaluations in a row without a gain; None: never. evaluation_tokens: of the validation
-    part, from its beginning, that an evaluation takes; None: all.
-    """
-
-    steps: int = 2000
-    batch: int = 32
-    lr: float = 3e-3
-    final: float = 0.01
-    warmup: int = 100
-    weight_decay: float = 0.1
-    betas: tuple[float, float] = (0.9, 0.99)
-    clip: float = 1.0
-    accumulate: int = 1
-    evaluate_every: int = 100
-    evaluation_tokens: int | None = 32768
-    patience: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch", "accumulate", "evaluate_every", "evaluation_tokens", "patience"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} {value}: one or more")
-        if not (
-            0 < self.lr < math.inf and 0 <= self.final <= 1 and self.warmup >= 0 and self.weight_decay >= 0 and self.clip > 0
-        ):
-            raise ValueError(f"{self}: lr and clip > 0, final in [0, 1], warmup and weight_decay ≥ 0")
-
-    def lr_at(self, step: int) -> float:
-        """The learning rate of update `step`, counted from 0."""
-        if step < self.warmup:
-            return self.lr * (step + 1) / self.warmup
-        share = min((step - self.warmup) / max(self.steps - self.warmup, 1), 1.0)
-        return self.lr * (self.final + (1 - self.final) * (1 + math.cos(math.pi * share)) / 2)
 
 
 class Step(NamedTuple):
@@ -289,26 +243,6 @@ def adamw(model: nn.Module, schedule: LanguageSchedule) -> torch.optim.AdamW:
     ]
     fused = all(p.device.type in ("cpu", "cuda", "mps") for p in learning)
     return torch.optim.AdamW(groups, lr=schedule.lr_at(0), betas=schedule.betas, fused=fused)
-
-
-def part_losses(
-    model: GPT, corpus: Corpus, part: Part, precision: Precision = "float32", limit: int | None = None
-) -> tuple[Tensor, Tensor]:
-    """Losses (n,) in nats of a part's tokens, in order, each scored once, and their positions (n,); its first `limit` tokens.
-
-    In non-overlapping windows of the model's block; where a part has documents that begin at known places, in windows of whole
-    documents, of which then at least one is scored.
-    """
-    tokens: Tensor = getattr(corpus, part)
-    starts: Tensor | None = None if part == "train" else getattr(corpus, f"{part}_starts")
-    block, products = model.config.block, None if precision == "float32" else DTYPES[precision]
-    if starts is None:
-        tokens = tokens[: limit and limit + 1]
-        return token_losses(model, tokens, block, autocast=products), torch.arange(1, len(tokens))
-    if limit is not None and limit < len(tokens):
-        whole = max(int(torch.searchsorted(starts, limit, right=True)) - 1, 1)  # documents that end by then
-        tokens, starts = tokens[: int(starts[whole])] if whole < len(starts) else tokens, starts[:whole]
-    return aligned_losses(model, tokens, starts, block, autocast=products)
 
 
 def clone_of(model: nn.Module) -> dict[str, Tensor]:

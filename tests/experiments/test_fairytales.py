@@ -19,8 +19,8 @@ from erlangen.experiments.fairytales import CHARACTERS, CLAIMS, PRESETS, SETTING
 from erlangen.experiments.fairytales.judge import findings, published, verdicts
 from erlangen.experiments.fairytales.run import book, run, slice_of, trained
 from erlangen.experiments.fairytales.telling import described
-from erlangen.experiments.fairytales.writing import passages, whole_words, written
 from erlangen.generate.filters import Settings
+from erlangen.generate.writing import passages, whole_words, written
 from erlangen.models.gpt import GPT, GPTConfig
 from erlangen.results import ErlangenError, JobResult, Measurement, Verdict
 from erlangen.train.language_model import Evaluation, LanguageHistory, LanguageSchedule

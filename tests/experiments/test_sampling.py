@@ -16,12 +16,12 @@ from torch import Tensor
 
 from erlangen.data.characters import CharacterTokenizer
 from erlangen.data.corpus import Corpus
-from erlangen.experiments.fairytales.writing import Passage
 from erlangen.experiments.sampling import CLAIMS, OUTCOMES, PRESETS, SETTINGS, SOURCE, WIDE, Recipe, Setting, jobs, label
 from erlangen.experiments.sampling.evidence import contrast, crossed_mean, spread
 from erlangen.experiments.sampling.judge import family, findings, verdicts
 from erlangen.experiments.sampling.judge import judged as judged_by
 from erlangen.experiments.sampling.run import losses, run
+from erlangen.generate.writing import Passage
 from erlangen.models.gpt import GPTConfig
 from erlangen.results import JobResult, Measurement, Verdict
 

@@ -45,9 +45,9 @@ def in_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         signal.signal(signum, handler)
 
 
-def story(path: Path, words: str = "the old fox went into a wood and met king é") -> Path:
-    """700 words, drawn from these."""
-    path.write_text(" ".join(random.Random(0).choices(words.split(), k=700)), encoding="utf-8")
+def story(path: Path, words: str = "the old fox went into a wood and met king é", n: int = 700) -> Path:
+    """n words, drawn from these."""
+    path.write_text(" ".join(random.Random(0).choices(words.split(), k=n)), encoding="utf-8")
     return path
 
 

@@ -16,7 +16,7 @@ from erlangen.data.grimm import grimm
 from erlangen.data.tales import floor, tales
 from erlangen.experiments.fairytales import CHARACTERS, SETTINGS, WORDS
 from erlangen.experiments.fairytales.telling import fresh, told
-from erlangen.experiments.fairytales.writing import Passage, copied, described, passages, written
+from erlangen.generate.writing import Passage, copied, described, passages, written
 from erlangen.measure.text_statistics import english_words, words
 from erlangen.measure.token_loss import bits_per_byte
 from erlangen.models.gpt import GPT, GPTConfig

@@ -33,8 +33,13 @@ def passages(text: str, n: int, prompt: int, length: int) -> list[Passage]:
 def written(
     model: GPT, tokenizer: Tokenizer, prompts: Sequence[str], length: int, setting: tuple[float, float], seed: int
 ) -> list[str]:
-    """How the net goes on, `length` characters without the prompts, which are all as long; setting: temperature and top-p."""
-    tokens = torch.stack([tokenizer.encode(prompt) for prompt in prompts]).to(model.embed.weight.device)  # (B, T)
+    """How the net goes on, `length` tokens without the prompts; setting: temperature and top-p.
+
+    Of each prompt the last tokens, as many as the shortest has: characters that are all as long are read whole.
+    """
+    read = [tokenizer.encode(prompt) for prompt in prompts]
+    shortest = min(map(len, read))
+    tokens = torch.stack([row[len(row) - shortest :] for row in read]).to(model.embed.weight.device)  # (B, T)
     settings = Settings(temperature=setting[0], top_p=setting[1], seed=seed)
     found = generate(model, tokens, length, settings=settings)[:, tokens.shape[1] :].cpu()  # (B, length)
     return [tokenizer.decode(row) for row in found]

@@ -1,0 +1,50 @@
+"""Losses of a corpus's train, validation or test part, in the precision of a training."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from erlangen.data.corpus import Corpus
+from erlangen.measure.token_loss import How, aligned_losses, token_losses
+from erlangen.models.gpt import GPT
+
+Precision = Literal["float32", "bfloat16", "float16"]
+Part = Literal["train", "validation", "test"]
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def part_losses(
+    model: GPT,
+    corpus: Corpus,
+    part: Part,
+    precision: Precision = "float32",
+    limit: int | None = None,
+    how: How = "windows",
+) -> tuple[Tensor, Tensor]:
+    """Losses (n,) in nats of a part's tokens, in order, each scored once, and their positions (n,); its first `limit` tokens.
+
+    In windows of the model's block, which `how` names, see `erlangen.measure.token_loss`. Where a part has documents that begin
+    at known places, in windows of whole documents, of which then at least one is scored.
+    """
+    tokens: Tensor = getattr(corpus, part)
+    starts = document_starts(corpus, part)
+    block, products = model.config.block, None if precision == "float32" else DTYPES[precision]
+    if starts is None:
+        tokens = tokens[: limit and limit + 1]
+        return token_losses(model, tokens, block, how=how, autocast=products), torch.arange(1, len(tokens))
+    if limit is not None and limit < len(tokens):
+        whole = max(int(torch.searchsorted(starts, limit, right=True)) - 1, 1)  # documents that end by then
+        tokens, starts = tokens[: int(starts[whole])] if whole < len(starts) else tokens, starts[:whole]
+    return aligned_losses(model, tokens, starts, block, autocast=products)
+
+
+def document_starts(corpus: Corpus, part: Part) -> Tensor | None:
+    """Where the documents of a part begin, (documents,); None where it has none."""
+    if part != "train":
+        return corpus.validation_starts if part == "validation" else corpus.test_starts
+    if corpus.train_starts is None:
+        return None
+    return torch.cat([torch.zeros(1, dtype=torch.int64), corpus.train_starts + 1])  # of a training window: the END before it
