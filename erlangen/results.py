@@ -5,11 +5,13 @@ Non-finite numbers have no place in JSON: they are stored as null and read back 
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import math
 import os
 import tempfile
+import time
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 SCHEMA = 1  # raised whenever an older reader would misread a file
+ABANDONED = 3600.0  # seconds after which nobody is still writing a file
 
 Scalar: TypeAlias = str | int | float | bool | None
 Value: TypeAlias = float | tuple[float | None, ...] | None
@@ -245,12 +248,16 @@ def read_json(path: Path) -> Any:
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write beside `path`, sync, rename: a reader, or a run killed at any moment, sees the old file or the new, never half.
 
-    Raises ErlangenError where the folder cannot be written or the disk is full; the old file then stays as it was.
+    Raises ErlangenError where the folder cannot be written or the disk is full; the old file then stays as it was. What a
+    killed run left half written beside this very file is removed once it is an hour old.
     """
     data = content.encode() if isinstance(content, str) else content
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+            if time.time() - left.stat().st_mtime > ABANDONED:
+                left.unlink(missing_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
