@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -202,3 +204,14 @@ def test_a_write_replaces_the_whole_file(tmp_path: Path):
     write_atomically(path, "a long first text")
     write_atomically(path, "short")
     assert path.read_text() == "short"
+
+
+def test_what_a_killed_run_left_half_written_goes_after_an_hour(tmp_path: Path):
+    path = tmp_path / "last[1].safetensors"
+    old, fresh, other = (tmp_path / name for name in (f".{path.name}.a1.tmp", f".{path.name}.b2.tmp", ".best.safetensors.c3.tmp"))
+    for left in (old, fresh, other):
+        left.write_bytes(b"half")
+    for left in (old, other):
+        os.utime(left, (time.time() - 4000,) * 2)
+    write_atomically(path, "whole")
+    assert sorted(tmp_path.iterdir()) == sorted([path, fresh, other])
