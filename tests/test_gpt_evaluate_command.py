@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from support.gpt_command import TINY, Command, in_process, save_small_gpt2, story
 
 from erlangen.data.corpus import load_corpus
 from erlangen.data.text import read_text
+from erlangen.evaluated import Evaluated
 from erlangen.generate import writing
+from erlangen.gpt_cli.copying import stretches
 from erlangen.measure.token_loss import loss_interval, token_losses
-from erlangen.train.checkpoint import load_checkpoint, save
+from erlangen.results import from_json
+from erlangen.train.checkpoint import BEST, LAST, load_checkpoint, save
 
 
 @pytest.fixture
@@ -41,7 +48,7 @@ def test_windows_give_the_losses_of_the_training_and_sliding_ones_name_themselve
     assert out.code == 0, out.err
     scores = json.loads(out.out)["scores"]
     assert [one["part"] for one in scores] == ["train", "validation", "test"] * 2
-    assert [scores[1], scores[2]] == trained["scores"]
+    assert scores[1:3] == trained["scores"]
     assert all("sliding windows of 8, their second half scored" in one["evaluation"] for one in scores[3:])
     assert [one["tokens"] for one in scores[:3]] == [one["tokens"] for one in scores[3:]]
     shown = run("run", "--precision", "float32").out
@@ -106,15 +113,48 @@ def test_what_stands_in_the_training_text_is_found(
         patch.setattr(writing, "written", by_heart)
         out = run("run", *options, "--json", "-")
     assert out.code == 0, out.err
-    copied = json.loads(out.out)["copied"]
+    found = from_json(Evaluated, json.loads(out.out)).copying
+    assert found is not None
     assert asked == [(2, 20, (0.5, 1.0), 3)]
-    shares = {(one["texts"], one["of"]): one for one in copied["shares"]}
-    assert shares["written", "20 characters"]["share"] == 0.5
-    assert shares["written", "20 characters"]["interval"] == [0.0, 1.0]  # of two texts, kept within what a share can be
-    assert shares["held out", "20 characters"]["share"] < 0.5
+    shares = {(one.texts, one.unit): one for one in found.shares}
+    assert shares["written", "characters"].share == 0.5
+    assert shares["written", "characters"].interval == (0.0, 1.0)  # of two texts, kept within what a share can be
+    assert shares["own", "characters"].share < 0.5
+    assert [one.written_copied for one in found.continuations] == [((0, 20),), ()]
+    held_out = corpus.tokenizer.decode(corpus.validation)
+    assert all(one.prompt + one.own in held_out for one in found.continuations)
     shown = run("run", *options).out
     assert "Found word for word in train, of 2 texts of 20 tokens" in shown
-    assert "the passages' own next page" in shown
+    assert "how the passages go on" in shown
+
+
+@given(st.lists(st.integers(0, 9), max_size=30), st.integers(1, 4))
+def test_stretches_are_what_matches_cover(lengths: list[int], least: int) -> None:
+    covered = {place for at, length in enumerate(lengths) if length >= least for place in range(at, at + least)}
+    found = stretches(np.array(lengths, dtype=np.int64), least)
+    assert {place for start, stop in found for place in range(start, stop)} == covered
+    assert all(stop < start for (_, stop), (start, _) in pairwise(found)), "apart, and in order"
+
+
+def test_the_course_of_a_training_goes_on_behind_its_best_step(trained: dict, run: Command, tmp_path: Path) -> None:
+    """A folder's best weights are evaluated; its curve is that of `last`, if that is the same training's."""
+    best, last = (load_checkpoint(tmp_path / "run" / name) for name in (BEST, LAST))
+    early = {"step": 5, "history": last.history[:1], "about": best.about}
+    save(tmp_path / "run" / BEST, best.model, best.tokenizer, **early)
+    found = from_json(Evaluated, json.loads(run("run", "--json", "-").out))
+    assert found.step == 5
+    assert [point.step for point in found.history] == [5, 10, 15, 20]
+    assert found.view == pytest.approx(len(load_corpus(str(tmp_path / "story.txt"), block=8).train) / 32)
+    other = [{**last.history[0], "validation_loss": 9.0}, *last.history[1:]]
+    save(tmp_path / "run" / LAST, last.model, last.tokenizer, step=20, history=other, about=last.about)
+    assert [point.step for point in from_json(Evaluated, json.loads(run("run", "--json", "-").out)).history] == [5]
+
+
+def test_the_page_is_written(trained: dict, run: Command, tmp_path: Path) -> None:
+    out = run("run", "--html", "page.html")
+    assert out.code == 0, out.err
+    assert "Page: page.html" in out.out
+    assert "Learning curve" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_a_fault_is_one_line(trained: dict, run: Command, tmp_path: Path) -> None:
@@ -130,6 +170,7 @@ def test_a_fault_is_one_line(trained: dict, run: Command, tmp_path: Path) -> Non
         ("run", "--copied", "1"): (2, "--copied"),
         ("run", "--precision", "float8"): (2, "--precision float8: choose"),
         ("run", "--json", "story.txt/x"): (2, "story.txt is no folder"),
+        ("run", "--json", "x.html", "--html", "x.html"): (2, "x.html is named for two"),
     }
     for args, (code, told) in faults.items():
         out = run(*args)

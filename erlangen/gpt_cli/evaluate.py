@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from erlangen.gpt_cli.scores import print_scores, score, with_interval
+from erlangen.evaluated import Copying, Evaluated, Point, Score
+from erlangen.gpt_cli.copying import copying, print_copying
+from erlangen.gpt_cli.scores import print_scores, score
 from erlangen.results import ErlangenError
 from erlangen.terminal import emit, foresee_file, say
 
@@ -15,9 +20,7 @@ if TYPE_CHECKING:
     from erlangen.data.corpus import Corpus
     from erlangen.data.tokenizer import Tokenizer
     from erlangen.models.gpt import GPT
-
-PROMPT = 64  # characters of held-out text that each text goes on from
-GRAMS = (("words", 5), ("characters", 20))  # what is looked for in the training text
+    from erlangen.train.checkpoint import Checkpoint
 
 
 def evaluate(
@@ -35,6 +38,9 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Of those.")] = 0,
     precision: Annotated[str, typer.Option(help="auto (bfloat16 in hardware), float32, bfloat16, float16.")] = "auto",
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps.")] = "cpu",
+    page: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the page: learning curve, losses, what it wrote.")
+    ] = None,
     target: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Results as JSON; `-`: to stdout.")] = None,
 ) -> None:
     """Loss of a model on text it was trained on and on text it was not, by two evaluations; and whether it copies.
@@ -42,6 +48,7 @@ def evaluate(
     Of each part its first 100 000 tokens. A model that has learned by heart has a low loss on train alone, and writes what
     stands there.
     """
+    from erlangen.results import to_json, write_atomically
     from erlangen.train.seeds import check_device, has_bfloat16
 
     if precision == "auto":
@@ -51,33 +58,51 @@ def evaluate(
     check_device(device, precision)
     if copied is not None and text is not None:
         raise ErlangenError(f"--copied looks in the text that the model was trained on: leave {text} out")
-    if target not in (None, "-"):
-        foresee_file(Path(str(target)), [])
-    model, corpus, parts = read(checkpoint, text)
-    model.to(device)
-    evaluations = ("windows",) if corpus.validation_starts is not None else ("windows", "sliding")
-    scores: list[dict[str, Any]] = []
-    for how in evaluations:
-        some = []
-        for part, shown in parts.items():
-            some.append({**score(model, corpus, part, precision, how), "part": shown})  # type: ignore[arg-type]
-        if target != "-":
-            print(f"{some[0]['evaluation'].capitalize()}:")
+    files = [path for path in (page, Path(target) if target not in (None, "-") else None) if path is not None]
+    for path in files:
+        foresee_file(path, files)
+    subject = read(checkpoint, text)
+    subject.model.to(device)
+    quiet = target == "-"
+    scores = []
+    for how in ("windows",) if subject.corpus.validation_starts is not None else ("windows", "sliding"):
+        some = [
+            replace(score(subject.model, subject.corpus, part, precision, how), part=name)  # type: ignore[arg-type]
+            for part, name in subject.parts.items()
+        ]
+        if not quiet:
+            print(f"{some[0].evaluation.capitalize()}:")
             print_scores(some)
             print(flush=True)
         scores += some
-    data: dict[str, Any] = {"checkpoint": str(checkpoint), "corpus": corpus.name, "scores": scores}
-    if copied is not None:
-        data["copied"] = copies(model, corpus, copied, tokens, temperature, seed)
-        if target != "-":
-            print_copies(data["copied"])
-    elif target != "-":
-        print("95 % intervals over contiguous blocks of text.")
-    emit(data, target)
+    found = None if copied is None else copying(subject.model, subject.corpus, copied, tokens, temperature, seed)
+    if found is not None and not quiet:
+        print_copying(found)
+        print()
+    record = recorded(subject, checkpoint, scores, found)
+    if not quiet:
+        print(f"95 % intervals over contiguous blocks of text{', of shares over the texts' if found else ''}.", flush=True)
+    emit(to_json(record) if target is not None else None, target)
+    if page is not None:
+        from erlangen.report.evaluate_page import evaluate_html
+
+        write_atomically(page, evaluate_html(record))
+        if not quiet:
+            print(f"\nPage: {page}")
 
 
-def read(checkpoint: Path, text: str | None) -> tuple[GPT, Corpus, dict[str, str]]:
-    """The model, a corpus, and its parts with what to call them. Raises ErlangenError where it is not known which text."""
+class Subject(NamedTuple):
+    """What is evaluated. parts: those of the corpus, and what to call them. trained: the checkpoint, of its own text."""
+
+    model: GPT
+    corpus: Corpus
+    parts: dict[str, str]
+    notes: tuple[str, ...]
+    trained: Checkpoint | None
+
+
+def read(checkpoint: Path, text: str | None) -> Subject:
+    """Raises ErlangenError where it is not known which text."""
     from erlangen.gpt_cli.opened import is_gpt2, opened
     from erlangen.train.checkpoint import load_checkpoint
 
@@ -85,7 +110,7 @@ def read(checkpoint: Path, text: str | None) -> tuple[GPT, Corpus, dict[str, str
         model, tokenizer, notes = opened(checkpoint)
         for note in notes:
             say(f"note: {note}")
-        return model, whole(text, tokenizer), {"test": "text"}
+        return Subject(model, whole(text, tokenizer), {"test": "text"}, notes, None)
     if is_gpt2(checkpoint):
         raise ErlangenError(f"{checkpoint} does not say which text it was trained on: name one to score")
     found = load_checkpoint(checkpoint)
@@ -99,7 +124,42 @@ def read(checkpoint: Path, text: str | None) -> tuple[GPT, Corpus, dict[str, str
     corpus = load_corpus(options["corpus"], block=found.config.block, tokenizer=found.tokenizer, **size)
     if fingerprint(corpus) != found.about.get("corpus_sha256"):
         raise ErlangenError(f"{options['corpus']} is no longer what {found.path} was trained on: name it, to score all of it")
-    return found.model, corpus, {part: part for part in ("train", "validation", "test")}
+    return Subject(found.model, corpus, {part: part for part in ("train", "validation", "test")}, (), found)
+
+
+def recorded(subject: Subject, checkpoint: Path, scores: list[Score], found: Copying | None) -> Evaluated:
+    """All of it, with the course of the training where the checkpoint knows it."""
+    from erlangen.sweep.machine import machine, versions
+
+    trained = subject.trained
+    history: list[Point] = []
+    view = None
+    if trained is not None:
+        history = [Point(**one) for one in whole_history(trained)]
+        view = len(subject.corpus.train) / (trained.about["schedule"]["batch"] * trained.config.block)
+    return Evaluated(
+        corpus=subject.corpus.name,
+        scores=tuple(scores),
+        history=tuple(history),
+        step=None if trained is None else trained.step,
+        view=view,
+        copying=found,
+        model=f"{checkpoint.resolve().name}, {subject.model.parameter_count() / 1e6:.2f} M parameters",
+        source=str(checkpoint),
+        notes=subject.notes,
+        command=shlex.join(["erlangen", *sys.argv[1:]]),
+        versions=versions(),
+        machine=machine(),
+    )
+
+
+def whole_history(trained: Checkpoint) -> list[dict[str, Any]]:
+    """The evaluations of its training, those after it too, where `last` lies beside."""
+    from erlangen.train.checkpoint import LAST, load_checkpoint
+
+    beside = trained.path.parent / LAST
+    later = load_checkpoint(beside).history if beside.is_file() and beside != trained.path else []
+    return later if later[: len(trained.history)] == trained.history else trained.history
 
 
 def whole(name: str, tokenizer: Tokenizer) -> Corpus:
@@ -118,39 +178,3 @@ def whole(name: str, tokenizer: Tokenizer) -> Corpus:
     if len(tokens) < 2:
         raise DataError(f"{name}: {len(tokens)} tokens: a loss needs two")
     return Corpus(name=path.stem, tokenizer=tokenizer, train=tokens[:0], validation=tokens[:0], test=tokens)
-
-
-def copies(model: GPT, corpus: Corpus, n: int, length: int, temperature: float, seed: int) -> dict[str, Any]:
-    """Of n texts that the model writes after held-out passages, how much stands word for word in its training text; beside
-    them how the passages go on, which was never seen. Shares per text, with Student's t over the texts.
-    """
-    from erlangen.data.files import DataError
-    from erlangen.generate.writing import copied, passages, written
-    from erlangen.stats import mean_interval
-
-    held_out = corpus.tokenizer.decode(corpus.validation)
-    try:
-        pairs = passages(held_out, n, PROMPT, length)
-    except ValueError as error:
-        raise DataError(f"--copied {n}: {error}: ask for fewer or shorter texts") from None
-    say(f"writing {n} texts of {length} tokens")
-    own = written(model, corpus.tokenizer, [pair.prompt for pair in pairs], length, (temperature, 1.0), seed)
-    say("looking for them in the training text")
-    training = corpus.tokenizer.decode(corpus.train)
-    found: dict[str, Any] = {"n": n, "tokens": length, "temperature": temperature, "seed": seed, "shares": []}
-    for name, texts in (("written", own), ("held out", [pair.rest for pair in pairs])):
-        shares = copied(texts, training, [GRAMS[1][1]], [GRAMS[0][1]])
-        for unit, size in GRAMS:
-            interval = mean_interval(shares[unit][0])
-            ends = [min(max(end, 0.0), 1.0) for end in (interval.low, interval.high)]
-            found["shares"].append({"texts": name, "of": f"{size} {unit}", "share": interval.estimate, "interval": ends})
-    return found
-
-
-def print_copies(found: dict[str, Any]) -> None:
-    print(f"Found word for word in train, of {found['n']} texts of {found['tokens']} tokens after passages of validation:")
-    for one in found["shares"]:
-        what = "what it wrote" if one["texts"] == "written" else "the passages' own next page"
-        percent = with_interval(100 * one["share"], [100 * end for end in one["interval"]])
-        print(f"{one['of']:<13}  {what:<27}  {percent} %")
-    print("\n95 % intervals: of losses over contiguous blocks of text, of shares over the texts.")

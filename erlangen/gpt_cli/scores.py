@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from erlangen.evaluated import Score
+from erlangen.results import finite
 from erlangen.terminal import emit
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ def conclude(plan: Plan, history: LanguageHistory, folder: Path, seconds: float,
         "folder": str(folder), "options": plan.options, "schedule": asdict(plan.schedule), "config": asdict(plan.model.config),
         "parameters": plan.model.parameter_count(), "steps": history.steps, "best_step": history.best_step,
         "ended": history.ended, "seconds": round(seconds, 2), "tokens_per_second": speed,
-        "evaluations": [one._asdict() for one in history.evaluations], "scores": scores,
+        "evaluations": [one._asdict() for one in history.evaluations], "scores": [finite(asdict(one)) for one in scores],
     }  # fmt: skip
     if target == "-":
         emit(data, target)
@@ -38,27 +40,27 @@ def conclude(plan: Plan, history: LanguageHistory, folder: Path, seconds: float,
     print(f"Best of {history.steps} steps{ended}: step {history.best_step}")
     print(f"{made} steps in {seconds:.0f} s, {speed:,.0f} tokens/s, evaluations among them\n")
     print_scores(scores)
-    print(f"\nEvaluation: {scores[0]['evaluation']}; 95 % intervals over contiguous blocks of text.")
+    print(f"\nEvaluation: {scores[0].evaluation}; 95 % intervals over contiguous blocks of text.")
     print(f"Checkpoints: {folder}\nWrite with it: erlangen gpt generate {folder}", flush=True)
     emit(data, target)  # what is printed is not lost where it cannot be written
 
 
-def print_scores(scores: Sequence[dict[str, Any]]) -> None:
+def print_scores(scores: Sequence[Score]) -> None:
     """A line a score; the floor below, where there is one."""
     for one in scores:
-        loss, bits = with_interval(one["nats_per_token"], one["interval"]), one["bits_per_byte"]
-        print(f"{one['part']:<10}  {loss} nats per token, {bits:.4f} bits per byte (n = {one['tokens']} tokens)")
-        if "floor" in one:
-            above, share = with_interval(one["above_floor"], one["above_floor_interval"]), one["above_floor"] / one["floor"]
-            print(f"{'':<10}  floor {one['floor']:.4f} on the same characters, the loss above it by {above}, {100 * share:.1f} %")
+        loss = with_interval(one.nats_per_token, one.interval)
+        print(f"{one.part:<10}  {loss} nats per token, {one.bits_per_byte:.4f} bits per byte (n = {one.tokens} tokens)")
+        if one.floor is not None and one.above_floor is not None and one.above_floor_interval is not None:
+            above, share = with_interval(one.above_floor, one.above_floor_interval), one.above_floor / one.floor
+            print(f"{'':<10}  floor {one.floor:.4f} on the same characters, the loss above it by {above}, {100 * share:.1f} %")
 
 
-def with_interval(value: float, ends: Sequence[float]) -> str:
+def with_interval(value: float, ends: Sequence[float | None]) -> str:
     """`1.2345 [1.2000, 1.2700]`"""
-    return f"{value:.4f} [{ends[0]:.4f}, {ends[1]:.4f}]"
+    return f"{value:.4f} [{', '.join('–' if end is None else f'{end:.4f}' for end in ends)}]"
 
 
-def score(model: GPT, corpus: Corpus, part: Part, precision: Precision, how: How = "windows") -> dict[str, Any]:
+def score(model: GPT, corpus: Corpus, part: Part, precision: Precision, how: How = "windows") -> Score:
     """One part's loss, in nats and bits, with its interval; for tales the floor on the same characters, paired."""
     from erlangen.measure.token_loss import bits_per_byte, loss_interval
     from erlangen.train.part_losses import document_starts, part_losses
@@ -68,17 +70,18 @@ def score(model: GPT, corpus: Corpus, part: Part, precision: Precision, how: How
     interval, block = loss_interval(losses), model.config.block
     aligned = document_starts(corpus, part) is not None
     name = f"non-overlapping windows of {block}" if how == "windows" else f"sliding windows of {block}, their second half scored"
-    found = {
-        "part": part, "evaluation": f"{'windows of whole tales' if aligned else name}, {precision}", "tokens": len(losses),
-        "nats_per_token": interval.estimate, "interval": [interval.low, interval.high],
-        "bits_per_byte": bits_per_byte(float(losses.sum()), corpus.bytes_of(tokens)),
-    }  # fmt: skip
-    if corpus.name == "tales" and aligned:
-        from erlangen.data import tales
+    found = Score(
+        part=part,
+        evaluation=f"{'windows of whole tales' if aligned else name}, {precision}",
+        tokens=len(losses),
+        nats_per_token=interval.estimate,
+        interval=(interval.low, interval.high),
+        bits_per_byte=bits_per_byte(float(losses.sum()), corpus.bytes_of(tokens)),
+    )
+    if not (corpus.name == "tales" and aligned):
+        return found
+    from erlangen.data import tales
 
-        floor = tales.floor(corpus.tokenizer.decode(tokens))
-        above = loss_interval(losses.numpy() - floor)
-        found |= {
-            "floor": float(floor.mean()), "above_floor": above.estimate, "above_floor_interval": [above.low, above.high],
-        }  # fmt: skip
-    return found
+    floor = tales.floor(corpus.tokenizer.decode(tokens))
+    above = loss_interval(losses.numpy() - floor)
+    return replace(found, floor=float(floor.mean()), above_floor=above.estimate, above_floor_interval=(above.low, above.high))

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 import torch
 from support.figures import assert_drawn
+from support.pages import opened
 
 from erlangen.audited import AuditRecord, Breaks, Checked, Flips, Judgment, LayerError, Point, Worst
 from erlangen.auditing.pictures import png
@@ -88,21 +89,6 @@ def hostile(value: Any) -> Any:
         kept = {Checked: ("judgment", "kind"), LayerError: ("action",)}.get(type(value), ())
         return replace(value, **{name: hostile(getattr(value, name)) for name in value.__dataclass_fields__ if name not in kept})
     return value
-
-
-def opened(browser: Any, folder: Path, text: str, scheme: str = "light", width: int = 1200) -> tuple[Any, list[str], list[str]]:
-    """The page with what it complained of and what it asked for."""
-    path = folder / "audit page.html"
-    path.write_text(text, encoding="utf-8")
-    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    complaints: list[str] = []
-    requests: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(path.as_uri())
-    page.wait_for_function("document.querySelectorAll('.chart').length === document.querySelectorAll('.chart svg').length")
-    return page, complaints, requests
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

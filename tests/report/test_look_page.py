@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 import torch
+from support import pages
+from support.pages import Opened
 
 from erlangen.looked import HeadSummary, Look, Prediction
 from erlangen.report.look_page import SHOWN, look_html, pack, page_data, printable, strongest, summary, visible
@@ -60,19 +62,8 @@ def made(t: int = 24, layers: int = 2, heads: int = 3, seed: int = 0, top: int =
     return Look(**{**fields, **more})
 
 
-def opened(browser: Any, folder: Path, look: Look, scheme: str = "light", width: int = 1200) -> tuple[Any, list[str], list[str]]:
-    """The page, drawn, with what it complained of and what it asked for."""
-    path = folder / "look page.html"
-    path.write_text(look_html(look), encoding="utf-8")
-    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    complaints: list[str] = []
-    requests: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(path.as_uri())
-    page.wait_for_function("document.body.dataset.drawn === 'yes'")
-    return page, complaints, requests
+def opened(browser: Any, folder: Path, look: Look, scheme: str = "light", width: int = 1200) -> Opened:
+    return pages.opened(browser, folder, look_html(look), scheme, width, "document.body.dataset.drawn === 'yes'")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

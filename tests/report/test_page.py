@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.command import erlangen
+from support.pages import opened
 
 from erlangen.report.page import render, write_page
 from erlangen.results import Figure, Findings, Run, Verdict
@@ -25,19 +26,6 @@ def page_path(tmp_path_factory) -> Path:
     return folder / "run" / "report.html"
 
 
-def opened(browser, path: Path, scheme: str = "light", width: int = 1200):
-    """The page with what it asked for and complained of."""
-    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    complaints: list[str] = []
-    requests: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(path.as_uri())
-    page.wait_for_function("document.querySelectorAll('.chart').length === document.querySelectorAll('.chart svg').length")
-    return page, complaints, requests
-
-
 def test_it_is_one_file_of_at_most_3_mb(page_path: Path):
     html = page_path.read_text(encoding="utf-8")
     assert len(html.encode()) <= 3_000_000
@@ -48,7 +36,7 @@ def test_it_is_one_file_of_at_most_3_mb(page_path: Path):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1200, 360])
 def test_it_draws_every_figure_quietly_and_fits(browser, page_path: Path, scheme: str, width: int):
-    page, complaints, requests = opened(browser, page_path, scheme, width)
+    page, complaints, requests = opened(browser, page_path.parent, page_path, scheme, width)
     assert complaints == []
     assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -66,14 +54,14 @@ def brightness(page, selector: str, what: str) -> float:
 
 def test_dark_is_dark_and_charts_follow(browser, page_path: Path):
     for scheme, dark in (("light", False), ("dark", True)):
-        page, _, _ = opened(browser, page_path, scheme)
+        page, _, _ = opened(browser, page_path.parent, page_path, scheme)
         assert (brightness(page, "body", "backgroundColor") < 60) == dark
         assert (brightness(page, "#chart-seeds svg text", "fill") > 150) == dark
         page.close()
 
 
 def test_every_plot_has_its_table_and_every_verdict_its_place(browser, page_path: Path):
-    page, _, _ = opened(browser, page_path)
+    page, _, _ = opened(browser, page_path.parent, page_path)
     assert page.locator("section:has(.chart) details table").count() == page.locator(".chart").count()
     page.locator("#seeds summary").click()
     assert page.locator("#seeds tbody tr").count() == 2 * 2 + 2 * 10
@@ -96,7 +84,7 @@ def test_hostile_text_stays_text(browser, tmp_path: Path):
     figure = Figure(name="f", title=HOSTILE, caption=HOSTILE, columns=(HOSTILE,), rows=((HOSTILE,),), spec=spec)
     verdict = Verdict(claim="X", part=HOSTILE, kind="exact", statement=HOSTILE, verdict="supported")
     store.conclude([verdict], Findings(asked=HOSTILE, found=HOSTILE, figures=(figure,)))
-    page, complaints, _ = opened(browser, write_page(tmp_path))
+    page, complaints, _ = opened(browser, tmp_path, write_page(tmp_path))
     assert complaints == []
     assert page.evaluate("window.broken") is None
     assert HOSTILE in page.locator("h1").inner_text()
