@@ -71,6 +71,31 @@ def print_verdicts(verdicts: Sequence[Verdict]) -> None:
                 print(textwrap.fill(line, 80 + len(indent), initial_indent=indent, subsequent_indent=indent))
 
 
+class Tally:
+    """So many of a total, with pace and time left: over itself on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, total: int, unit: str) -> None:
+        self.total, self.unit, self.made = total, unit, 0
+        self.start = self.said = time.monotonic()
+
+    def add(self, n: int) -> None:
+        """n more are made."""
+        self.made += n
+        now, terminal = time.monotonic(), sys.stderr.isatty()
+        if now - self.said < (0.5 if terminal else LINE_EVERY):
+            return
+        self.said = now
+        pace = self.made / (now - self.start)
+        left = int((self.total - self.made) / pace)
+        line = f"{self.made}/{self.total} {self.unit}, {pace:.0f} a second, about {left // 60}:{left % 60:02d} left"
+        print(f"\r{line:<60}\r" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
+
+    def summary(self) -> str:
+        """'500 tokens in 1.2 s, 417 a second'"""
+        seconds = time.monotonic() - self.start
+        return f"{self.made} {self.unit} in {seconds:.1f} s, {self.made / max(seconds, 1e-9):.0f} a second"
+
+
 class Progress:
     """The time left, as a bar on a terminal and as a line now and then elsewhere.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.gpt_command import TINY, Command, in_process, save_small_gpt2, story
 
+from erlangen import terminal
 from erlangen.data.corpus import load_corpus
 from erlangen.data.text import read_text
 from erlangen.evaluated import Evaluated
@@ -189,3 +191,16 @@ def test_a_checkpoint_without_its_text_asks_for_one(trained: dict, run: Command,
     out = run("bare.safetensors")
     assert (out.code, out.err.count("\n")) == (2, 1)
     assert "does not say which text" in out.err
+
+
+def test_long_work_tells_pace_and_time_left(trained: dict, run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal, "LINE_EVERY", 0.0)
+    out = run("run", "--limit", "300", "--precision", "float32", "--json", "-")
+    assert out.code == 0, out.err
+    lines = re.findall(r"(\d+)/(\d+) tokens of (\w+), \d+ a second, about 0:\d\d left", out.err)
+    assert {(total, part) for _, total, part in lines} >= {("300", "train")}
+    for _, score in zip(range(3), json.loads(out.out)["scores"], strict=False):
+        told = [int(made) for made, _, part in lines if part == score["part"]]
+        assert score["tokens"] <= 300
+        assert max(told) <= score["tokens"]
+        assert max(told) > 0.7 * score["tokens"], "all but the last, short window"

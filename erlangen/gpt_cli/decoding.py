@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from typing import TYPE_CHECKING, Any, cast
 
-from erlangen.terminal import say
+from erlangen.terminal import Tally, say
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,8 +31,7 @@ class Work:
         if fast == "auto":  # a file in float64 is meant to be computed so
             self.mode = "float32" if model.embed.weight.dtype == torch.float32 else "off"
         self.readers: dict[int, Any] = {}
-        self.total, self.made = texts * tokens, 0
-        self.start = self.said = time.monotonic()
+        self.tally = Tally(texts * tokens, "tokens")
 
     def reader(self, batch: int) -> Reader | None:
         """The fast reader for a batch: made once, then reused."""
@@ -66,15 +63,15 @@ class Work:
             self.model, batch, self.tokens, settings=settings, rows=rows, stop=self.stop, read=self.reader(len(rows))
         ):
             steps.append(chosen)
-            self.made += len(rows)
             if self.live:
+                self.tally.made += len(rows)
                 pending.append(int(chosen))
                 piece = self.tokenizer.decode(pending)
                 if not piece.endswith("�"):  # a character of several tokens is not whole yet
                     print(piece, end="", flush=True)
                     pending.clear()
             else:
-                self.progress(len(rows))
+                self.tally.add(len(rows))
         if self.live:
             print(self.tokenizer.decode(pending), flush=True)
         return [self.tokenizer.decode(self.ended(row)) for row in torch.stack(steps, 1).tolist()]
@@ -83,17 +80,5 @@ class Work:
         """Up to its stop token, that included."""
         return row[: row.index(self.stop) + 1] if self.stop in row else row
 
-    def progress(self, rows: int) -> None:
-        """Tokens, pace and time left: over itself on a terminal, else a line now and then."""
-        now, terminal = time.monotonic(), sys.stderr.isatty()
-        if now - self.said < (0.5 if terminal else 30.0):
-            return
-        self.said = now
-        pace = self.made / (now - self.start)
-        left = int((self.total - self.made) / pace)
-        line = f"{self.made}/{self.total} tokens, {pace:.0f} a second, about {left // 60}:{left % 60:02d} left"
-        print(f"\r{line:<60}\r" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
-
     def summary(self) -> str:
-        seconds = time.monotonic() - self.start
-        return f"{self.made} tokens in {seconds:.1f} s, {self.made / max(seconds, 1e-9):.0f} a second ({self.mode})"
+        return f"{self.tally.summary()} ({self.mode})"

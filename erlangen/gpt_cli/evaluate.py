@@ -12,7 +12,7 @@ import typer
 
 from erlangen.evaluated import Copying, Evaluated, Point, Score
 from erlangen.gpt_cli.copying import copying, print_copying
-from erlangen.gpt_cli.scores import print_scores, score
+from erlangen.gpt_cli.scores import SCORED, print_scores, score
 from erlangen.results import ErlangenError
 from erlangen.terminal import emit, foresee_file, say
 
@@ -30,6 +30,7 @@ def evaluate(
     text: Annotated[
         str | None, typer.Argument(metavar="[FILE]", help="A text to score; default the parts of the one it was trained on.")
     ] = None,
+    limit: Annotated[int, typer.Option(min=100, help="Tokens of each part that are scored at most.")] = SCORED,
     copied: Annotated[
         int | None, typer.Option(min=2, metavar="N", help="Let it write N texts, and look for them in its training text.")
     ] = None,
@@ -45,7 +46,7 @@ def evaluate(
 ) -> None:
     """Loss of a model on text it was trained on and on text it was not, by two evaluations; and whether it copies.
 
-    Of each part its first 100 000 tokens. A model that has learned by heart has a low loss on train alone, and writes what
+    A model that has learned by heart has a low loss on train alone, and writes what
     stands there.
     """
     from erlangen.results import to_json, write_atomically
@@ -67,7 +68,7 @@ def evaluate(
     scores = []
     for how in ("windows",) if subject.corpus.validation_starts is not None else ("windows", "sliding"):
         some = [
-            replace(score(subject.model, subject.corpus, part, precision, how), part=name)  # type: ignore[arg-type]
+            replace(score(subject.model, subject.corpus, part, precision, how, limit), part=name)  # type: ignore[arg-type]
             for part, name in subject.parts.items()
         ]
         if not quiet:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from erlangen.evaluated import Score
 from erlangen.results import finite
-from erlangen.terminal import emit
+from erlangen.terminal import Tally, emit
 
 if TYPE_CHECKING:
     from erlangen.data.corpus import Corpus
@@ -60,12 +60,13 @@ def with_interval(value: float, ends: Sequence[float | None]) -> str:
     return f"{value:.4f} [{', '.join('–' if end is None else f'{end:.4f}' for end in ends)}]"
 
 
-def score(model: GPT, corpus: Corpus, part: Part, precision: Precision, how: How = "windows") -> Score:
-    """One part's loss, in nats and bits, with its interval; for tales the floor on the same characters, paired."""
+def score(model: GPT, corpus: Corpus, part: Part, precision: Precision, how: How = "windows", limit: int = SCORED) -> Score:
+    """The loss of a part's first `limit` tokens, in nats and bits, with its interval; of tales beside the floor, paired."""
     from erlangen.measure.token_loss import bits_per_byte, loss_interval
     from erlangen.train.part_losses import document_starts, part_losses
 
-    losses, at = part_losses(model, corpus, part, precision, SCORED, how)
+    tally = Tally(min(len(getattr(corpus, part)), limit), f"tokens of {part}")
+    losses, at = part_losses(model, corpus, part, precision, limit, how, tally.add)
     tokens = getattr(corpus, part)[at]
     interval, block = loss_interval(losses), model.config.block
     aligned = document_starts(corpus, part) is not None

@@ -35,12 +35,14 @@ def token_losses(
     how: How = "windows",
     batch: int = 32,
     autocast: torch.dtype | None = None,
+    tell: Callable[[int], None] = lambda n: None,
 ) -> Tensor:
     """(n - 1,) float64 on the CPU: losses of tokens[1:] in order, from tokens (n,), each scored once.
 
     windows: inputs [k T, (k + 1) T), no overlap, the last one shorter. sliding: windows every ⌊T/2⌋ tokens, the first scored
     whole, others at their last ⌊T/2⌋ tokens; the last one is moved back to end with the text. T is `block`, `batch` windows at a
-    time. autocast: dtype for the model's products; the losses are float32 at least. In eval mode, without gradients.
+    time. autocast: dtype for the model's products; the losses are float32 at least. tell: given how many more are scored, batch
+    by batch. In eval mode, without gradients.
     Raises ValueError for tokens that are no row, fewer than 2, or a block < 1.
     """
     if tokens.ndim != 1 or len(tokens) < 2 or block < 1 or batch < 1:
@@ -61,6 +63,7 @@ def token_losses(
         for at in range(0, len(starts), batch):
             own = score(rows(starts[at : at + batch]))  # (B, T)
             losses += [row[length - count :] for row, count in zip(own, scored[at : at + batch], strict=True)]
+            tell(sum(scored[at : at + batch]))
         if left and how == "sliding":
             losses.append(score(rows([targets - length]))[0, length - left :])
         elif left:
@@ -76,13 +79,14 @@ def aligned_losses(
     *,
     batch: int = 32,
     autocast: torch.dtype | None = None,
+    tell: Callable[[int], None] = lambda n: None,
 ) -> tuple[Tensor, Tensor]:
     """Losses (n_scored,) float64 of independent documents, each whole in one window, and the positions scored (n_scored,) int64.
 
     starts: sorted, where in tokens (n,) documents begin, each up to the next and the last up to the end, all ended by the same
     END. As many follow each other in a window as fit. A document's first token is scored given the END before it; before the very
     first one the text's own last token is put. Short windows are filled with END behind, which a causal model cannot see.
-    Raises ValueError where a document is longer than `block`, or not each is ended by the same token.
+    tell: as above. Raises ValueError where a document is longer than `block`, or not each is ended by the same token.
     """
     if tokens.ndim != 1 or starts.ndim != 1 or not len(starts):
         raise ValueError(f"aligned_losses: tokens {tuple(tokens.shape)}, starts {tuple(starts.shape)}")
@@ -103,6 +107,7 @@ def aligned_losses(
                 row[1 : 1 + stop - start] = tokens[start:stop]  # after the END before it, whichever that was
             own = score(rows)  # (B, T)
             losses += [row[: stop - start] for row, (start, stop) in zip(own, some, strict=True)]
+            tell(sum(stop - start for start, stop in some))
     return torch.cat(losses), torch.arange(bounds[0], len(tokens))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -23,22 +24,23 @@ def part_losses(
     precision: Precision = "float32",
     limit: int | None = None,
     how: How = "windows",
+    tell: Callable[[int], None] = lambda n: None,
 ) -> tuple[Tensor, Tensor]:
     """Losses (n,) in nats of a part's tokens, in order, each scored once, and their positions (n,); its first `limit` tokens.
 
     In windows of the model's block, which `how` names, see `erlangen.measure.token_loss`. Where a part has documents that begin
-    at known places, in windows of whole documents, of which then at least one is scored.
+    at known places, in windows of whole documents, of which then at least one is scored. tell: as `token_losses` has it.
     """
     tokens: Tensor = getattr(corpus, part)
     starts = document_starts(corpus, part)
     block, products = model.config.block, None if precision == "float32" else DTYPES[precision]
     if starts is None:
         tokens = tokens[: limit and limit + 1]
-        return token_losses(model, tokens, block, how=how, autocast=products), torch.arange(1, len(tokens))
+        return token_losses(model, tokens, block, how=how, autocast=products, tell=tell), torch.arange(1, len(tokens))
     if limit is not None and limit < len(tokens):
         whole = max(int(torch.searchsorted(starts, limit, right=True)) - 1, 1)  # documents that end by then
         tokens, starts = tokens[: int(starts[whole])] if whole < len(starts) else tokens, starts[:whole]
-    return aligned_losses(model, tokens, starts, block, autocast=products)
+    return aligned_losses(model, tokens, starts, block, autocast=products, tell=tell)
 
 
 def document_starts(corpus: Corpus, part: Part) -> Tensor | None:
