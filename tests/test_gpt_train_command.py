@@ -15,6 +15,7 @@ import torch
 from support.command import erlangen, start
 from support.gpt_command import TINY, Command, in_process, story
 
+from erlangen.gpt_cli.train import threads_here
 from erlangen.train.checkpoint import BEST, LAST, load_checkpoint
 
 
@@ -95,6 +96,15 @@ def test_find_lr_gives_its_curve_as_json_and_times_nothing(run: Command, text: P
     data = json.loads(out.out)
     assert len(data["rates"]) == len(data["losses"]) == len(data["smoothed"]) > 10
     assert data["suggestion"] in [rate / 10 for rate in data["rates"]]
+
+
+def test_a_machine_shares_its_cores_among_its_own_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("erlangen.sweep.machine.cores", lambda: 8)
+    for omp, here, threads in (("", None, 8), ("", "2", 4), ("", "16", 1), ("3", "2", 3), ("0", "2", 4), ("many", None, 8)):
+        monkeypatch.setenv("OMP_NUM_THREADS", omp)
+        monkeypatch.setenv("WORLD_SIZE", "32")  # of all machines
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", here) if here else monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+        assert threads_here() == threads, (omp, here)
 
 
 def test_short_runs_are_not_compiled(run: Command, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:

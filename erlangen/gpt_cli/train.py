@@ -102,7 +102,7 @@ def train(
     with joined(device) as (workers, own_device):
         import torch
 
-        torch.set_num_threads(_threads(workers.size))
+        torch.set_num_threads(threads_here())
         if find_lr:
             print_rate(planned(given, 1, None, own_device, workers), own_device, workers, target)
             return
@@ -200,9 +200,9 @@ def signals(workers: Workers) -> Iterator[list[int]]:
             signal.signal(signum, handler)
 
 
-def _threads(processes: int) -> int:
-    """The cores, shared out; what OMP_NUM_THREADS says where it does."""
+def threads_here() -> int:
+    """The cores, shared out among this machine's processes; what OMP_NUM_THREADS says where it does."""
     from erlangen.sweep.machine import cores
 
-    asked = os.environ.get("OMP_NUM_THREADS", "")
+    asked, processes = os.environ.get("OMP_NUM_THREADS", ""), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     return int(asked) if asked.isdigit() and int(asked) > 0 else max(cores() // processes, 1)
