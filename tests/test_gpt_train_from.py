@@ -50,6 +50,16 @@ def test_it_begins_where_the_other_ended(trained: Path, run: Command, text: Path
         torch.testing.assert_close(after.model.state_dict()[name], weight, rtol=0, atol=1e-6)
 
 
+def test_where_no_step_is_better_than_the_beginning_that_is_said(trained: Path, run: Command, text: Path) -> None:
+    worse = run(text, *MORE, "--from", "first", "--lr", "0.5", "--out", "worse")
+    assert worse.code == 0, worse.err
+    assert re.search(r"None was better than the weights it began with \(\d\.\d{4} nats", worse.out)
+    better = run(text, *MORE, "--from", "first", "--lr", "1e-2", "--out", "better", "--steps", "60")
+    assert "None was better" not in better.out
+    assert json.loads(run(text, *MORE, "--from", "first", "--out", "x", "--json", "-").out)["before"] > 0
+    assert json.loads(run(text, *TINY, "--out", "y", "--json", "-").out)["before"] is None
+
+
 def test_it_keeps_the_alphabet_of_its_weights(trained: Path, run: Command, tmp_path: Path) -> None:
     story(tmp_path / "few.txt", "the old fox")
     assert run("few.txt", *MORE, "--from", "first", "--out", "few").code == 0

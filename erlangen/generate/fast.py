@@ -72,8 +72,10 @@ class FastDecoder(Cached):
             self.qk = torch.empty(batch, 2, c.heads, c.head_dim)
             self.turned = torch.empty_like(self.qk) if c.positions == "rotary" else self.qk
             self.halved = batch > 1 and self.dtype == torch.bfloat16
+            kind = torch.bfloat16 if self.halved else torch.float32
+            self.memory = torch.empty(2, c.layers, batch * c.heads * c.block * c.head_dim, dtype=kind)  # of the whole ring
             self.room = 0
-            self.keys = self.values = torch.empty(c.layers, batch * c.heads, 0, c.head_dim)
+            self.keys, self.values = self._ring(0)
             self._make_room(1 if self.halved else c.block)
         self.slopes = alibi_slopes(c.heads) if c.positions == "alibi" else None
         self.tabled, self.rotations = -AHEAD, torch.empty(0)
@@ -97,7 +99,10 @@ class FastDecoder(Cached):
             h += self.places[position]
         self._make_room(min(position + 1, block))
         held, slot, bias, rotation = min(position + 1, block), position % block, self._bias(position), self._rotation(position)
-        new_keys, new_values = self.keys[:, :, slot].unbind(0), self.values[:, :, slot].unbind(0)  # (B · H, d) each
+        rows = (self.batch, self.config.heads)
+        new_keys, new_values = (
+            torch.unflatten(x[:, :, slot], 1, rows).unbind(0) for x in (self.keys, self.values)
+        )  # (B, H, d) each
         read = self.room if self.halved else held
         keys, values = self.keys[:, :, :read].unbind(0), self.values[:, :, :read].unbind(0)  # (B · H, read, d) each
         before, after = (torch.view_as_complex(x.view(*x.shape[:-1], -1, 2)) for x in (self.qk, self.turned))
@@ -107,11 +112,10 @@ class FastDecoder(Cached):
             if rotation is not None:
                 torch.mul(before, rotation, out=after)
             q, k = self.turned.unbind(1)
-            new_keys[layer].copy_(k.reshape(new_keys[layer].shape))
-            new_values[layer].copy_(projected[:, 2].reshape(new_values[layer].shape))
-            weights = (
-                self._scores(q.reshape(-1, 1, q.shape[-1]), keys[layer], bias).softmax(-1).to(values[layer].dtype)
-            )  # (B · H, 1, read)
+            new_keys[layer].copy_(k)
+            new_values[layer].copy_(projected[:, 2])
+            q = q.to(self.keys.dtype).reshape(-1, 1, q.shape[-1])  # (B · H, 1, d)
+            weights = self._scores(q, keys[layer], bias).softmax(-1).to(q.dtype)  # (B · H, 1, read)
             h += out(torch.bmm(weights, values[layer]).view(self.batch, -1).to(self.dtype))
             h += down(up(self._normed()))
         self.cache.advance(1)
@@ -124,18 +128,25 @@ class FastDecoder(Cached):
         """
         if held <= self.room:
             return
-        layers, heads, _, width = self.values.shape
-        room = min(-(-held // ROOM) * ROOM, self.config.block)
-        kind = torch.bfloat16 if self.halved else torch.float32
-        values = torch.zeros(layers, heads, room, width, dtype=kind)
-        keys = values.clone()
-        keys[:, :, : self.room], values[:, :, : self.room] = self.keys, self.values
-        self.keys, self.values, self.room = keys, values, room
+        before, room = self.room, min(-(-held // ROOM) * ROOM, self.config.block)
+        kept = [(keys.clone(), values.clone()) for keys, values in zip(self.keys, self.values, strict=True)]
+        self.room, (self.keys, self.values) = room, self._ring(room)
+        for layer, old in enumerate(kept):  # of each the slots move apart, over where others lay
+            for ring, slots in zip((self.keys, self.values), old, strict=True):
+                ring[layer, :, :before] = slots
+                ring[layer, :, before:] = 0
+
+    def _ring(self, room: int) -> tuple[Tensor, Tensor]:
+        """Keys and values (layers, B · H, room, d), each layer contiguous, in the same memory whatever the room."""
+        c = self.config
+        rows = self.batch * c.heads
+        keys, values = self.memory[..., : rows * room * c.head_dim].view(2, c.layers, rows, room, c.head_dim).unbind(0)
+        return keys, values
 
     def _scores(self, q: Tensor, k: Tensor, bias: Tensor | None) -> Tensor:
         """q (B · H, 1, d), k (B · H, read, d), bias as `_bias` gives it -> (B · H, 1, read)."""
         if self.halved:
-            scores = torch.bmm(q.to(k.dtype), k.mT)
+            scores = torch.bmm(q, k.mT)
             return scores if bias is None else scores + bias
         if self.batch == 1:
             return torch.bmm(q, k.mT) if bias is None else torch.baddbmm(bias, q, k.mT)

@@ -22,14 +22,20 @@ if TYPE_CHECKING:
 SCORED = 100_000  # tokens of a part that the evaluations at the end take at most
 
 
-def conclude(plan: Plan, history: LanguageHistory, folder: Path, seconds: float, target: str | None) -> None:
-    """Evaluate the best weights on text not trained on; print, and write JSON where it is asked for."""
+def conclude(
+    plan: Plan, history: LanguageHistory, folder: Path, seconds: float, target: str | None, before: float | None = None
+) -> None:
+    """Evaluate the best weights on text not trained on; print, and write JSON where it is asked for.
+
+    before: the validation loss of weights that the training began with.
+    """
     scores = [score(plan.model, plan.corpus, part, plan.precision) for part in ("validation", "test")]
     made = history.steps - (plan.start.step if plan.start else 0)
     speed = made * plan.schedule.batch * plan.model.config.block / seconds
     data = {
         "folder": str(folder), "options": plan.options, "schedule": asdict(plan.schedule), "config": asdict(plan.model.config),
         "parameters": plan.model.parameter_count(), "steps": history.steps, "best_step": history.best_step,
+        "before": before,
         "ended": history.ended, "seconds": round(seconds, 2), "tokens_per_second": speed,
         "evaluations": [one._asdict() for one in history.evaluations], "scores": [finite(asdict(one)) for one in scores],
     }  # fmt: skip
@@ -38,6 +44,8 @@ def conclude(plan: Plan, history: LanguageHistory, folder: Path, seconds: float,
         return
     ended = " (ended by --patience)" if history.ended == "patience" else ""
     print(f"Best of {history.steps} steps{ended}: step {history.best_step}")
+    if before is not None and before <= history.best_loss:
+        print(f"None was better than the weights it began with ({before:.4f} nats per token on validation): a lower --lr may be")
     print(f"{made} steps in {seconds:.0f} s, {speed:,.0f} tokens/s, evaluations among them\n")
     print_scores(scores)
     print(f"\nEvaluation: {scores[0].evaluation}; 95 % intervals over contiguous blocks of text.")

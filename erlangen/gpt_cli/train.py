@@ -115,12 +115,13 @@ def train(
             if lead:
                 say(f"--compile: {plan.schedule.steps} steps are few, compiling takes longer than it saves; training without")
         start = time.monotonic()
-        if lead and weights is not None:
-            say(f"before the first step: {plan.validation_loss(own_device):.4f} nats per token on validation")
+        before = plan.validation_loss(own_device) if lead and weights is not None else None
+        if before is not None:
+            say(f"before the first step: {before:.4f} nats per token on validation")
         history = perform(plan, folder, own_device, workers, compile, sample_every, tensorboard)
         seconds = time.monotonic() - start
         if lead:
-            conclude(plan, history, folder, seconds, target)
+            conclude(plan, history, folder, seconds, target, before)
 
 
 def print_rate(plan: Plan, device: str, workers: Workers, target: str | None) -> None:
