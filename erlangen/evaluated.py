@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from erlangen.results import Scalar
+from erlangen.results import Provenance
 
 Ends = tuple[float | None, float | None]
 
@@ -77,7 +77,7 @@ class Copying:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluated:
+class Evaluated(Provenance):
     """A checkpoint, evaluated. view: training steps in which each token of the training text is seen once, on average."""
 
     corpus: str
@@ -86,9 +86,3 @@ class Evaluated:
     step: int | None = None
     view: float | None = None
     copying: Copying | None = None
-    model: str = ""
-    source: str = ""
-    notes: tuple[str, ...] = ()
-    command: str = ""
-    versions: dict[str, str] = field(default_factory=dict)
-    machine: dict[str, Scalar] = field(default_factory=dict)

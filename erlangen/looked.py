@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from erlangen.results import Scalar
+from erlangen.results import Provenance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class HeadSummary:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class Look(Provenance):
     """One prompt as a model reads it. `texts`: what each token named here stands for.
 
     lens[l][t]: what the state after l layers, read by the final norm and head, expects after token t; the last is the model.
@@ -59,12 +59,6 @@ class Look:
     begin: int
     vocabulary: int
     texts: dict[int, str] = field(default_factory=dict)
-    model: str = ""
-    source: str = ""
-    notes: tuple[str, ...] = ()
-    command: str = ""
-    versions: dict[str, str] = field(default_factory=dict)
-    machine: dict[str, Scalar] = field(default_factory=dict)
 
     def model_loss(self) -> float | None:
         """Mean surprisal of the prompt's tokens but the first, nats; None where there is only one."""

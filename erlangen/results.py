@@ -142,6 +142,18 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where the numbers of a record come from. source: the file or folder; notes: what a reader has to know."""
+
+    model: str = ""
+    source: str = ""
+    notes: tuple[str, ...] = ()
+    command: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    machine: dict[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Figure:
     """A picture and the table behind it. `spec` is a Vega-Lite specification; without one the table is the figure."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from support.gpt_command import TINY, Command, in_process, save_small_gpt2, story
+from support.gpt_command import TINY, Command, command, save_small_gpt2, story
 
 from erlangen import terminal
 from erlangen.data.corpus import load_corpus
@@ -25,16 +24,10 @@ from erlangen.measure.token_loss import loss_interval, token_losses
 from erlangen.results import from_json
 from erlangen.train.checkpoint import BEST, LAST, load_checkpoint, save
 
-
-@pytest.fixture
-def train(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Command]:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    yield from in_process(monkeypatch, capsys, tmp_path, "train")
+train = command("train")
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Command]:
-    yield from in_process(monkeypatch, capsys, tmp_path, "evaluate")
+run = command("evaluate")
 
 
 @pytest.fixture

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from support.gpt_command import Command, in_process, save_small_gpt2, spread
+from support.gpt_command import Command, command, save_small_gpt2, spread
 
 from erlangen import cli
 from erlangen.data.bpe import GPT2Tokenizer
@@ -40,9 +39,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Command]:
-    yield from in_process(monkeypatch, capsys, tmp_path, "generate")
+run = command("generate")
 
 
 @pytest.mark.parametrize("fast", ["off", "auto", "float32"])

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from support.gpt_command import TINY, Command, in_process, save_small_gpt2, story
+from support.gpt_command import TINY, Command, command, save_small_gpt2, story
 
 from erlangen.data.bpe import GPT2Tokenizer
 from erlangen.models.gpt2 import load_gpt2
@@ -18,10 +17,7 @@ from erlangen.train.checkpoint import LAST, load_checkpoint
 MORE = ("--batch", "4", "--steps", "20", "--evaluate-every", "5", "--precision", "float32")
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Command]:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    yield from in_process(monkeypatch, capsys, tmp_path, "train")
+run = command("train")
 
 
 @pytest.fixture
@@ -64,7 +60,9 @@ def test_it_keeps_the_alphabet_of_its_weights(trained: Path, run: Command, tmp_p
     story(tmp_path / "few.txt", "the old fox")
     assert run("few.txt", *MORE, "--from", "first", "--out", "few").code == 0
     assert load_checkpoint(tmp_path / "few").tokenizer.to_json() == load_checkpoint(trained).tokenizer.to_json()
-    assert run("--out", "few", "--resume", "--steps", "22").code == 0
+    resumed = run("--out", "few", "--resume", "--from", "first", "--steps", "22", "--json", "-")
+    assert resumed.code == 0, resumed.err
+    assert json.loads(resumed.out)["before"] is None, "it goes on from its own last step"
     assert load_checkpoint(tmp_path / "few" / LAST).step == 22
     story(tmp_path / "other.txt", "the zoo")
     out = run("other.txt", *MORE, "--from", "first", "--out", "other")

@@ -105,6 +105,18 @@ def load_corpus(
     return _split(path.stem, strip_gutenberg(read_text(path)), block, tokenizer, validation, test)
 
 
+def whole_text(name: str, tokenizer: Tokenizer) -> Corpus:
+    """A UTF-8 file as one part, `test`; the others are empty. A Project Gutenberg book is stripped.
+
+    Raises DataError where it cannot be read, is too short for a loss, or has characters that the tokenizer lacks.
+    """
+    path = Path(name).expanduser()
+    tokens = _encoded(tokenizer, strip_gutenberg(read_text(path)), name)  # (n,)
+    if len(tokens) < 2:
+        raise DataError(f"{name}: {len(tokens)} tokens: a loss needs two")
+    return Corpus(name=path.stem, tokenizer=tokenizer, train=tokens[:0], validation=tokens[:0], test=tokens)
+
+
 def _split(name: str, text: str, block: int, tokenizer: str | Tokenizer, validation: float, test: float) -> Corpus:
     chosen = _tokenizer(tokenizer, text)
     tokens = _encoded(chosen, text, name)  # (n,)

@@ -18,7 +18,6 @@ from erlangen.terminal import emit, foresee_file, say
 
 if TYPE_CHECKING:
     from erlangen.data.corpus import Corpus
-    from erlangen.data.tokenizer import Tokenizer
     from erlangen.models.gpt import GPT
     from erlangen.train.checkpoint import Checkpoint
 
@@ -46,8 +45,7 @@ def evaluate(
 ) -> None:
     """Loss of a model on text it was trained on and on text it was not, by two evaluations; and whether it copies.
 
-    A model that has learned by heart has a low loss on train alone, and writes what
-    stands there.
+    A model that has learned by heart has a low loss on train alone, and writes what stands there.
     """
     from erlangen.results import to_json, write_atomically
     from erlangen.train.seeds import check_device, has_bfloat16
@@ -104,6 +102,7 @@ class Subject(NamedTuple):
 
 def read(checkpoint: Path, text: str | None) -> Subject:
     """Raises ErlangenError where it is not known which text."""
+    from erlangen.data.corpus import load_corpus, whole_text
     from erlangen.gpt_cli.opened import is_gpt2, opened
     from erlangen.train.checkpoint import load_checkpoint
 
@@ -111,14 +110,13 @@ def read(checkpoint: Path, text: str | None) -> Subject:
         model, tokenizer, notes = opened(checkpoint)
         for note in notes:
             say(f"note: {note}")
-        return Subject(model, whole(text, tokenizer), {"test": "text"}, notes, None)
+        return Subject(model, whole_text(text, tokenizer), {"test": "text"}, notes, None)
     if is_gpt2(checkpoint):
         raise ErlangenError(f"{checkpoint} does not say which text it was trained on: name one to score")
     found = load_checkpoint(checkpoint)
     options = found.about.get("options")
     if not isinstance(options, dict) or "corpus" not in options:
         raise ErlangenError(f"{found.path} does not say which text it was trained on: name one to score")
-    from erlangen.data.corpus import load_corpus
     from erlangen.train.language_model import fingerprint
 
     size = {} if options.get("tales") is None else {"tales": options["tales"]}
@@ -161,21 +159,3 @@ def whole_history(trained: Checkpoint) -> list[dict[str, Any]]:
     beside = trained.path.parent / LAST
     later = load_checkpoint(beside).history if beside.is_file() and beside != trained.path else []
     return later if later[: len(trained.history)] == trained.history else trained.history
-
-
-def whole(name: str, tokenizer: Tokenizer) -> Corpus:
-    """A file as one part, `test`. Raises DataError where it cannot be read, or has characters that the tokenizer lacks."""
-    from erlangen.data.corpus import Corpus
-    from erlangen.data.files import DataError
-    from erlangen.data.text import read_text, strip_gutenberg
-
-    path = Path(name).expanduser()
-    try:
-        tokens = tokenizer.encode(strip_gutenberg(read_text(path)))  # (n,)
-    except DataError:
-        raise
-    except ErlangenError as error:
-        raise DataError(f"{name}: {error}") from None
-    if len(tokens) < 2:
-        raise DataError(f"{name}: {len(tokens)} tokens: a loss needs two")
-    return Corpus(name=path.stem, tokenizer=tokenizer, train=tokens[:0], validation=tokens[:0], test=tokens)

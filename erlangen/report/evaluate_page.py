@@ -11,7 +11,7 @@ from markupsafe import Markup
 from erlangen.evaluated import Evaluated, Point, Share
 from erlangen.report import charts
 from erlangen.report.look_page import printable
-from erlangen.report.page import environment
+from erlangen.report.page import environment, has_numbers
 from erlangen.results import Figure, finite
 
 SHOWN = 12  # continuations on the page
@@ -21,8 +21,6 @@ NAMES = {"written": "what it wrote", "own": "how the passages go on"}
 
 def evaluate_html(found: Evaluated) -> str:
     """The page as text."""
-    from erlangen.report.page import has_numbers
-
     made = environment()
     made.filters.update(printable=printable, loss=loss, percent=percent, pieces=pieces)
     figure = curve(found.history, found.view) if len(found.history) > 1 else None

@@ -30,7 +30,7 @@ Command = Callable[..., Out]
 
 
 def in_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path, name: str) -> Iterator[Command]:
-    """`erlangen gpt NAME` run in the folder: its exit code, stdout and stderr. For a fixture to `yield from`."""
+    """`erlangen gpt NAME` run in the folder: its exit code, stdout and stderr."""
     monkeypatch.chdir(folder)
     handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
 
@@ -43,6 +43,17 @@ def in_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     yield command
     for signum, handler in handlers.items():
         signal.signal(signum, handler)
+
+
+def command(name: str) -> Callable[..., Iterator[Command]]:
+    """A fixture, named as what it is given to: `run = command("train")`. On one thread."""
+
+    @pytest.fixture
+    def made(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Command]:
+        monkeypatch.setenv("OMP_NUM_THREADS", "1")
+        yield from in_process(monkeypatch, capsys, tmp_path, name)
+
+    return made
 
 
 def story(path: Path, words: str = "the old fox went into a wood and met king é", n: int = 700) -> Path:
