@@ -1,5 +1,5 @@
 """`python -m erlangen` is the `erlangen` command."""
 
-from erlangen.cli import main
+from erlangen.cli.main import main
 
 main()

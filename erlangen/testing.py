@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from erlangen.audited import Checked
+from erlangen.records.audit import Checked
 from erlangen.symmetries.symmetry import Symmetry
 
 

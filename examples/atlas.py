@@ -23,8 +23,8 @@ from torch import Tensor, nn
 
 import erlangen
 from erlangen.auditing.inputs import generated
+from erlangen.records.files import to_json
 from erlangen.report.audit_text import MARKS
-from erlangen.results import to_json
 from erlangen.symmetries.isolated_node import IsolatedNode
 from erlangen.symmetries.left_padding import LeftPadding
 from erlangen.symmetries.text import Text

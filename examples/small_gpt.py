@@ -12,13 +12,14 @@ from dataclasses import replace
 
 import erlangen
 from erlangen.auditing.audit import Audit
-from erlangen.data.corpus import Corpus, load_corpus
+from erlangen.data.corpora import load_corpus
+from erlangen.data.corpus import Corpus
 from erlangen.data.tales import floor
 from erlangen.generate.decode import generate
 from erlangen.generate.filters import Settings
 from erlangen.measure.token_loss import loss_interval
 from erlangen.models.gpt import GPT, PRESETS
-from erlangen.stats import Interval
+from erlangen.statistics.intervals import Interval
 from erlangen.train.language_model import LanguageSchedule, fit, part_losses
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from support.torchvision_ops import declare_torchvision_ops
 
-from erlangen.audited import Checked
+from erlangen.records.audit import Checked
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from erlangen.audited import Checked
+from erlangen.records.audit import Checked
 
 BROKEN = {
     "repeat": "Call model.eval(), and seed or remove what draws random numbers in forward; state kept between calls does it too.",

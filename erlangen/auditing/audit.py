@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 import erlangen
-from erlangen.audited import AuditRecord, Checked
 from erlangen.auditing import numbers
 from erlangen.auditing.adapt import adapt, parameters_in_words
 from erlangen.auditing.auditor import FEW, Auditor, quiet, run
@@ -28,8 +27,9 @@ from erlangen.auditing.symmetry_check import SymmetryCheck, in_words
 from erlangen.auditing.twin import NoTwinError, twin_of, verify
 from erlangen.auditing.untrained import untrained
 from erlangen.auditing.verdict import FLOOR
-from erlangen.clustered import Moments
-from erlangen.results import ErlangenError
+from erlangen.errors import ErlangenError
+from erlangen.records.audit import AuditRecord, Checked
+from erlangen.statistics.clustered import Moments
 from erlangen.symmetries.symmetry import Symmetry
 from erlangen.symmetries.text import Text
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from erlangen.audited import Breaks, Checked, Worst
 from erlangen.auditing import numbers
 from erlangen.auditing.advice import advice
 from erlangen.auditing.conditions import Elsewhere, Repeat
@@ -25,8 +24,9 @@ from erlangen.auditing.tally import Bad, Tally, tally
 from erlangen.auditing.twin import NoTwinError
 from erlangen.auditing.verdict import Evidence, Exactness, judge
 from erlangen.auditing.where import broken_at
-from erlangen.clustered import Moments
-from erlangen.stats import holm
+from erlangen.records.audit import Breaks, Checked, Worst
+from erlangen.statistics.clustered import Moments
+from erlangen.statistics.intervals import holm
 
 FEW = 4  # inputs on which exactness is decided
 

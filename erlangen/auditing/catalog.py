@@ -10,7 +10,7 @@ import torch
 from erlangen.auditing.conditions import BatchComposition, Elsewhere, Repeat
 from erlangen.auditing.pair import Check
 from erlangen.auditing.symmetry_check import SymmetryCheck
-from erlangen.results import ErlangenError
+from erlangen.errors import ErlangenError
 from erlangen.symmetries.causality import Causality
 from erlangen.symmetries.channels import ChannelPermutation
 from erlangen.symmetries.crop import CroppedTranslation

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import erlangen
-from erlangen.audited import AuditRecord
-from erlangen.results import ErlangenError, from_json
+from erlangen.errors import ErlangenError
+from erlangen.records.audit import AuditRecord
+from erlangen.records.files import from_json
 
 # Not `-m`: it would put the current folder before Python's own modules, and a `json.py` there would be run as ours
 WORKER = "import sys; sys.path.append(sys.argv[1]); from erlangen.auditing.worker import main; main()"

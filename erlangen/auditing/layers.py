@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from erlangen.audited import Breaks, LayerError
 from erlangen.auditing.model import Model
 from erlangen.auditing.tally import error_of
 from erlangen.auditing.verdict import FLOOR
+from erlangen.records.audit import Breaks, LayerError
 
 Align = Callable[[int, Tensor, Tensor], "tuple[Tensor, Tensor] | None"]  # of input i: what to compare of f(x) and f(g·x)
 MOST = 400  # entries kept of one call

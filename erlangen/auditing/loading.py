@@ -19,7 +19,7 @@ from torch import nn
 from erlangen.auditing.inputs import generated
 from erlangen.auditing.model import ModelError
 from erlangen.auditing.symmetry_check import in_words
-from erlangen.results import ErlangenError
+from erlangen.errors import ErlangenError
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 PACKAGES = {  # what to install, where it is not called as it is imported

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from erlangen.results import ErlangenError
+from erlangen.errors import ErlangenError
 
 
 class ModelError(ErlangenError):

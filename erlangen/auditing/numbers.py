@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import stats
 
-from erlangen.audited import Flips, Point
 from erlangen.auditing.pair import Outputs
 from erlangen.auditing.tally import Tally
-from erlangen.clustered import Moments, RelativeError, chance_flips, flip_rate, relative_error
-from erlangen.stats import Interval
+from erlangen.records.audit import Flips, Point
+from erlangen.statistics.clustered import Moments, RelativeError, chance_flips, flip_rate, relative_error
+from erlangen.statistics.intervals import Interval
 
 PLACES = 12  # of a curve, at most
 Errors = Mapping[int, Sequence[float]]  # of the pairs of each input

@@ -21,7 +21,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper_subclass
 
 from erlangen.auditing.model import Model, map_tensors
-from erlangen.results import ErlangenError
+from erlangen.errors import ErlangenError
 
 HIGH = dict.fromkeys((torch.float32, torch.float16, torch.bfloat16), torch.float64)
 HIGH |= dict.fromkeys((torch.complex64, torch.complex32), torch.complex128)

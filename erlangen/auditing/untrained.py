@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from erlangen.auditing.symmetry_check import in_words
-from erlangen.results import ErlangenError
+from erlangen.errors import ErlangenError
 
 TINY = 1e-3  # a parameter that scales a branch by less makes the branch invisible
 

@@ -18,8 +18,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from erlangen.audited import Judgment
 from erlangen.auditing.tally import Tally
+from erlangen.records.audit import Judgment
 
 FLOOR = 128  # eps·RMS(y): what rounding may add up to in a deep network
 CONSTANT = 8  # eps·RMS(y): a spread that rounding alone can make

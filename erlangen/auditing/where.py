@@ -7,13 +7,13 @@ from typing import Any
 
 from torch import Tensor
 
-from erlangen.audited import Breaks
 from erlangen.auditing.conditions import BatchComposition, among
 from erlangen.auditing.layers import locate
 from erlangen.auditing.model import Model
 from erlangen.auditing.pair import Check, Outputs
 from erlangen.auditing.symmetry_check import SymmetryCheck
 from erlangen.auditing.tally import Bad
+from erlangen.records.audit import Breaks
 
 MOST = 4  # inputs
 

@@ -13,7 +13,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from erlangen.results import ErlangenError, to_json
+from erlangen.errors import ErlangenError
+from erlangen.records.files import to_json
 
 
 def main() -> None:

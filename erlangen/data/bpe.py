@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from erlangen.data.files import DataError
-from erlangen.results import DamagedFileError, ErlangenError
+from erlangen.errors import DamagedFileError, ErlangenError
 
 if TYPE_CHECKING:
     import tokenizers

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from erlangen.results import DamagedFileError, ErlangenError
+from erlangen.errors import DamagedFileError, ErlangenError
 
 CHUNK = 1 << 16  # characters
 NAMED = 5  # unknown characters that an error names

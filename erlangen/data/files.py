@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from erlangen.results import ErlangenError
+from erlangen.errors import ErlangenError
 
 VARIABLE = "ERLANGEN_DATA"
 

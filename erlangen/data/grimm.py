@@ -13,7 +13,7 @@ from pathlib import Path
 
 from erlangen.data import files
 from erlangen.data.text import read_text, strip_gutenberg
-from erlangen.results import DamagedFileError
+from erlangen.errors import DamagedFileError
 
 SHA256 = "e6439bd511820742e842e21b75e89b394d3809eec82ca56b506c39ff39d4a7d6"
 NAMES = ("grimms_fairy_tales.txt", "book_EN_grimms_fairy_tails.txt")  # in $ERLANGEN_DATA/text; the second is how it was published

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from erlangen.data.files import folder as folder_of
 from erlangen.data.graphs import Graph
-from erlangen.results import DamagedFileError, ErlangenError
+from erlangen.errors import DamagedFileError, ErlangenError
 
 PICKLED = ("x", "tx", "allx", "y", "ty", "ally", "graph")
 VALIDATION, LARGEST = 500, 10**8  # nodes; entries of a feature matrix

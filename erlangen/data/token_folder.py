@@ -13,7 +13,7 @@ from erlangen.data.bpe import GPT2Tokenizer
 from erlangen.data.corpus import CHARACTERS, Corpus
 from erlangen.data.files import DataError
 from erlangen.data.tokenizer import Tokenizer, tokenizer_from_json
-from erlangen.results import DamagedFileError
+from erlangen.errors import DamagedFileError
 
 META = "tokenizer-erlangen.json"  # beside train.bin: what `Tokenizer.to_json` gave
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from erlangen.results import DamagedFileError
+from erlangen.errors import DamagedFileError
 
 
 class Tokenizer(Protocol):

@@ -17,7 +17,8 @@ import pkgutil
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
-from erlangen.results import Claim, ErlangenError, Findings, Job, JobResult, Measurement, Verdict
+from erlangen.errors import ErlangenError
+from erlangen.records.runs import Claim, Findings, Job, JobResult, Measurement, Verdict
 
 
 class Experiment(Protocol):
@@ -48,7 +49,8 @@ class Judge(Protocol):
 
 def names() -> list[str]:
     """The experiments of the package, as typed on the command line."""
-    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__) if module.ispkg)
+    folders = (module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
+    return sorted(name.replace("_", "-") for name in folders if name != "kit")
 
 
 def module_name(name: str) -> str:

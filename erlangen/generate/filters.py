@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from erlangen.results import ErlangenError
+from erlangen.errors import ErlangenError
 
 OUT = float("-inf")
 ROUNDING = 2**-22  # of probabilities from float32 logits: a sum this near p has reached p

@@ -14,7 +14,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor
 
-from erlangen.looked import HeadSummary, Look, Prediction
+from erlangen.records.inspection import HeadSummary, Look, Prediction
 
 DECIMALS = 5  # of an attention weight
 

@@ -10,7 +10,7 @@ from collections.abc import Container, Sequence
 from functools import cache
 from typing import Any, Literal
 
-from erlangen.results import ErlangenError
+from erlangen.errors import ErlangenError
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from erlangen.stats import Interval, mean_interval
+from erlangen.statistics.intervals import Interval, mean_interval
 
 Model = Callable[[Tensor], Tensor]
 How = Literal["windows", "sliding"]

@@ -17,8 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from erlangen.errors import DamagedFileError, ErlangenError
 from erlangen.models.gpt import GPT, GPTConfig
-from erlangen.results import DamagedFileError, ErlangenError, read_json, write_atomically
+from erlangen.records.files import read_json, write_atomically
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 HEAD_DIM = 64  # of every size that OpenAI published

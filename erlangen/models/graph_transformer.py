@@ -16,9 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from erlangen.nn.dropout import dropout
-from erlangen.nn.graph.algebra import adjacency, check_features
+from erlangen.nn.graph.algebra import adjacency
 from erlangen.nn.graph.attention import TransformerConv
 from erlangen.nn.graph.csr import remember
+from erlangen.nn.graph.features import check_features
 
 Form = Literal["edges", "dense"]
 

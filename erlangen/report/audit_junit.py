@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from erlangen.audited import AuditRecord
+from erlangen.records.audit import AuditRecord
 
 ENDED = {"broken": "failure", "not measured": "error", "undecided": "skipped"}
 NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # characters that XML 1.0 does not have

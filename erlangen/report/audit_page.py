@@ -11,11 +11,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from erlangen.audited import AuditRecord, Breaks, Checked, LayerError
+from erlangen.errors import ErlangenError
+from erlangen.records.audit import AuditRecord, Breaks, Checked, LayerError
+from erlangen.records.files import finite, to_json, write_atomically
 from erlangen.report import charts
 from erlangen.report.audit_text import MARKS
 from erlangen.report.page import environment
-from erlangen.results import ErlangenError, finite, to_json, write_atomically
 
 STATES, STATE_COLORS = ["kept", "error", "no action"], ["#009E73", "#D55E00", "#888888"]
 THRESHOLD, CURVE = "#D55E00", "#3E8ED0"  # both legible on light and on dark

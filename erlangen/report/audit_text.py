@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from erlangen.audited import AuditRecord, Checked
+from erlangen.records.audit import AuditRecord, Checked
 
 MARKS = {"exact": "=", "holds": "✓", "broken": "✗", "undecided": "?", "not measured": "–"}
 

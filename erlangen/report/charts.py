@@ -8,7 +8,8 @@ from typing import Any
 
 import vl_convert
 
-from erlangen.results import ErlangenError, Findings
+from erlangen.errors import ErlangenError
+from erlangen.records.runs import Findings
 
 FORMATS = ("svg", "png", "pdf")
 PAPER_WIDTH = 620  # pixels, for specifications as wide as their container

@@ -8,11 +8,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from erlangen.evaluated import Evaluated, Point, Share
+from erlangen.records.evaluation import Evaluated, Point, Share
+from erlangen.records.files import finite
+from erlangen.records.runs import Figure
 from erlangen.report import charts
 from erlangen.report.look_page import printable
 from erlangen.report.page import environment, has_numbers
-from erlangen.results import Figure, finite
 
 SHOWN = 12  # continuations on the page
 SEEN, HELD_OUT = "train, with dropout", "validation"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from erlangen.results import DamagedFileError, ErlangenError, Findings, Run, Verdict, from_json, read_json
+from erlangen.errors import DamagedFileError, ErlangenError
+from erlangen.records.files import from_json, read_json
+from erlangen.records.runs import Findings, Run, Verdict
 
 
 def read(folder: Path, name: str) -> Any:

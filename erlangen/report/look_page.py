@@ -12,7 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from erlangen.looked import HeadSummary, Look
+from erlangen.records.inspection import HeadSummary, Look
 from erlangen.report import charts
 from erlangen.report.audit_page import brief
 from erlangen.report.page import environment

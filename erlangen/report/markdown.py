@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from erlangen.records.runs import Claim, Run, Verdict
 from erlangen.report.folder import read_run, read_verdicts
 from erlangen.report.page import interval, number
-from erlangen.results import Claim, Run, Verdict
 
 
 def write_markdown(folder: Path) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from erlangen.records.files import Scalar, write_atomically
+from erlangen.records.runs import Figure, Verdict
 from erlangen.report import charts
 from erlangen.report.folder import read_findings, read_run, read_verdicts
-from erlangen.results import Figure, Scalar, Verdict, write_atomically
 
 MARKS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "not measured": "–"}
 

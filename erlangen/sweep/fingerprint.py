@@ -2,8 +2,8 @@
 
 It hashes the syntax trees, docstrings removed, of every module of ours that the experiment's `run.py` imports, directly or
 not, and the torch version. A comment, a docstring or the wording of a verdict recomputes nothing; a layer does.
-Package `__init__` files count only where a name is imported from them: ours hold no logic. The records of `erlangen.results` do
-not count: they carry numbers and decide none.
+Package `__init__` files count only where a name is imported from them: ours hold no logic. Records and errors do not
+count: they carry numbers and decide none.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import importlib.util
 from functools import cache
 from pathlib import Path
 
-RECORDS = "erlangen.results"
+RECORDS = ("erlangen.errors", "erlangen.records")  # they carry numbers and decide none
 
 
 def fingerprint(module: str) -> str:
@@ -36,7 +36,7 @@ def reachable(module: str) -> set[str]:
     while waiting:
         name = waiting.pop()
         path = source(name)
-        if name in found or path is None or name == RECORDS:
+        if name in found or path is None or name.startswith(RECORDS):
             continue
         found.add(name)
         waiting += [target for target in imports(path, name) if target.split(".")[0] in ours]

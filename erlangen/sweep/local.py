@@ -18,8 +18,9 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
+from erlangen.errors import ErlangenError
 from erlangen.experiments import runner
-from erlangen.results import ErlangenError, Job, Measurement
+from erlangen.records.runs import Job, Measurement
 
 ATTEMPTS = 2  # a worker killed from outside may have been unlucky; twice on one job is the job's doing
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from erlangen import __version__
-from erlangen.results import Scalar
+from erlangen.records.files import Scalar
 
 
 def versions() -> dict[str, str]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from erlangen.errors import ErlangenError
 from erlangen.experiments import Experiment, judge, module_name
-from erlangen.results import ErlangenError, Job, JobResult, Run, Verdict
+from erlangen.records.runs import Job, JobResult, Run, Verdict
 from erlangen.sweep.fingerprint import fingerprint
 from erlangen.sweep.local import Done, Failed, execute
 from erlangen.sweep.machine import machine, versions

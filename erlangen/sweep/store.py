@@ -17,19 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from erlangen.results import (
-    DamagedFileError,
-    ErlangenError,
-    Findings,
-    JobResult,
-    Run,
-    Verdict,
-    canonical,
-    from_json,
-    read_json,
-    to_json,
-    write_atomically,
-)
+from erlangen.errors import DamagedFileError, ErlangenError
+from erlangen.records.files import canonical, from_json, read_json, to_json, write_atomically
+from erlangen.records.runs import Findings, JobResult, Run, Verdict
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ import torch
 from torch import Tensor
 
 from erlangen.data.tokenizer import Tokenizer, tokenizer_from_json
+from erlangen.errors import DamagedFileError, ErlangenError, NewerSchemaError
 from erlangen.models.gpt import GPT, GPTConfig
-from erlangen.results import DamagedFileError, ErlangenError, NewerSchemaError, canonical, finite, from_json, write_atomically
+from erlangen.records.files import canonical, finite, from_json, write_atomically
 
 SCHEMA = 1  # raised whenever an older reader would misread a file
 LAST, BEST = "last.safetensors", "best.safetensors"

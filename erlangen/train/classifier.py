@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from erlangen.results import ErlangenError
+from erlangen.errors import ErlangenError
 
 
 @dataclass(frozen=True, kw_only=True)

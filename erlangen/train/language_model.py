@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from erlangen.data.corpus import Corpus
+from erlangen.errors import ErlangenError
 from erlangen.models.gpt import GPT
-from erlangen.results import ErlangenError
 from erlangen.train.checkpoint import BEST, LAST, Checkpoint, save
 from erlangen.train.language_schedule import LanguageSchedule
 from erlangen.train.language_step import (

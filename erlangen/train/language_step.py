@@ -21,8 +21,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from erlangen.data.corpus import Corpus, random_starts, windows
+from erlangen.errors import DamagedFileError, ErlangenError
 from erlangen.models.gpt import GPT
-from erlangen.results import DamagedFileError, ErlangenError
 from erlangen.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
 from erlangen.train.language_schedule import LanguageSchedule
 from erlangen.train.parallel import Workers, unsynced

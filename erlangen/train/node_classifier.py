@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from erlangen.data.graphs import Graph
+from erlangen.errors import ErlangenError
 from erlangen.nn.graph.features import SparseRows
-from erlangen.results import ErlangenError
 
 Mask = Literal["train_mask", "validation_mask", "test_mask"]
 

@@ -18,7 +18,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from erlangen.results import ErlangenError
+from erlangen.errors import ErlangenError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

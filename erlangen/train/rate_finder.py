@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 import torch
 
 from erlangen.data.corpus import Corpus
+from erlangen.errors import ErlangenError
 from erlangen.models.gpt import GPT
-from erlangen.results import ErlangenError
 from erlangen.train.language_model import LanguageSchedule, Precision, Training, check
 
 BETA, MARGIN, TOO_HIGH = 0.9, 10.0, 2.0

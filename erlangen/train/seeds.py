@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from erlangen.results import ErlangenError
+from erlangen.errors import ErlangenError
 
 
 def seed_everything(seed: int) -> None:

@@ -19,10 +19,11 @@ from torch import Tensor, nn
 
 import erlangen
 from erlangen import testing
-from erlangen.audited import AuditRecord
 from erlangen.auditing.audit import Audit, BrokenError, audit
 from erlangen.auditing.model import ModelError
-from erlangen.results import ErlangenError, finite, from_json, to_json
+from erlangen.errors import ErlangenError
+from erlangen.records.audit import AuditRecord
+from erlangen.records.files import finite, from_json, to_json
 from erlangen.symmetries.graph import Graph
 from erlangen.symmetries.translation import Translation
 

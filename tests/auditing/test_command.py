@@ -23,9 +23,9 @@ import pytest
 import torch
 from support.command import environment, erlangen, start
 
-from erlangen.audited import AuditRecord
 from erlangen.auditing.worker import answer
-from erlangen.results import from_json
+from erlangen.records.audit import AuditRecord
+from erlangen.records.files import from_json
 
 INVARIANT = """
 import torch

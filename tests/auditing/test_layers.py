@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import erlangen
-from erlangen.audited import Breaks
 from erlangen.auditing.inputs import generated
+from erlangen.records.audit import Breaks
 from erlangen.symmetries.symmetry import Symmetry
 
 IMAGES = torch.stack(generated("images", (3, 12, 12), 6))

@@ -11,13 +11,13 @@ from support.torchvision_ops import declare_torchvision_ops
 from torch import nn
 
 import erlangen
-from erlangen.audited import Checked
 from erlangen.auditing.adapters import texts
 from erlangen.auditing.inputs import generated
 from erlangen.auditing.loading import folder, load_model
 from erlangen.auditing.model import ModelError
 from erlangen.auditing.onnx import load_session
-from erlangen.results import ErlangenError
+from erlangen.errors import ErlangenError
+from erlangen.records.audit import Checked
 from erlangen.symmetries.left_padding import LeftPadding
 
 IMAGES = torch.stack(generated("images", (3, 32, 32), 8)) + torch.linspace(0, 1, 8)[:, None, None, None]  # of unlike brightness

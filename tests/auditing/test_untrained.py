@@ -7,7 +7,7 @@ from torch import nn
 import erlangen
 from erlangen.auditing.inputs import generated
 from erlangen.auditing.untrained import untrained
-from erlangen.results import ErlangenError
+from erlangen.errors import ErlangenError
 
 
 class Scaled(nn.Module):

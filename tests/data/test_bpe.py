@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from erlangen.data.bpe import END_OF_TEXT, GPT2Tokenizer
 from erlangen.data.files import DataError
 from erlangen.data.tokenizer import tokenizer_from_json
-from erlangen.results import DamagedFileError, ErlangenError
+from erlangen.errors import DamagedFileError, ErlangenError
 
 tokenizers = pytest.importorskip("tokenizers")
 

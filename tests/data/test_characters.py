@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from erlangen.data.characters import CHUNK, CharacterTokenizer
 from erlangen.data.tokenizer import tokenizer_from_json
-from erlangen.results import DamagedFileError, ErlangenError
+from erlangen.errors import DamagedFileError, ErlangenError
 
 texts = st.text(st.characters(codec=None), min_size=1)
 

@@ -11,14 +11,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-import erlangen.data
+import erlangen.data.corpora
 from erlangen.data.bpe import GPT2Tokenizer
 from erlangen.data.characters import CharacterTokenizer
-from erlangen.data.corpus import Corpus, load_corpus, random_starts, windows
+from erlangen.data.corpora import load_corpus
+from erlangen.data.corpus import Corpus, random_starts, windows
 from erlangen.data.files import DataError
 from erlangen.data.grammar import Grammar
 from erlangen.data.token_folder import META, memory_mapped
-from erlangen.results import DamagedFileError, ErlangenError
+from erlangen.errors import DamagedFileError, ErlangenError
 
 GRIMM = Path(__file__).resolve().parents[3] / "shared" / "data" / "text" / "grimms_fairy_tales.txt"
 
@@ -169,7 +170,7 @@ def stand_in(n: int, seed: int) -> str:
 @pytest.fixture
 def tales(monkeypatch: pytest.MonkeyPatch) -> None:
     grammar = Grammar(start="s", rules={"s": {"a" * 20: 1}}, slots={})
-    monkeypatch.setattr(erlangen.data, "tales", SimpleNamespace(tales=stand_in, END="\u2042", GRAMMAR=grammar), raising=False)
+    monkeypatch.setattr(erlangen.data.corpora, "grammar", SimpleNamespace(tales=stand_in, END="\u2042", GRAMMAR=grammar))
 
 
 def test_tales_are_whole_and_of_seeds_of_their_own(tales: None) -> None:
@@ -317,7 +318,7 @@ def test_the_tales_themselves_pair_with_their_floor() -> None:
 
 
 def test_long_texts_are_encoded_in_pieces_that_join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("erlangen.data.corpus.PIECE", 100)
+    monkeypatch.setattr("erlangen.data.corpora.PIECE", 100)
     (tmp_path / "a.txt").write_text(counted(950), encoding="utf-8")
     corpus = load_corpus(str(tmp_path / "a.txt"), block=4)
     assert counted(950).startswith(corpus.tokenizer.decode(corpus.train))

@@ -12,7 +12,7 @@ import pytest
 from erlangen.data import files, grimm
 from erlangen.data.files import DataError
 from erlangen.data.text import read_text
-from erlangen.results import DamagedFileError
+from erlangen.errors import DamagedFileError
 
 FILE = Path(__file__).resolve().parents[3] / "shared" / "data" / "text" / grimm.NAMES[0]
 needs_file = pytest.mark.skipif(not FILE.is_file(), reason=f"{FILE} is not here")

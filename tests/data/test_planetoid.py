@@ -12,8 +12,8 @@ import torch
 from scipy import sparse
 
 from erlangen.data.planetoid import planetoid
+from erlangen.errors import DamagedFileError, ErlangenError
 from erlangen.nn.graph.algebra import is_symmetric, isolated_nodes, multi_edges, self_loops
-from erlangen.results import DamagedFileError, ErlangenError
 
 RAW = Path(__file__).parents[3] / "shared" / "data" / "planetoid" / "Cora" / "raw"
 

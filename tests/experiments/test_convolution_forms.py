@@ -23,8 +23,8 @@ from erlangen.experiments.convolution_forms.judge import findings, verdicts
 from erlangen.experiments.convolution_forms.medians import selection_matrix
 from erlangen.experiments.convolution_forms.messages import by_hand, ways
 from erlangen.experiments.convolution_forms.run import TASKS, run
-from erlangen.results import Job, JobResult
-from erlangen.stats import mean_interval
+from erlangen.records.runs import Job, JobResult
+from erlangen.statistics.intervals import mean_interval
 
 SMALL = Recipe(seeds=20, graphs=3, nodes=7, draws=200, past_float32=False)
 

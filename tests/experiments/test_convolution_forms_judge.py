@@ -10,8 +10,8 @@ import pytest
 
 from erlangen.experiments.convolution_forms import CLAIMS, Recipe
 from erlangen.experiments.convolution_forms.judge import findings, verdicts
-from erlangen.results import JobResult, Measurement, Verdict
-from erlangen.stats import mean_interval
+from erlangen.records.runs import JobResult, Measurement, Verdict
+from erlangen.statistics.intervals import mean_interval
 
 SEEDS = 20
 RECIPE = Recipe(seeds=SEEDS, graphs=2, past_float32=True)

@@ -11,7 +11,7 @@ from erlangen.data.files import DataError
 from erlangen.experiments.cora_accuracy import Recipe, fetch, jobs
 from erlangen.experiments.cora_accuracy.judge import findings, verdicts
 from erlangen.experiments.cora_accuracy.run import run
-from erlangen.results import JobResult, Measurement
+from erlangen.records.runs import JobResult, Measurement
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 FOUR = Recipe(seeds=4)

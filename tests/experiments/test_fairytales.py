@@ -15,6 +15,7 @@ from support.results import result
 from erlangen.data.characters import CharacterTokenizer
 from erlangen.data.corpus import Corpus
 from erlangen.data.tales import tales
+from erlangen.errors import ErlangenError
 from erlangen.experiments.fairytales import CHARACTERS, CLAIMS, PRESETS, SETTINGS, WEIGHTS, WORDS, Recipe, jobs, telling
 from erlangen.experiments.fairytales.judge import findings, published, verdicts
 from erlangen.experiments.fairytales.run import book, run, slice_of, trained
@@ -22,7 +23,7 @@ from erlangen.experiments.fairytales.telling import described
 from erlangen.generate.filters import Settings
 from erlangen.generate.writing import passages, whole_words, written
 from erlangen.models.gpt import GPT, GPTConfig
-from erlangen.results import ErlangenError, JobResult, Measurement, Verdict
+from erlangen.records.runs import JobResult, Measurement, Verdict
 from erlangen.train.language_model import Evaluation, LanguageHistory, LanguageSchedule
 
 TINY = Recipe(

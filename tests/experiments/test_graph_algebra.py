@@ -14,7 +14,7 @@ import pytest
 from erlangen.experiments.graph_algebra import PRESETS, Recipe, jobs
 from erlangen.experiments.graph_algebra.judge import findings, published, verdicts
 from erlangen.experiments.graph_algebra.run import GRAPHS, listed_walks, run
-from erlangen.results import JobResult, Measurement, Verdict
+from erlangen.records.runs import JobResult, Measurement, Verdict
 
 REFERENCE = Path(__file__).parents[2].parent / "shared" / "reference" / "published.json"
 SMALL = Recipe(length=4, seeds=20, draws=2000)

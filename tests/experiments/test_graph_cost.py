@@ -19,7 +19,7 @@ from erlangen.experiments.graph_cost.run import PairAttention, regular, run
 from erlangen.measure.cost import median_seconds
 from erlangen.nn.graph.algebra import complete_graph, multi_edges
 from erlangen.nn.graph.attention import TransformerConv
-from erlangen.results import JobResult, Measurement, Verdict
+from erlangen.records.runs import JobResult, Measurement, Verdict
 
 RECIPE = Recipe(seeds=4, tolerance=0.2)
 

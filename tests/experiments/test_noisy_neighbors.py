@@ -19,7 +19,7 @@ from erlangen.experiments.noisy_neighbors.judge import findings, verdicts
 from erlangen.experiments.noisy_neighbors.run import graph_of, listened, noisy, run
 from erlangen.experiments.noisy_neighbors.weights import listens
 from erlangen.nn.graph.gcn import gcn_weights
-from erlangen.results import JobResult, Measurement, Verdict
+from erlangen.records.runs import JobResult, Measurement, Verdict
 
 TINY = Recipe(data=("blocks",), seeds=2, shares=(0.0, 0.5), in_training=(0.0, 0.5), epochs=3, patience=3, nodes=160)
 MADE_UP = Recipe(data=("blocks",), seeds=8, shares=(0.0, 0.25, 0.5), in_training=(0.0, 0.5))

@@ -18,7 +18,7 @@ from erlangen.experiments.oversmoothing.run import graph_of, run, sees_itself
 from erlangen.measure.smoothness import dirichlet_energy
 from erlangen.nn.graph.algebra import adjacency
 from erlangen.nn.graph.convolution import GraphConvolution
-from erlangen.results import JobResult, Measurement, Verdict
+from erlangen.records.runs import JobResult, Measurement, Verdict
 
 TINY = Recipe(data="blocks", seeds=2, depths=(1, 3), deep=3, epochs=2, patience=2, width=8, nodes=100)
 MADE_UP = Recipe(data="blocks", seeds=8, depths=(2, 32), deep=32)

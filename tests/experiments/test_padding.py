@@ -19,7 +19,7 @@ import erlangen as package
 from erlangen.experiments.padding import PRESETS, ROWS, jobs
 from erlangen.experiments.padding.evidence import published
 from erlangen.experiments.padding.run import run
-from erlangen.results import Job
+from erlangen.records.runs import Job
 from erlangen.sweep.machine import processor
 
 REFERENCE = Path(__file__).parents[2].parent / "shared" / "reference" / "published.json"

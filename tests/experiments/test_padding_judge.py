@@ -11,7 +11,7 @@ import pytest
 from erlangen.experiments.padding import PRESETS, ROWS, Recipe, jobs
 from erlangen.experiments.padding.evidence import published
 from erlangen.experiments.padding.judge import findings, verdicts
-from erlangen.results import Job, JobResult, Measurement, Verdict
+from erlangen.records.runs import Job, JobResult, Measurement, Verdict
 
 Scores = Callable[[str, int], float]
 STANDARD = PRESETS["standard"]

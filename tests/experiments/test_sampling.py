@@ -23,7 +23,7 @@ from erlangen.experiments.sampling.judge import judged as judged_by
 from erlangen.experiments.sampling.run import losses, run
 from erlangen.generate.writing import Passage
 from erlangen.models.gpt import GPTConfig
-from erlangen.results import JobResult, Measurement, Verdict
+from erlangen.records.runs import JobResult, Measurement, Verdict
 
 TINY = Recipe(
     corpus="tales", dictionary="training", seeds=2, steps=10, other_steps=10, layers=1, heads=1, width=16, block=256, batch=2,

@@ -22,8 +22,8 @@ from erlangen.experiments.transformer_as_graph.orders import opposite_orders
 from erlangen.experiments.transformer_as_graph.relabelings import graphs, keeps, relabel
 from erlangen.experiments.transformer_as_graph.run import run
 from erlangen.nn.graph.algebra import adjacency, complete_graph, in_degree, is_symmetric, multi_edges, self_loops
-from erlangen.results import Job, JobResult, Measurement, Verdict
-from erlangen.stats import Interval
+from erlangen.records.runs import Job, JobResult, Measurement, Verdict
+from erlangen.statistics.intervals import Interval
 from erlangen.train.node_classifier import NodeHistory, NodeSchedule
 
 TINY = Recipe(sizes=(1, 2, 4), draws=2, classes=(2,), homophilies=(0.1, 0.9), seeds=2, nodes=120, epochs=2, patience=2)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from erlangen.errors import ErlangenError
 from erlangen.generate.filters import (
     Settings,
     choose,
@@ -20,7 +21,6 @@ from erlangen.generate.filters import (
     top_k,
     top_p,
 )
-from erlangen.results import ErlangenError
 
 OUT = float("-inf")
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from erlangen.looked import Look
 from erlangen.measure.lens import even_attention, head_summaries, induction_targets, look, predictions
 from erlangen.models.gpt import GPT, GPTConfig
-from erlangen.results import from_json, to_json
+from erlangen.records.files import from_json, to_json
+from erlangen.records.inspection import Look
 
 TOKENS = torch.tensor([3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8])
 

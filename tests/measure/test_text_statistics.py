@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from erlangen.errors import ErlangenError
 from erlangen.measure.text_statistics import compression_ratio, dictionary_share, distinct_n, english_words, repetition, words
-from erlangen.results import ErlangenError
 
 
 def test_words_are_runs_of_letters_in_lower_case() -> None:

@@ -241,7 +241,7 @@ def autoregressive(rng: np.random.Generator, n: int, memory: float) -> np.ndarra
 
 def test_intervals_cover_though_neighbors_are_alike() -> None:
     """25 000 losses that remember 50 tokens: 95 % intervals over blocks hold 95 %, such over tokens a quarter."""
-    from erlangen.stats import mean_interval
+    from erlangen.statistics.intervals import mean_interval
 
     rng = np.random.default_rng(1)
     texts = [autoregressive(rng, 25_000, 50) for _ in range(400)]
@@ -262,7 +262,7 @@ def test_of_few_losses_little_is_known() -> None:
 
 def test_blocks_weigh_as_the_losses_they_hold() -> None:
     """Of 2 and of 3 losses: their sums of deviations, each over half of 5."""
-    from erlangen.stats import mean_interval
+    from erlangen.statistics.intervals import mean_interval
 
     assert loss_interval([0.0, 0.0, 1.0, 1.0, 1.0], 2) == pytest.approx(mean_interval([0.6 - 1.2 / 2.5, 0.6 + 1.2 / 2.5]))
 

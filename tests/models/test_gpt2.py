@@ -11,9 +11,9 @@ from safetensors.torch import load_file, save_file
 from support.torchvision_ops import declare_torchvision_ops
 from torch import Tensor
 
+from erlangen.errors import DamagedFileError, ErlangenError
 from erlangen.models.gpt import GPT, PRESETS, GPTConfig
 from erlangen.models.gpt2 import CONFIG, INDEX, WEIGHTS, load_gpt2, names, save_gpt2
-from erlangen.results import DamagedFileError, ErlangenError
 
 TINY = {"vocab_size": 101, "n_positions": 24, "n_embd": 48, "n_layer": 3, "n_head": 6}
 FAMILY = {**TINY, "n_embd": 128, "n_head": 2}  # 64 a head

@@ -13,12 +13,13 @@ import torch
 from support.figures import assert_drawn
 from support.pages import opened
 
-from erlangen.audited import AuditRecord, Breaks, Checked, Flips, Judgment, LayerError, Point, Worst
 from erlangen.auditing.pictures import png
+from erlangen.records.audit import AuditRecord, Breaks, Checked, Flips, Judgment, LayerError, Point, Worst
+from erlangen.records.files import finite
+from erlangen.records.runs import Figure
 from erlangen.report.audit_junit import audit_junit
 from erlangen.report.audit_page import PLOTTED, audit_html, brief, curve_spec, layers_spec, notebook_html, plotted, row_labels
 from erlangen.report.audit_text import audit_text
-from erlangen.results import Figure, finite
 
 HOSTILE = """</script><script>window.broken = 1</script><img src=x onerror="window.broken = 2">'"&amp;<b>{{ 7 * 7 }}"""
 

@@ -11,7 +11,7 @@ import pytest
 from support.figures import assert_drawn
 from support.pages import opened
 
-from erlangen.evaluated import Continuation, Copying, Evaluated, Point, Score, Share
+from erlangen.records.evaluation import Continuation, Copying, Evaluated, Point, Score, Share
 from erlangen.report.evaluate_page import SHOWN, curve, evaluate_html, pieces, summary
 
 HOSTILE = """</script><script>window.broken = 1</script><img src=x onerror="window.broken = 2">'"&amp;<b>{{ 7 * 7 }}"""

@@ -14,7 +14,7 @@ import torch
 from support import pages
 from support.pages import Opened
 
-from erlangen.looked import HeadSummary, Look, Prediction
+from erlangen.records.inspection import HeadSummary, Look, Prediction
 from erlangen.report.look_page import SHOWN, look_html, pack, page_data, printable, strongest, summary, visible
 
 HOSTILE = """</script><script>window.broken = 1</script><img src=x onerror="window.broken = 2">'"&amp;<b>{{ 7 * 7 }}"""

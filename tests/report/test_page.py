@@ -9,8 +9,8 @@ import pytest
 from support.command import erlangen
 from support.pages import opened
 
+from erlangen.records.runs import Figure, Findings, Run, Verdict
 from erlangen.report.page import render, write_page
-from erlangen.results import Figure, Findings, Run, Verdict
 from erlangen.sweep.store import Store
 
 HOSTILE = "</script><script>window.broken = 1</script><b>&amp;"

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 from scipy.special import betaincinv
 
-from erlangen.clustered import FlipRate, Moments, flip_rate, relative_error
+from erlangen.statistics.clustered import FlipRate, Moments, flip_rate, relative_error
 
 INPUTS, ELEMENTS = (10, 20, 50, 100, 200), (1, 5, 20)
 WITHIN, FEATURES = 0.3, 4

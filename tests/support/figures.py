@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import vl_convert
 
-from erlangen.results import Figure
+from erlangen.records.runs import Figure
 
 
 def assert_drawn(figures: Sequence[Figure]) -> None:

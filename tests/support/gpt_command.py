@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from erlangen import cli
+from erlangen.cli import main as cli
 from erlangen.models.gpt import GPT, GPTConfig
 from erlangen.models.gpt2 import save_gpt2
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from erlangen.results import Job, JobResult, Measurement
+from erlangen.records.runs import Job, JobResult, Measurement
 
 
 def result(job: Job, measurements: Sequence[Measurement]) -> JobResult:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.toy import Recipe, jobs
 
-from erlangen.results import Job
+from erlangen.records.runs import Job
 from erlangen.sweep.local import Done, Failed, execute
 
 

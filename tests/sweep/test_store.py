@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from erlangen.results import ErlangenError, Findings, JobResult, Measurement, NewerSchemaError, Run, Verdict
+from erlangen.errors import ErlangenError, NewerSchemaError
+from erlangen.records.runs import Findings, JobResult, Measurement, Run, Verdict
 from erlangen.sweep.store import Store
 
 RESULT = JobResult(

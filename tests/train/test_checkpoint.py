@@ -15,9 +15,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from erlangen.data.characters import CharacterTokenizer
+from erlangen.errors import DamagedFileError, ErlangenError, NewerSchemaError
 from erlangen.models.gpt import GPT, GPTConfig
 from erlangen.nn.positions import Rotary
-from erlangen.results import DamagedFileError, ErlangenError, NewerSchemaError, canonical
+from erlangen.records.files import canonical
 from erlangen.train.checkpoint import BEST, LAST, digest, load_checkpoint, save
 
 CONFIG = GPTConfig(vocabulary=3, block=8, layers=1, heads=2, width=16, rotary=Rotary(scaling="ntk", factor=2.0))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from erlangen.data.red_green import RedGreen, red_green
+from erlangen.errors import ErlangenError
 from erlangen.models.padded_cnn import PaddedCNN, PaddedCNNConfig
-from erlangen.results import ErlangenError
 from erlangen.train.classifier import History, Schedule, fit, percent_correct, predict, slices
 
 Pair = tuple[Tensor, Tensor]

@@ -13,10 +13,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from erlangen.data.characters import CharacterTokenizer
-from erlangen.data.corpus import Corpus, load_corpus, random_starts, windows
+from erlangen.data.corpora import load_corpus
+from erlangen.data.corpus import Corpus, random_starts, windows
+from erlangen.errors import DamagedFileError, ErlangenError
 from erlangen.measure.token_loss import token_losses
 from erlangen.models.gpt import GPT, GPTConfig
-from erlangen.results import DamagedFileError, ErlangenError
 from erlangen.train.checkpoint import BEST, LAST, load_checkpoint
 from erlangen.train.language_model import LanguageSchedule, Training, adamw, fingerprint, fit, pace, part_losses
 

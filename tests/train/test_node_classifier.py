@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from erlangen.data.graphs import Graph, block_model
+from erlangen.errors import ErlangenError
 from erlangen.models.graph_network import GraphNetwork, GraphNetworkConfig
 from erlangen.nn.graph.features import SparseRows
-from erlangen.results import ErlangenError
 from erlangen.train.node_classifier import NodeSchedule, accuracy, evaluate, features, fit, predict
 
 

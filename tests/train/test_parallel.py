@@ -14,8 +14,8 @@ from support.command import environment, erlangen
 
 from erlangen.data.characters import CharacterTokenizer
 from erlangen.data.corpus import Corpus
+from erlangen.errors import ErlangenError
 from erlangen.models.gpt import GPT, GPTConfig
-from erlangen.results import ErlangenError
 from erlangen.train.checkpoint import LAST, load_checkpoint
 from erlangen.train.language_model import LanguageSchedule, Training
 from erlangen.train.parallel import Workers, joined

@@ -9,8 +9,8 @@ import torch
 
 from erlangen.data.characters import CharacterTokenizer
 from erlangen.data.corpus import Corpus
+from erlangen.errors import ErlangenError
 from erlangen.models.gpt import GPT, GPTConfig
-from erlangen.results import ErlangenError
 from erlangen.train.language_model import LanguageSchedule, fit
 from erlangen.train.rate_finder import find_rate, suggestion
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from erlangen.results import ErlangenError
+from erlangen.errors import ErlangenError
 from erlangen.train.seeds import check_device, has_bfloat16, seed_everything
 
 

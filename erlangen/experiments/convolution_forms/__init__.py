@@ -13,7 +13,8 @@ from typing import Annotated
 
 from annotated_types import Ge, Le
 
-from erlangen.results import Claim, Job, Scalar
+from erlangen.records.files import Scalar
+from erlangen.records.runs import Claim, Job
 
 TITLE = "One graph convolution, three forms"
 MEMORY_MB = 1300  # past 2²⁴ edges; all else stays below 500

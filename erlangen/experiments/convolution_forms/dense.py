@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from erlangen.experiments.convolution_forms.drawing import Drawn, gradients
-from erlangen.results import Measurement
+from erlangen.records.runs import Measurement
 
 VISIBLE = 1e-9  # of the largest output, in float64: a million times what is rounding, a millionth of what is not
 

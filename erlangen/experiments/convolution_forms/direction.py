@@ -10,7 +10,7 @@ from torch import Tensor
 
 from erlangen.experiments.convolution_forms.dense import adjacency_and_degree, differs
 from erlangen.experiments.convolution_forms.drawing import Drawn, drawn_graphs, layer_of
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 
 KINDS = ("symmetric", "directed", "directed with multi-edges")
 

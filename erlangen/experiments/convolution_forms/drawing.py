@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from erlangen.nn.graph.algebra import in_degree, isolated_nodes, multi_edges, self_loops
 from erlangen.nn.graph.convolution import Form, GraphConvolution
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 WIDTH = 3

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from erlangen.experiments.convolution_forms import CLAIMS, KINDS, TOLERANCE, Recipe
-from erlangen.experiments.judging import counted, not_measured
-from erlangen.results import JobResult, Verdict
+from erlangen.experiments.kit.judging import counted, not_measured
+from erlangen.records.runs import JobResult, Verdict
 
 STATEMENTS = {claim.id: claim.statement for claim in CLAIMS}
 INSTALL = 'pip install "erlangen[graph]": this part asks torch_geometric'

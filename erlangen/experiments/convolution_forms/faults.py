@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from erlangen.experiments.convolution_forms.drawing import random_edges
 from erlangen.nn.graph.aggregate import Aggregation, aggregate
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 
 Aggregator = Callable[[Tensor, Tensor, int], Tensor]  # messages (E, F), target (E,), number of nodes N -> (N, F)
 Case = tuple[Tensor, Tensor, int, Tensor]  # its arguments and the right answer

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 
 import altair as alt
 
-from erlangen.experiments.charts import records, spec, tooltip
 from erlangen.experiments.convolution_forms import TOLERANCE, Recipe
 from erlangen.experiments.convolution_forms.evidence import comparisons, task, total
 from erlangen.experiments.convolution_forms.median_verdicts import CURVED, GRAPHS, residual_interval, rules
 from erlangen.experiments.convolution_forms.pair_figure import stars
-from erlangen.results import Figure, JobResult, Scalar
+from erlangen.experiments.kit.panels import records, spec, tooltip
+from erlangen.records.files import Scalar
+from erlangen.records.runs import Figure, JobResult
 
 LEAST = 1e-18  # where a difference of 0 is drawn on a logarithmic axis
 QUANTITIES = ("output", "of x", "of W", "of bias", "of B", "of edge weights")

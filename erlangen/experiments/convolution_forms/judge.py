@@ -8,7 +8,7 @@ from erlangen.experiments.convolution_forms import Recipe, matrix_verdicts, medi
 from erlangen.experiments.convolution_forms.evidence import task
 from erlangen.experiments.convolution_forms.figures import figures
 from erlangen.experiments.convolution_forms.library_verdict import library
-from erlangen.results import Findings, JobResult, Verdict
+from erlangen.records.runs import Findings, JobResult, Verdict
 
 ASKED = (
     "Are indices, messages and matrices one and the same graph convolution? What must a message know, and why is a median "

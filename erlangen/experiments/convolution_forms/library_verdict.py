@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from erlangen.experiments.convolution_forms import Recipe
 from erlangen.experiments.convolution_forms.evidence import in_unit, install, task, without_library
-from erlangen.experiments.judging import counted, not_measured
-from erlangen.results import JobResult, Verdict
+from erlangen.experiments.kit.judging import counted, not_measured
+from erlangen.records.runs import JobResult, Verdict
 
 FAULTS = ("median, no edges", "median, module in bfloat16", "gradient of max at 0")
 PAST_FLOAT32 = "median, past 2²⁴ edges"

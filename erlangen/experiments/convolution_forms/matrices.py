@@ -11,7 +11,7 @@ from torch import nn
 from erlangen.experiments.convolution_forms.dense import Differences, adjacency_and_degree, dense, differs, sizes
 from erlangen.experiments.convolution_forms.drawing import DTYPES, Drawn, drawn_graphs, kinds, layer_of, of_layer
 from erlangen.nn.graph.convolution import Form
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 
 FORMS: tuple[Form, ...] = ("index", "message", "matrix")
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from erlangen.experiments.convolution_forms import Recipe
 from erlangen.experiments.convolution_forms.evidence import equal, install, task, total, without_library
-from erlangen.experiments.judging import counted, not_measured
-from erlangen.results import JobResult, Verdict
+from erlangen.experiments.kit.judging import counted, not_measured
+from erlangen.records.runs import JobResult, Verdict
 
 DIRECTED = ("directed", "directed with multi-edges")
 

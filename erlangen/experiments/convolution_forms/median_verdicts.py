@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from erlangen.experiments.convolution_forms import Recipe
 from erlangen.experiments.convolution_forms.evidence import STATEMENTS, in_unit, task, total
-from erlangen.experiments.judging import counted, ends, not_measured
-from erlangen.results import JobResult, Outcome, Verdict
-from erlangen.stats import Interval, mean_interval, paired_interval
+from erlangen.experiments.kit.judging import counted, ends, not_measured
+from erlangen.records.runs import JobResult, Outcome, Verdict
+from erlangen.statistics.intervals import Interval, mean_interval, paired_interval
 
 MEDIANS = {"median": "the lower median", "midpoint": "the midpoint of the two medians"}
 RULES = ("sum", "mean", "median", "midpoint", "max", "sum of |h|")

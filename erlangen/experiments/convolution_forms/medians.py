@@ -13,7 +13,7 @@ from erlangen.data.graphs import karate_club
 from erlangen.experiments.convolution_forms.drawing import drawn_graphs, kinds
 from erlangen.nn.graph.aggregate import Aggregation, aggregate
 from erlangen.nn.graph.algebra import adjacency
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 
 DEGREES = range(1, 6)
 RESIDUALS: tuple[Aggregation, ...] = ("mean", "median", "midpoint", "max")

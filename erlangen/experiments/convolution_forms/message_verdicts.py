@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from erlangen.experiments.convolution_forms import TOLERANCE, Recipe
 from erlangen.experiments.convolution_forms.evidence import beyond, equal, in_unit, task, total
-from erlangen.experiments.judging import counted, not_measured
-from erlangen.results import JobResult, Verdict
+from erlangen.experiments.kit.judging import counted, not_measured
+from erlangen.records.runs import JobResult, Verdict
 
 
 def mpnn(recipe: Recipe, results: Sequence[JobResult]) -> Verdict:

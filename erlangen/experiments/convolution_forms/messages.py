@@ -12,7 +12,7 @@ from erlangen.experiments.convolution_forms.drawing import DTYPES, Drawn, drawn_
 from erlangen.nn.graph.algebra import in_degree
 from erlangen.nn.graph.convolution import GraphConvolution
 from erlangen.nn.graph.message_passing import MessagePassing
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 
 
 def by_hand(case: Drawn) -> list[Tensor]:

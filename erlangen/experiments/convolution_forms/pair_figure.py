@@ -6,8 +6,9 @@ import math
 
 import altair as alt
 
-from erlangen.experiments.charts import records, spec, tooltip
-from erlangen.results import Figure, JobResult, Scalar
+from erlangen.experiments.kit.panels import records, spec, tooltip
+from erlangen.records.files import Scalar
+from erlangen.records.runs import Figure, JobResult
 
 MUTED = "#7f858f"  # legible on light and dark paper
 CENTER, LEAF = "#0072B2", "#5f6672"

@@ -7,7 +7,7 @@ from erlangen.experiments.convolution_forms.faults import faults, past_float32
 from erlangen.experiments.convolution_forms.matrices import matrix, pyg, transposes
 from erlangen.experiments.convolution_forms.medians import additivity, residual, selection
 from erlangen.experiments.convolution_forms.messages import message, pair
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 
 TASKS = {
     "message": message,

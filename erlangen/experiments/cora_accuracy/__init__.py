@@ -12,7 +12,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Le
 
-from erlangen.results import Claim, Job
+from erlangen.records.runs import Claim, Job
 
 TITLE = "GCN and GAT on Cora, as published"
 MEMORY_MB = 600

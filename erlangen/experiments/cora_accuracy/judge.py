@@ -8,11 +8,12 @@ from functools import partial
 
 import altair as alt
 
-from erlangen.experiments.charts import records, spec, tooltip
 from erlangen.experiments.cora_accuracy import NETS, Recipe
-from erlangen.experiments.judging import ends, not_measured, published_numbers
-from erlangen.results import Figure, Findings, JobResult, Outcome, Scalar, Verdict
-from erlangen.stats import mean_interval, paired_interval, paired_p_value
+from erlangen.experiments.kit.judging import ends, not_measured, published_numbers
+from erlangen.experiments.kit.panels import records, spec, tooltip
+from erlangen.records.files import Scalar
+from erlangen.records.runs import Figure, Findings, JobResult, Outcome, Verdict
+from erlangen.statistics.intervals import mean_interval, paired_interval, paired_p_value
 
 ASKED = "Do the nets that the graph experiments build on score as published?"
 NAMES = {"gcn": "GCN", "gat": "GAT"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from erlangen.data.planetoid import cora
 from erlangen.models.graph_network import GraphNetwork, GraphNetworkConfig
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 from erlangen.train.node_classifier import NodeSchedule, accuracy, evaluate, fit
 from erlangen.train.seeds import seed_everything
 

@@ -15,7 +15,8 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from erlangen.results import Claim, Job, Scalar
+from erlangen.records.files import Scalar
+from erlangen.records.runs import Claim, Job
 
 TITLE = "A book seen hundreds of times"
 MEMORY_MB = 900

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from erlangen.experiments.fairytales import ARMS, CHARACTERS, PHRASE, WORDS
-from erlangen.results import JobResult
+from erlangen.records.runs import JobResult
 
 
 def books(results: Sequence[JobResult]) -> list[JobResult]:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from erlangen.experiments.charts import records, spec, tooltip
 from erlangen.experiments.fairytales import CHARACTERS, WORDS
 from erlangen.experiments.fairytales.evidence import values, verbatim
-from erlangen.results import Figure, JobResult, Scalar
-from erlangen.stats import mean_interval
+from erlangen.experiments.kit.panels import records, spec, tooltip
+from erlangen.records.files import Scalar
+from erlangen.records.runs import Figure, JobResult
+from erlangen.statistics.intervals import mean_interval
 
 WRITERS = {
     "held_out": "held-out text", "stopped_published": "best step", "last_published": "last step",

@@ -9,9 +9,9 @@ from functools import partial
 from erlangen.experiments.fairytales import PHRASE, Recipe
 from erlangen.experiments.fairytales.evidence import books, phrases, tales, values
 from erlangen.experiments.fairytales.figures import curve_figure, tale_figure, verbatim_figure
-from erlangen.experiments.judging import ends, not_measured, published_numbers
-from erlangen.results import Findings, JobResult, Outcome, Verdict
-from erlangen.stats import Interval, mean_interval, paired_interval
+from erlangen.experiments.kit.judging import ends, not_measured, published_numbers
+from erlangen.records.runs import Findings, JobResult, Outcome, Verdict
+from erlangen.statistics.intervals import Interval, mean_interval, paired_interval
 
 ASKED = "After hundreds of views of each character, does a small GPT write, or remember?"
 NEAR = 0.15  # nats per character around the published training loss that count as the source's regime

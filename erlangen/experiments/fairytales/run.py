@@ -14,13 +14,14 @@ from erlangen.data.characters import CharacterTokenizer
 from erlangen.data.corpus import Corpus
 from erlangen.data.grimm import grimm
 from erlangen.data.tales import floor, tales
+from erlangen.errors import ErlangenError
 from erlangen.experiments.fairytales import CHARACTERS, SETTINGS, WORDS
 from erlangen.experiments.fairytales.telling import fresh, told
 from erlangen.generate.writing import Passage, copied, described, passages, written
 from erlangen.measure.text_statistics import english_words, words
 from erlangen.measure.token_loss import bits_per_byte
 from erlangen.models.gpt import GPT, GPTConfig
-from erlangen.results import ErlangenError, Job, Measurement
+from erlangen.records.runs import Job, Measurement
 from erlangen.train.language_model import Evaluation, LanguageHistory, LanguageSchedule, fit, part_losses
 from erlangen.train.seeds import seed_everything
 

@@ -12,7 +12,7 @@ from erlangen.generate.decode import generate
 from erlangen.generate.filters import Settings
 from erlangen.measure.memorization import longest_matches
 from erlangen.models.gpt import GPT
-from erlangen.results import Measurement
+from erlangen.records.runs import Measurement
 from erlangen.train.language_model import Precision, part_losses
 
 

@@ -6,10 +6,11 @@ import math
 
 import altair as alt
 
-from erlangen.experiments.charts import records, spec, tooltip
 from erlangen.experiments.graph_algebra import Recipe
-from erlangen.results import Figure, JobResult, Scalar
-from erlangen.stats import Interval, mean_interval
+from erlangen.experiments.kit.panels import records, spec, tooltip
+from erlangen.records.files import Scalar
+from erlangen.records.runs import Figure, JobResult
+from erlangen.statistics.intervals import Interval, mean_interval
 
 
 def white_intervals(recipe: Recipe, found: list[JobResult]) -> list[Interval]:

@@ -8,8 +8,8 @@ from functools import partial
 
 from erlangen.experiments.graph_algebra import CLAIMS, Recipe
 from erlangen.experiments.graph_algebra.figures import changes, lengths, picture, white_intervals
-from erlangen.experiments.judging import counted, not_measured, published_numbers
-from erlangen.results import Figure, Findings, JobResult, Outcome, Verdict
+from erlangen.experiments.kit.judging import counted, not_measured, published_numbers
+from erlangen.records.runs import Figure, Findings, JobResult, Outcome, Verdict
 
 STATEMENTS = {claim.id: claim.statement for claim in CLAIMS}
 TOLERANCE = 1e-9  # of sums of a few products in float64

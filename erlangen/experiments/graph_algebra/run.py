@@ -9,7 +9,7 @@ from torch import Tensor
 
 from erlangen.data.graphs import Graph, left_graph, right_graph
 from erlangen.nn.graph.algebra import adjacency, in_degree, laplacian, walk_counts
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 
 GRAPHS = {"left": left_graph, "right": right_graph}
 

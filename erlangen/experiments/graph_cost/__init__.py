@@ -11,7 +11,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Le
 
-from erlangen.results import Claim, Job
+from erlangen.records.runs import Claim, Job
 
 TITLE = "What attention costs on a graph"
 MEMORY_MB = 3000

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from erlangen.experiments.charts import records, spec, tooltip
-from erlangen.results import Figure, JobResult, Scalar
-from erlangen.stats import mean_interval
+from erlangen.experiments.kit.panels import records, spec, tooltip
+from erlangen.records.files import Scalar
+from erlangen.records.runs import Figure, JobResult
+from erlangen.statistics.intervals import mean_interval
 
 NAMES = {"gat": "GAT", "dot": "dot product, along edges", "plain": "Transformer, written down", "fused": "Transformer, fused"}
 COLORS = alt.Scale(domain=list(NAMES.values()), range=["#D55E00", "#E69F00", "#0072B2", "#009E73"])

@@ -9,9 +9,9 @@ import numpy as np
 
 from erlangen.experiments.graph_cost import Recipe
 from erlangen.experiments.graph_cost.figures import density_figure, size_figure
-from erlangen.experiments.judging import ends, not_measured
-from erlangen.results import Findings, JobResult, Outcome, Verdict
-from erlangen.stats import Interval, mean_interval, paired_interval
+from erlangen.experiments.kit.judging import ends, not_measured
+from erlangen.records.runs import Findings, JobResult, Outcome, Verdict
+from erlangen.statistics.intervals import Interval, mean_interval, paired_interval
 
 ASKED = "Does graph attention cost as many steps as there are edges, and a Transformer as there are pairs?"
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from erlangen.measure.cost import median_seconds, peak_mib
 from erlangen.nn.graph.attention import GATConv, TransformerConv
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 
 HEADS = 4
 

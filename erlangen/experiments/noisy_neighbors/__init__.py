@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from erlangen.results import Claim, Job
+from erlangen.records.runs import Claim, Job
 
 TITLE = "Attention among noisy neighbors"
 MEMORY_MB = 600

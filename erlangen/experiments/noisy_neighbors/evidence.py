@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from erlangen.experiments.noisy_neighbors import LAYERS, Recipe
-from erlangen.results import JobResult
-from erlangen.stats import mean_interval
+from erlangen.records.runs import JobResult
+from erlangen.statistics.intervals import mean_interval
 
 Grid = np.ndarray  # (shares, shares): noise on nodes down, on edges across
 

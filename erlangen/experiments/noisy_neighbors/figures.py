@@ -8,11 +8,12 @@ from itertools import product
 import altair as alt
 import numpy as np
 
-from erlangen.experiments.charts import records, spec, tooltip
+from erlangen.experiments.kit.panels import records, spec, tooltip
 from erlangen.experiments.noisy_neighbors import KINDS, LAYERS, REGIMES, Recipe
 from erlangen.experiments.noisy_neighbors.evidence import Arms, grid, line, log_ratio, shares
-from erlangen.results import Figure, JobResult, Scalar
-from erlangen.stats import mean_interval
+from erlangen.records.files import Scalar
+from erlangen.records.runs import Figure, JobResult
+from erlangen.statistics.intervals import mean_interval
 
 NAMES = {"gcn": "GCN", "gat": "GAT", "gatv2": "GATv2", "uniform": "GAT, frozen uniform"}
 COLORS = alt.Scale(domain=list(NAMES.values()), range=["#0072B2", "#D55E00", "#E69F00", "#009E73"])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from erlangen.experiments.judging import counted, ends, not_measured
+from erlangen.experiments.kit.judging import counted, ends, not_measured
 from erlangen.experiments.noisy_neighbors import CLAIMS, KINDS, REGIMES, Recipe
 from erlangen.experiments.noisy_neighbors.evidence import Arms, arms, fitted, log_ratio, losses
 from erlangen.experiments.noisy_neighbors.figures import attention_figure, line_figure, map_figure, node_figure, weights_figure
-from erlangen.results import Figure, Findings, JobResult, Outcome, Verdict
-from erlangen.stats import Interval, holm, mean_interval, paired_interval, paired_p_value
+from erlangen.records.runs import Figure, Findings, JobResult, Outcome, Verdict
+from erlangen.statistics.intervals import Interval, holm, mean_interval, paired_interval, paired_p_value
 
 STATEMENTS = {claim.id: claim.statement for claim in CLAIMS}
 ASKED = "Does attention keep a graph network from listening to noisy neighbors, and does that make it more robust?"

@@ -13,7 +13,7 @@ from erlangen.data.graphs import Graph, block_model, with_noisy_edges, with_nois
 from erlangen.data.planetoid import cora
 from erlangen.experiments.noisy_neighbors.weights import weights
 from erlangen.models.graph_network import GraphNetwork, GraphNetworkConfig, Layer
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 from erlangen.train.node_classifier import NodeHistory, NodeSchedule, accuracy, evaluate, features, fit
 from erlangen.train.seeds import seed_everything
 

@@ -14,7 +14,7 @@ from erlangen.models.graph_network import GraphNetwork, GraphNetworkConfig
 from erlangen.nn.graph.algebra import complete_graph, in_degree
 from erlangen.nn.graph.convolution import GraphConvolution
 from erlangen.nn.graph.gcn import GCNConv
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 
 EQUAL = 1e-12  # of weights of about 0.1, in float64
 

@@ -8,10 +8,11 @@ from itertools import product
 
 import altair as alt
 
-from erlangen.experiments.charts import records, spec, tooltip
+from erlangen.experiments.kit.panels import records, spec, tooltip
 from erlangen.experiments.oversmoothing import ARMS, PROPAGATED, Recipe
-from erlangen.results import Figure, JobResult, Scalar
-from erlangen.stats import Interval, mean_interval
+from erlangen.records.files import Scalar
+from erlangen.records.runs import Figure, JobResult
+from erlangen.statistics.intervals import Interval, mean_interval
 
 NAMES = {
     "root": "with B",

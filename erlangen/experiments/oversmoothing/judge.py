@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
-from erlangen.experiments.judging import counted, ends, not_measured, published_numbers
+from erlangen.experiments.kit.judging import counted, ends, not_measured, published_numbers
 from erlangen.experiments.oversmoothing import ARMS, Recipe
 from erlangen.experiments.oversmoothing.figures import NAMES, accuracy_figure, propagation_figure, smoothness_figure
-from erlangen.results import Figure, Findings, JobResult, Outcome, Verdict
-from erlangen.stats import Interval, holm, mean_interval, paired_interval, paired_p_value
+from erlangen.records.runs import Figure, Findings, JobResult, Outcome, Verdict
+from erlangen.statistics.intervals import Interval, holm, mean_interval, paired_interval, paired_p_value
 
 NOTHING = 1e-12  # an energy of 0, in logarithms
 ASKED = "Does a graph convolution need B to see the node itself, and does B keep deep nets from over-smoothing?"

@@ -18,7 +18,7 @@ from erlangen.models.deep_graph_network import Arm, DeepGraphNetwork, DeepGraphN
 from erlangen.nn.graph.algebra import add_self_loops, in_degree
 from erlangen.nn.graph.convolution import GraphConvolution
 from erlangen.nn.graph.csr import neighbor_sum
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 from erlangen.train.node_classifier import NodeSchedule, accuracy, evaluate, features, fit
 from erlangen.train.seeds import seed_everything
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from erlangen.experiments.judging import ends, not_measured
+from erlangen.experiments.kit.judging import ends, not_measured
 from erlangen.experiments.padding.evidence import Evidence, mean, published
-from erlangen.results import Outcome, Verdict
-from erlangen.stats import Interval, accuracy_difference, accuracy_interval, holm, paired_p_value
+from erlangen.records.runs import Outcome, Verdict
+from erlangen.statistics.intervals import Interval, accuracy_difference, accuracy_interval, holm, paired_p_value
 
 ORDER = ("Net1/valid", "Net1/sconv", "Net1/fconv")
 OTHER_PROTOCOL = "these nets were not trained as the source's: `--preset standard` compares with its table"

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from erlangen.experiments.judging import published_numbers
+from erlangen.experiments.kit.judging import published_numbers
 from erlangen.experiments.padding import PRESETS, Recipe
-from erlangen.results import JobResult
-from erlangen.stats import Interval, accuracy_difference
+from erlangen.records.runs import JobResult
+from erlangen.statistics.intervals import Interval, accuracy_difference
 
 published = partial(published_numbers, "erlangen.experiments.padding")
 """The report's table and its rival's, from `published.json`."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from erlangen.experiments.judging import counted, not_measured
+from erlangen.experiments.kit.judging import counted, not_measured
 from erlangen.experiments.padding import CLAIMS
 from erlangen.experiments.padding.evidence import Evidence
-from erlangen.results import Verdict
+from erlangen.records.runs import Verdict
 
 STATEMENTS = {claim.id: claim.statement for claim in CLAIMS}
 SPLITS = ("train", "validation", "test")

@@ -8,10 +8,11 @@ from statistics import fmean, pstdev
 
 import altair as alt
 
-from erlangen.experiments.charts import records, spec, tooltip
+from erlangen.experiments.kit.panels import records, spec, tooltip
 from erlangen.experiments.padding import PADDING_NAMES
 from erlangen.experiments.padding.evidence import Evidence, published
-from erlangen.results import Figure, JobResult, Scalar
+from erlangen.records.files import Scalar
+from erlangen.records.runs import Figure, JobResult
 
 MARKS = {"measured here": "#0072B2", "published": "#E69F00"}  # Okabe & Ito: told apart by the color-blind, in print too
 SHIFTS = (1, 2, 4, 8, 16)  # rows, as `run.py` moves the boxes

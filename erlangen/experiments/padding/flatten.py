@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from erlangen.experiments.judging import ends, not_measured
+from erlangen.experiments.kit.judging import ends, not_measured
 from erlangen.experiments.padding import PADDING_NAMES
 from erlangen.experiments.padding.evidence import Evidence, listed, mean
-from erlangen.results import Outcome, Verdict
-from erlangen.stats import accuracy_interval, paired_interval
+from erlangen.records.runs import Outcome, Verdict
+from erlangen.statistics.intervals import accuracy_interval, paired_interval
 
 
 def fact(evidence: Evidence, rows: list[str]) -> Verdict:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from erlangen.experiments.padding import PADDING_NAMES, Recipe, accuracy, exact, flatten
 from erlangen.experiments.padding.evidence import Evidence, gather, mean
 from erlangen.experiments.padding.figures import figures
-from erlangen.results import Findings, JobResult, Verdict
+from erlangen.records.runs import Findings, JobResult, Verdict
 
 ASKED = (
     "A convolution does the same everywhere, so a pooled CNN should not know where things are. Does it learn place all the same, "

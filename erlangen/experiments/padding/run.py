@@ -29,7 +29,7 @@ from erlangen.measure.equivariance import flipped, relative_change
 from erlangen.measure.probe import linear_r2
 from erlangen.models.padded_cnn import NetName, PaddedCNN, PaddedCNNConfig
 from erlangen.nn.padding import PADDINGS, Padding
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 from erlangen.symmetries.translation import Translation
 from erlangen.train.classifier import Schedule, fit, percent_correct, predict
 from erlangen.train.seeds import seed_everything

@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from erlangen.results import Claim, Job, Scalar
+from erlangen.records.files import Scalar
+from erlangen.records.runs import Claim, Job
 
 TITLE = "Temperature and top-p"
 MEMORY_MB = 1500

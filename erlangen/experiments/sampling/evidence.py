@@ -17,8 +17,8 @@ import numpy as np
 from scipy import stats
 
 from erlangen.experiments.sampling import Setting, label
-from erlangen.results import JobResult
-from erlangen.stats import Interval
+from erlangen.records.runs import JobResult
+from erlangen.statistics.intervals import Interval
 
 Table = np.ndarray  # (nets, prompts)
 

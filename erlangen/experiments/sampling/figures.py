@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from erlangen.experiments.charts import records, spec, tooltip
+from erlangen.experiments.kit.panels import records, spec, tooltip
 from erlangen.experiments.sampling import OUTCOMES, SETTINGS, SOURCE, label
 from erlangen.experiments.sampling.evidence import crossed_mean, table
-from erlangen.results import Figure, JobResult, Scalar
+from erlangen.records.files import Scalar
+from erlangen.records.runs import Figure, JobResult
 
 COLUMNS = ("outcome", "setting", "range", "mean", "low", "high")
 

@@ -8,12 +8,12 @@ from itertools import combinations
 
 import numpy as np
 
-from erlangen.experiments.judging import ends, not_measured
+from erlangen.experiments.kit.judging import ends, not_measured
 from erlangen.experiments.sampling import OUTCOMES, SOURCE, WIDE, Recipe, Setting, label
 from erlangen.experiments.sampling.evidence import Contrast, contrast, spread, table
 from erlangen.experiments.sampling.figures import outcome_figure
-from erlangen.results import Findings, JobResult, Outcome, Verdict
-from erlangen.stats import holm, mean_interval
+from erlangen.records.runs import Findings, JobResult, Outcome, Verdict
+from erlangen.statistics.intervals import holm, mean_interval
 
 LEVEL = 0.05  # of either test, after correction
 

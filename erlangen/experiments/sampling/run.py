@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from erlangen.data.corpus import Corpus, load_corpus
+from erlangen.data.corpora import load_corpus
+from erlangen.data.corpus import Corpus
 from erlangen.experiments.sampling import OUTCOMES, SETTINGS, label
 from erlangen.generate.writing import Passage, passages, whole_words, written
 from erlangen.measure.memorization import longest_matches
 from erlangen.measure.text_statistics import dictionary_share, distinct_n, english_words, repetition, words
 from erlangen.measure.token_loss import token_losses
 from erlangen.models.gpt import GPT, GPTConfig
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 from erlangen.train.language_model import LanguageSchedule, fit
 from erlangen.train.seeds import seed_everything
 

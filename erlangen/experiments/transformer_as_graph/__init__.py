@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
-from erlangen.results import Claim, Job
+from erlangen.records.runs import Claim, Job
 
 TITLE = "Transformers as graph networks"
 MEMORY_MB = 500

@@ -7,9 +7,10 @@ from itertools import combinations
 
 import altair as alt
 
-from erlangen.experiments.charts import spec
+from erlangen.experiments.kit.panels import spec
 from erlangen.experiments.transformer_as_graph.figures import MASKS
-from erlangen.results import Figure, JobResult, Scalar
+from erlangen.records.files import Scalar
+from erlangen.records.runs import Figure, JobResult
 
 
 def club_figure(result: JobResult) -> Figure:

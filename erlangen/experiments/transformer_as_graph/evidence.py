@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from erlangen.experiments.transformer_as_graph import Recipe
-from erlangen.results import JobResult
-from erlangen.stats import Interval, accuracy_difference, holm, mean_interval, paired_p_value
+from erlangen.records.runs import JobResult
+from erlangen.statistics.intervals import Interval, accuracy_difference, holm, mean_interval, paired_p_value
 
 Where = Literal["most", "least", "nothing", "all"]
 

@@ -6,11 +6,12 @@ import math
 
 import altair as alt
 
-from erlangen.experiments.charts import records, spec, tooltip
+from erlangen.experiments.kit.panels import records, spec, tooltip
 from erlangen.experiments.transformer_as_graph import ARMS
 from erlangen.experiments.transformer_as_graph.evidence import PAIRS, Trained, comparisons, log_ratio
-from erlangen.results import Figure, Scalar
-from erlangen.stats import Interval, mean_interval
+from erlangen.records.files import Scalar
+from erlangen.records.runs import Figure
+from erlangen.statistics.intervals import Interval, mean_interval
 
 MASKS = {
     "graph": "edges", "diluted": "edges, diluted", "random": "random edges", "complete": "everyone", "self": "oneself",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from erlangen.experiments.judging import counted, not_measured
+from erlangen.experiments.kit.judging import counted, not_measured
 from erlangen.experiments.transformer_as_graph import CLAIMS, Recipe
 from erlangen.experiments.transformer_as_graph.club_figure import club_figure
 from erlangen.experiments.transformer_as_graph.evidence import Trained
 from erlangen.experiments.transformer_as_graph.figures import accuracy_figure, differences_figure, listening_figure
 from erlangen.experiments.transformer_as_graph.mask_verdicts import masks, where
 from erlangen.experiments.transformer_as_graph.tables import arms_table, checks_table, relabelings_table
-from erlangen.results import Figure, Findings, JobResult, Verdict
+from erlangen.records.runs import Figure, Findings, JobResult, Verdict
 
 STATEMENTS = {claim.id: claim.statement for claim in CLAIMS}
 ASKED = "Is a Transformer layer a graph network, and what does attention to every node make of a graph?"

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from erlangen.models.graph_transformer import TransformerBlock
 from erlangen.nn.graph.algebra import complete_graph
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 
 WIDTH, HIDDEN, HEADS = 16, 24, (1, 2, 4)
 EQUAL = 1e-12  # relative, in float64

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from erlangen.experiments.judging import ends, not_measured
+from erlangen.experiments.kit.judging import ends, not_measured
 from erlangen.experiments.transformer_as_graph import CLAIMS
 from erlangen.experiments.transformer_as_graph.evidence import (
     LISTENED,
@@ -15,8 +15,8 @@ from erlangen.experiments.transformer_as_graph.evidence import (
     comparisons,
     log_ratios,
 )
-from erlangen.results import Outcome, Verdict
-from erlangen.stats import Interval, mean_interval
+from erlangen.records.runs import Outcome, Verdict
+from erlangen.statistics.intervals import Interval, mean_interval
 
 STATEMENT = CLAIMS[1].statement
 MASKS = ("homophilous", "heterophilous", "uninformative")  # the edges against everyone: what `overall` is made of

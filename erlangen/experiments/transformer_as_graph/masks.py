@@ -12,7 +12,7 @@ from erlangen.data.graphs import Graph, block_model, karate_club, random_split, 
 from erlangen.models.graph_transformer import BlockConfig, GraphTransformer, GraphTransformerConfig
 from erlangen.nn.graph.algebra import add_self_loops, adjacency, complete_graph
 from erlangen.nn.graph.encodings import laplacian_eigenvectors, return_probabilities
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 from erlangen.train.node_classifier import NodeHistory, NodeSchedule, accuracy, evaluate, fit
 from erlangen.train.seeds import seed_everything
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from erlangen.nn.graph.algebra import complete_graph
 from erlangen.nn.graph.attention import GATConv, TransformerConv
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 
 NODES, WIDTH, HEADS, LAYERS = 12, 8, 2, 20
 EQUAL = 1e-12  # weights of about 0.1, in float64, that are no further apart count as equal

@@ -11,7 +11,7 @@ from erlangen.experiments.transformer_as_graph.layers import WIDTH, random_layer
 from erlangen.measure.equivariance import relative_change
 from erlangen.models.graph_transformer import TransformerBlock
 from erlangen.nn.graph.algebra import add_self_loops, complete_graph
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 
 NODES = 5
 EQUAL, APART = 1e-10, 1e-4  # error over the spread of the outputs, in float64

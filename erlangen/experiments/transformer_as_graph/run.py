@@ -6,7 +6,7 @@ from erlangen.experiments.transformer_as_graph.layers import layer
 from erlangen.experiments.transformer_as_graph.masks import picture, train
 from erlangen.experiments.transformer_as_graph.orders import order
 from erlangen.experiments.transformer_as_graph.relabelings import relabel
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 
 TASKS = {"layer": layer, "order": order, "relabel": relabel, "picture": picture, "train": train}
 

@@ -8,7 +8,8 @@ from statistics import fmean
 
 from erlangen.experiments.transformer_as_graph import ARMS
 from erlangen.experiments.transformer_as_graph.evidence import Trained
-from erlangen.results import Figure, JobResult, Scalar
+from erlangen.records.files import Scalar
+from erlangen.records.runs import Figure, JobResult
 
 
 def checks_table(layer: Sequence[JobResult], order: Sequence[JobResult]) -> Figure:

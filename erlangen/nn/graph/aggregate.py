@@ -18,7 +18,7 @@ from typing import Any, Literal, cast, get_args
 import torch
 from torch import Tensor
 
-from erlangen.nn.graph.algebra import check_range
+from erlangen.nn.graph.checks import check_range
 
 Aggregation = Literal["sum", "mean", "max", "min", "std", "median", "midpoint", "quantile", "softmax"]
 

@@ -24,9 +24,11 @@ from torch import Tensor, nn
 
 from erlangen.nn.dropout import dropout
 from erlangen.nn.graph.aggregate import aggregate
-from erlangen.nn.graph.algebra import add_self_loops, check_edge_index, check_features, check_finite
+from erlangen.nn.graph.algebra import add_self_loops
+from erlangen.nn.graph.checks import check_edge_index, check_finite
 from erlangen.nn.graph.convolution import linear, widths
 from erlangen.nn.graph.csr import CSR, edge_dot, of_sources, of_targets, product, remember, structure
+from erlangen.nn.graph.features import check_features
 from erlangen.nn.graph.message_passing import Nodes, both_ends
 
 Attended = Tensor | tuple[Tensor, tuple[Tensor, Tensor]]  # output, with the edges and their attention (E, heads) where asked for

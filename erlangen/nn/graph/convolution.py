@@ -15,8 +15,9 @@ from typing import Any, Literal, cast, get_args
 import torch
 from torch import Tensor, nn
 
-from erlangen.nn.graph.algebra import check_edge_weight, check_features
+from erlangen.nn.graph.checks import check_edge_weight
 from erlangen.nn.graph.csr import CSR, edge_dot, product, structure
+from erlangen.nn.graph.features import check_features
 from erlangen.nn.graph.message_passing import MessagePassing, Nodes, both_ends, check_graph
 
 Form = Literal["index", "message", "matrix"]

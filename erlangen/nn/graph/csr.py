@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from erlangen.nn.graph.algebra import check_edge_index
+from erlangen.nn.graph.checks import check_edge_index
 
 Value = TypeVar("Value")
 _REMEMBERED: Any = WeakTensorKeyDictionary()  # edge_index -> (a copy of it, {key: what was derived from it})

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from erlangen.nn.dropout import dropout
+from erlangen.nn.graph.checks import check_finite
 from erlangen.nn.graph.csr import CSR, product
 
 
@@ -72,3 +73,12 @@ def _linear(x: SparseRows, weight: Tensor, bias: Tensor | None = None) -> Tensor
     """x Wᵀ + b, (N, out)."""
     out = product(x.csr, weight.T, x.values.to(weight.dtype))
     return out if bias is None else out + bias
+
+
+def check_features(x: Tensor | SparseRows, name: str = "x") -> None:
+    """Raise ValueError unless x is (N, F), dense or `SparseRows`, floating-point and without NaN."""
+    if x.ndim != 2:
+        raise ValueError(f"{name}: shape {tuple(x.shape)}, expected (N, F): one row of features for each node")
+    if not x.is_floating_point():
+        raise ValueError(f"{name}: dtype {x.dtype}, expected a floating-point one: convert it with .float()")
+    check_finite(name, x if isinstance(x, Tensor) else x.values)

@@ -10,9 +10,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from erlangen.nn.graph.algebra import add_self_loops, check_edge_index, check_edge_weight, check_features
+from erlangen.nn.graph.algebra import add_self_loops
+from erlangen.nn.graph.checks import check_edge_index, check_edge_weight
 from erlangen.nn.graph.convolution import linear
 from erlangen.nn.graph.csr import neighbor_sum, remember, structure
+from erlangen.nn.graph.features import check_features
 
 
 def gcn_weights(edge_index: Tensor, num_nodes: int, edge_weight: Tensor) -> Tensor:

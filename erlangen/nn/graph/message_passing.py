@@ -12,7 +12,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from erlangen.nn.graph.aggregate import Aggregation, aggregate
-from erlangen.nn.graph.algebra import check_edge_index, check_features
+from erlangen.nn.graph.checks import check_edge_index
+from erlangen.nn.graph.features import check_features
 
 Nodes = Tensor | tuple[Tensor, Tensor]  # (N, F), or sources (N_src, F_src) and targets (N_dst, F_dst)
 

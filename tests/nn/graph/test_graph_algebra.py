@@ -11,9 +11,6 @@ from torch import Tensor
 from erlangen.nn.graph.algebra import (
     add_self_loops,
     adjacency,
-    check_edge_index,
-    check_edge_weight,
-    check_features,
     complete_graph,
     in_degree,
     is_symmetric,
@@ -26,6 +23,8 @@ from erlangen.nn.graph.algebra import (
     sparse_laplacian,
     walk_counts,
 )
+from erlangen.nn.graph.checks import check_edge_index, check_edge_weight
+from erlangen.nn.graph.features import check_features
 
 
 def looped_adjacency(graph: Drawn) -> list[list[int]]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from erlangen.results import Claim, Job
+from erlangen.records.runs import Claim, Job
 
 TITLE = "A toy"
 MEMORY_MB = 300

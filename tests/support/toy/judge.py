@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from erlangen.results import Figure, Findings, JobResult, Verdict
+from erlangen.records.runs import Figure, Findings, JobResult, Verdict
 from support.toy import Recipe, jobs
 
 

@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from erlangen.results import Job, Measurement
+from erlangen.records.runs import Job, Measurement
 from support.toy.adding import add
 
 

@@ -1,0 +1,1 @@
+"""The `erlangen` command: parsing and printing only."""

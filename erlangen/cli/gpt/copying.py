@@ -1,0 +1,87 @@
+"""Does a language model copy? What it writes after held-out passages, looked for in the text that it was trained on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from erlangen.cli.terminal import say
+from erlangen.records.evaluation import Continuation, Copying, Share
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from erlangen.data.corpus import Corpus
+    from erlangen.models.gpt import GPT
+
+PROMPT = 64  # characters of held-out text that each text goes on from
+WORDS, STRETCH = 5, 20  # words of a phrase, characters of a stretch
+
+
+def copying(model: GPT, corpus: Corpus, n: int, length: int, temperature: float, seed: int) -> Copying:
+    """Of n texts that the model writes after passages of validation, how much stands word for word in its training text; beside
+    them how the passages go on, which it never saw. Raises DataError where validation is too short for so many.
+    """
+    from erlangen.data.files import DataError
+    from erlangen.generate.writing import passages, whole_words, written
+    from erlangen.measure.memorization import longest_matches
+
+    held_out = corpus.tokenizer.decode(corpus.validation)
+    try:
+        pairs = passages(held_out, n, PROMPT, length)
+    except ValueError as error:
+        raise DataError(f"--copied {n}: {error}: ask for fewer or shorter texts") from None
+    say(f"writing {n} texts of {length} tokens")
+    texts = written(model, corpus.tokenizer, [pair.prompt for pair in pairs], length, (temperature, 1.0), seed)
+    texts += [pair.rest for pair in pairs]
+    say("looking for them in the training text")
+    training = corpus.tokenizer.decode(corpus.train)
+    characters = longest_matches(texts, training, STRETCH)
+    words = longest_matches([whole_words(text) for text in texts], training, WORDS, "words")
+    copied = [stretches(lengths, STRETCH) for lengths in characters.lengths]
+    return Copying(
+        tokens=length,
+        temperature=temperature,
+        seed=seed,
+        stretch=STRETCH,
+        shares=tuple(
+            share(kind, size, unit, found[:n] if kind == "written" else found[n:])
+            for size, unit, found in ((WORDS, "words", words.shares(WORDS)), (STRETCH, "characters", characters.shares(STRETCH)))
+            for kind in ("written", "own")
+        ),
+        continuations=tuple(
+            Continuation(prompt=pair.prompt, written=texts[k], written_copied=copied[k], own=pair.rest, own_copied=copied[n + k])
+            for k, pair in enumerate(pairs)
+        ),
+    )
+
+
+def share(texts: str, n: int, unit: str, values: Sequence[float]) -> Share:
+    """Their mean, with Student's t over the texts, within what a share can be. Texts too short for an n-gram do not count."""
+    from erlangen.statistics.intervals import mean_interval
+
+    found = mean_interval([value for value in values if value == value])
+    ends = (min(max(found.low, 0.0), 1.0), min(max(found.high, 0.0), 1.0))
+    return Share(texts=texts, n=n, unit=unit, share=found.estimate, interval=ends)
+
+
+def stretches(lengths: NDArray[np.int64], least: int) -> tuple[tuple[int, int], ...]:
+    """(start, stop) of the stretches covered by matches of `least` symbols, from the longest match at each position (m,)."""
+    found: list[tuple[int, int]] = []
+    for at in (lengths >= least).nonzero()[0].tolist():
+        start = found.pop()[0] if found and found[-1][1] >= at else at
+        found.append((start, at + least))
+    return tuple(found)
+
+
+def print_copying(found: Copying) -> None:
+    """A line a share."""
+    n = len(found.continuations)
+    print(f"Found word for word in train, of {n} texts of {found.tokens} tokens after passages of validation:")
+    for one in found.shares:
+        what = "what it wrote" if one.texts == "written" else "how the passages go on"
+        ends = ", ".join("–" if end is None else f"{100 * end:.2f}" for end in one.interval)
+        value = "–" if one.share is None else f"{100 * one.share:.2f}"
+        print(f"{f'{one.n} {one.unit}':<13}  {what:<22}  {value} [{ends}] %")

@@ -1,0 +1,161 @@
+"""`erlangen gpt evaluate`. Parsing and printing only; torch is loaded when the command runs."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from erlangen.cli.gpt.copying import copying, print_copying
+from erlangen.cli.gpt.scores import SCORED, print_scores, score
+from erlangen.cli.terminal import emit, foresee_file, say
+from erlangen.errors import ErlangenError
+from erlangen.records.evaluation import Copying, Evaluated, Point, Score
+
+if TYPE_CHECKING:
+    from erlangen.data.corpus import Corpus
+    from erlangen.models.gpt import GPT
+    from erlangen.train.checkpoint import Checkpoint
+
+
+def evaluate(
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", help="What `erlangen gpt train` wrote, or GPT-2 as Hugging Face keeps it.")
+    ],
+    text: Annotated[
+        str | None, typer.Argument(metavar="[FILE]", help="A text to score; default the parts of the one it was trained on.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=100, help="Tokens of each part that are scored at most.")] = SCORED,
+    copied: Annotated[
+        int | None, typer.Option(min=2, metavar="N", help="Let it write N texts, and look for them in its training text.")
+    ] = None,
+    tokens: Annotated[int, typer.Option(min=20, help="Of each of those.")] = 500,
+    temperature: Annotated[float, typer.Option(min=0, help="Of those.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of those.")] = 0,
+    precision: Annotated[str, typer.Option(help="auto (bfloat16 in hardware), float32, bfloat16, float16.")] = "auto",
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps.")] = "cpu",
+    page: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the page: learning curve, losses, what it wrote.")
+    ] = None,
+    target: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Results as JSON; `-`: to stdout.")] = None,
+) -> None:
+    """Loss of a model on text it was trained on and on text it was not, by two evaluations; and whether it copies.
+
+    A model that has learned by heart has a low loss on train alone, and writes what stands there.
+    """
+    from erlangen.records.files import to_json, write_atomically
+    from erlangen.train.seeds import check_device, has_bfloat16
+
+    if precision == "auto":
+        precision = "bfloat16" if has_bfloat16(device) else "float32"
+    if precision not in ("float32", "bfloat16", "float16"):
+        raise ErlangenError(f"--precision {precision}: choose auto, float32, bfloat16, float16")
+    check_device(device, precision)
+    if copied is not None and text is not None:
+        raise ErlangenError(f"--copied looks in the text that the model was trained on: leave {text} out")
+    files = [path for path in (page, Path(target) if target not in (None, "-") else None) if path is not None]
+    for path in files:
+        foresee_file(path, files)
+    subject = read(checkpoint, text)
+    subject.model.to(device)
+    quiet = target == "-"
+    scores = []
+    for how in ("windows",) if subject.corpus.validation_starts is not None else ("windows", "sliding"):
+        some = [
+            replace(score(subject.model, subject.corpus, part, precision, how, limit), part=name)  # type: ignore[arg-type]
+            for part, name in subject.parts.items()
+        ]
+        if not quiet:
+            print(f"{some[0].evaluation.capitalize()}:")
+            print_scores(some)
+            print(flush=True)
+        scores += some
+    found = None if copied is None else copying(subject.model, subject.corpus, copied, tokens, temperature, seed)
+    if found is not None and not quiet:
+        print_copying(found)
+        print()
+    record = recorded(subject, checkpoint, scores, found)
+    if not quiet:
+        print(f"95 % intervals over contiguous blocks of text{', of shares over the texts' if found else ''}.", flush=True)
+    emit(to_json(record) if target is not None else None, target)
+    if page is not None:
+        from erlangen.report.evaluate_page import evaluate_html
+
+        write_atomically(page, evaluate_html(record))
+        if not quiet:
+            print(f"\nPage: {page}")
+
+
+class Subject(NamedTuple):
+    """What is evaluated. parts: those of the corpus, and what to call them. trained: the checkpoint, of its own text."""
+
+    model: GPT
+    corpus: Corpus
+    parts: dict[str, str]
+    notes: tuple[str, ...]
+    trained: Checkpoint | None
+
+
+def read(checkpoint: Path, text: str | None) -> Subject:
+    """Raises ErlangenError where it is not known which text."""
+    from erlangen.cli.gpt.opened import is_gpt2, opened
+    from erlangen.data.corpora import load_corpus, whole_text
+    from erlangen.train.checkpoint import load_checkpoint
+
+    if text is not None:
+        model, tokenizer, notes = opened(checkpoint)
+        for note in notes:
+            say(f"note: {note}")
+        return Subject(model, whole_text(text, tokenizer), {"test": "text"}, notes, None)
+    if is_gpt2(checkpoint):
+        raise ErlangenError(f"{checkpoint} does not say which text it was trained on: name one to score")
+    found = load_checkpoint(checkpoint)
+    options = found.about.get("options")
+    if not isinstance(options, dict) or "corpus" not in options:
+        raise ErlangenError(f"{found.path} does not say which text it was trained on: name one to score")
+    from erlangen.train.language_model import fingerprint
+
+    size = {} if options.get("tales") is None else {"tales": options["tales"]}
+    corpus = load_corpus(options["corpus"], block=found.config.block, tokenizer=found.tokenizer, **size)
+    if fingerprint(corpus) != found.about.get("corpus_sha256"):
+        raise ErlangenError(f"{options['corpus']} is no longer what {found.path} was trained on: name it, to score all of it")
+    return Subject(found.model, corpus, {part: part for part in ("train", "validation", "test")}, (), found)
+
+
+def recorded(subject: Subject, checkpoint: Path, scores: list[Score], found: Copying | None) -> Evaluated:
+    """All of it, with the course of the training where the checkpoint knows it."""
+    from erlangen.sweep.machine import machine, versions
+
+    trained = subject.trained
+    history: list[Point] = []
+    view = None
+    if trained is not None:
+        history = [Point(**one) for one in whole_history(trained)]
+        view = len(subject.corpus.train) / (trained.about["schedule"]["batch"] * trained.config.block)
+    return Evaluated(
+        corpus=subject.corpus.name,
+        scores=tuple(scores),
+        history=tuple(history),
+        step=None if trained is None else trained.step,
+        view=view,
+        copying=found,
+        model=f"{checkpoint.resolve().name}, {subject.model.parameter_count() / 1e6:.2f} M parameters",
+        source=str(checkpoint),
+        notes=subject.notes,
+        command=shlex.join(["erlangen", *sys.argv[1:]]),
+        versions=versions(),
+        machine=machine(),
+    )
+
+
+def whole_history(trained: Checkpoint) -> list[dict[str, Any]]:
+    """The evaluations of its training, those after it too, where `last` lies beside."""
+    from erlangen.train.checkpoint import LAST, load_checkpoint
+
+    beside = trained.path.parent / LAST
+    later = load_checkpoint(beside).history if beside.is_file() and beside != trained.path else []
+    return later if later[: len(trained.history)] == trained.history else trained.history

@@ -1,0 +1,96 @@
+"""Losses on text, each with its interval and the name of its evaluation, beside the floor where that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from erlangen.cli.terminal import Tally, emit
+from erlangen.records.evaluation import Score
+from erlangen.records.files import finite
+
+if TYPE_CHECKING:
+    from erlangen.cli.gpt.plan import Plan
+    from erlangen.data.corpus import Corpus
+    from erlangen.measure.token_loss import How
+    from erlangen.models.gpt import GPT
+    from erlangen.train.language_model import LanguageHistory
+    from erlangen.train.part_losses import Part, Precision
+
+SCORED = 100_000  # tokens of a part that the evaluations at the end take at most
+
+
+def conclude(
+    plan: Plan, history: LanguageHistory, folder: Path, seconds: float, target: str | None, before: float | None = None
+) -> None:
+    """Evaluate the best weights on text not trained on; print, and write JSON where it is asked for.
+
+    before: the validation loss of weights that the training began with.
+    """
+    scores = [score(plan.model, plan.corpus, part, plan.precision) for part in ("validation", "test")]
+    made = history.steps - (plan.start.step if plan.start else 0)
+    speed = made * plan.schedule.batch * plan.model.config.block / seconds
+    data = {
+        "folder": str(folder), "options": plan.options, "schedule": asdict(plan.schedule), "config": asdict(plan.model.config),
+        "parameters": plan.model.parameter_count(), "steps": history.steps, "best_step": history.best_step,
+        "before": before,
+        "ended": history.ended, "seconds": round(seconds, 2), "tokens_per_second": speed,
+        "evaluations": [one._asdict() for one in history.evaluations], "scores": [finite(asdict(one)) for one in scores],
+    }  # fmt: skip
+    if target == "-":
+        emit(data, target)
+        return
+    ended = " (ended by --patience)" if history.ended == "patience" else ""
+    print(f"Best of {history.steps} steps{ended}: step {history.best_step}")
+    if before is not None and before <= history.best_loss:
+        print(f"None was better than the weights it began with ({before:.4f} nats per token on validation): a lower --lr may be")
+    print(f"{made} steps in {seconds:.0f} s, {speed:,.0f} tokens/s, evaluations among them\n")
+    print_scores(scores)
+    print(f"\nEvaluation: {scores[0].evaluation}; 95 % intervals over contiguous blocks of text.")
+    print(f"Checkpoints: {folder}\nWrite with it: erlangen gpt generate {folder}", flush=True)
+    emit(data, target)  # what is printed is not lost where it cannot be written
+
+
+def print_scores(scores: Sequence[Score]) -> None:
+    """A line a score; the floor below, where there is one."""
+    for one in scores:
+        loss = with_interval(one.nats_per_token, one.interval)
+        print(f"{one.part:<10}  {loss} nats per token, {one.bits_per_byte:.4f} bits per byte (n = {one.tokens} tokens)")
+        if one.floor is not None and one.above_floor is not None and one.above_floor_interval is not None:
+            above, share = with_interval(one.above_floor, one.above_floor_interval), one.above_floor / one.floor
+            print(f"{'':<10}  floor {one.floor:.4f} on the same characters, the loss above it by {above}, {100 * share:.1f} %")
+
+
+def with_interval(value: float, ends: Sequence[float | None]) -> str:
+    """`1.2345 [1.2000, 1.2700]`"""
+    return f"{value:.4f} [{', '.join('–' if end is None else f'{end:.4f}' for end in ends)}]"
+
+
+def score(model: GPT, corpus: Corpus, part: Part, precision: Precision, how: How = "windows", limit: int = SCORED) -> Score:
+    """The loss of a part's first `limit` tokens, in nats and bits, with its interval; of tales beside the floor, paired."""
+    from erlangen.measure.token_loss import bits_per_byte, loss_interval
+    from erlangen.train.part_losses import document_starts, part_losses
+
+    tally = Tally(min(len(getattr(corpus, part)), limit), f"tokens of {part}")
+    losses, at = part_losses(model, corpus, part, precision, limit, how, tally.add)
+    tokens = getattr(corpus, part)[at]
+    interval, block = loss_interval(losses), model.config.block
+    aligned = document_starts(corpus, part) is not None
+    name = f"non-overlapping windows of {block}" if how == "windows" else f"sliding windows of {block}, their second half scored"
+    found = Score(
+        part=part,
+        evaluation=f"{'windows of whole tales' if aligned else name}, {precision}",
+        tokens=len(losses),
+        nats_per_token=interval.estimate,
+        interval=(interval.low, interval.high),
+        bits_per_byte=bits_per_byte(float(losses.sum()), corpus.bytes_of(tokens)),
+    )
+    if not (corpus.name == "tales" and aligned):
+        return found
+    from erlangen.data import tales
+
+    floor = tales.floor(corpus.tokenizer.decode(tokens))
+    above = loss_interval(losses.numpy() - floor)
+    return replace(found, floor=float(floor.mean()), above_floor=above.estimate, above_floor_interval=(above.low, above.high))

@@ -1,0 +1,1 @@
+"""What every experiment shares: typed tasks, sources of data, the rule for verdicts, panels of figures."""
