@@ -1,12 +1,18 @@
-"""What a user can mend: one line that says what, where, why and what to do. Every error of ours is one of these."""
+"""What a user can mend, in one line that says what, where, why and what to do; and the exit codes of every command."""
 
 from __future__ import annotations
 
+BREACHED = 1  # `audit`: a threshold was breached; `run --strict`: a verdict is refuted or inconclusive
+USAGE = 2  # usage or configuration; a folder that is full or cannot be written
+INTERNAL = 3  # an internal error
+FAILED = 4  # the user's model, data or experiment failed, or any job did
+NOT_MEASURED = 5  # something that was asked for was not measured
+
 
 class ErlangenError(Exception):
-    """A fault the user can mend: one line that says what, where, why and what to do. `exit_code` as in the README."""
+    """Something the user can mend. Its text is the one line that the command prints."""
 
-    exit_code = 2
+    exit_code = USAGE
 
 
 class DamagedFileError(ErlangenError):
@@ -15,3 +21,7 @@ class DamagedFileError(ErlangenError):
 
 class NewerSchemaError(ErlangenError):
     """A file written by a newer version of erlangen."""
+
+
+class OlderSchemaError(DamagedFileError):
+    """A file written by an older version of erlangen, whose fields meant something else."""

@@ -219,7 +219,7 @@ def report(
 ) -> None:
     """Write the page of a finished run anew, and its figures for a paper."""
     from erlangen.report.charts import export
-    from erlangen.report.folder import read_findings
+    from erlangen.report.folder import read_figures
     from erlangen.report.markdown import write_markdown
     from erlangen.report.page import write_page
 
@@ -228,7 +228,7 @@ def report(
         return
     print(write_page(folder))
     if figures is not None:
-        for path in export(read_findings(folder), folder / "figures", figures):
+        for path in export(read_figures(folder), folder / "figures", figures):
             print(path)
 
 

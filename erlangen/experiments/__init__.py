@@ -1,11 +1,15 @@
-"""Experiments, one a folder. A folder that is here is an experiment; nothing else knows how many there are.
+"""Experiments, one folder each. A folder that is here is an experiment; nothing else knows how many there are.
 
-    __init__.py   TITLE, CLAIMS, PRESETS (name -> frozen Recipe), MEMORY_MB a worker, jobs(recipe, precision, device) -> [Job].
-                  No torch: listing is instant. Optional: fetch(recipe) has data files at hand before any job starts.
-    run.py        run(job) -> [Measurement]. Its imports decide the jobs' keys: what it does not import recomputes nothing.
-    judge.py      verdicts(recipe, results) -> [Verdict], findings(recipe, results, verdicts) -> Findings with figures.
+    __init__.py   TITLE, QUESTION, CLAIMS, PRESETS (name -> frozen Recipe), MEMORY_MB of one worker, jobs(recipe) -> [Job].
+                  No torch, so that listing is instant. Optional: PRECISIONS and DEVICES that its portable jobs honor (default
+                  float32 on the CPU), and fetch(recipe), which has data at hand before any job starts.
+    tasks.py      the parameters of each kind of job, as frozen records (`kit.tasks`)
+    run.py        run(job) -> [Measurement]. What it imports decides the jobs' keys, so it imports no wording, claim or color:
+                  nothing of `__init__`, `judge` or `figures`.
+    judge.py      verdicts(recipe, evidence) -> [Verdict], answers(recipe, evidence, verdicts) -> [Answer]
+    figures.py    figures(recipe, evidence) -> [Figure]
 
-A dotted name is a module of the user's own with the same three parts.
+A user's own experiment is a package with the same parts, named as Python imports it; the working directory is searched too.
 """
 
 from __future__ import annotations
@@ -13,38 +17,53 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import os
 import pkgutil
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from erlangen.errors import ErlangenError
-from erlangen.records.runs import Claim, Findings, Job, JobResult, Measurement, Verdict
+from erlangen.records.runs import Answer, Claim, Figure, Job, Measurement, Precision, Verdict
+
+if TYPE_CHECKING:
+    from erlangen.experiments.kit.evidence import Evidence
+
+PARTS = ("TITLE", "QUESTION", "CLAIMS", "PRESETS", "MEMORY_MB", "jobs")
 
 
 class Experiment(Protocol):
-    """What an experiment's `__init__.py` holds."""
+    """What an experiment's `__init__.py` defines."""
 
     __name__: str
     TITLE: str
+    QUESTION: str
     CLAIMS: tuple[Claim, ...]
     PRESETS: Mapping[str, Any]
     MEMORY_MB: int
 
-    def jobs(self, recipe: Any, precision: str, device: str) -> list[Job]: ...
+    def jobs(self, recipe: Any) -> list[Job]: ...
 
 
 class Runner(Protocol):
-    """What its `run.py` holds."""
+    """What its `run.py` defines."""
 
     def run(self, job: Job) -> list[Measurement]: ...
 
 
 class Judge(Protocol):
-    """What its `judge.py` holds. Both see the results of the jobs asked for, as many as there are."""
+    """What its `judge.py` defines."""
 
-    def verdicts(self, recipe: Any, results: Sequence[JobResult]) -> list[Verdict]: ...
+    def verdicts(self, recipe: Any, evidence: Evidence) -> list[Verdict]: ...
 
-    def findings(self, recipe: Any, results: Sequence[JobResult], verdicts: Sequence[Verdict]) -> Findings: ...
+    def answers(self, recipe: Any, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]: ...
+
+
+class Illustrator(Protocol):
+    """What its `figures.py` defines."""
+
+    def figures(self, recipe: Any, evidence: Evidence) -> list[Figure]: ...
 
 
 def names() -> list[str]:
@@ -53,29 +72,45 @@ def names() -> list[str]:
     return sorted(name.replace("_", "-") for name in folders if name != "kit")
 
 
+def is_ours(name: str) -> bool:
+    """Whether an experiment is the package's own; any other is the user's code."""
+    return name in names()
+
+
 def module_name(name: str) -> str:
     """The module behind an experiment's name. Raises ErlangenError, with a suggestion, where there is none."""
-    if "." in name:
-        try:
-            found = importlib.util.find_spec(name) is not None
-        except ImportError:
-            found = False
-        if not found:
-            raise ErlangenError(f"no module {name!r} to import: is its folder on PYTHONPATH?")
+    if is_ours(name):
+        return f"{__name__}.{name.replace('-', '_')}"
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # last, so that no file of the user's hides an installed package
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is not None and spec.submodule_search_locations is not None and "." not in name and is_installed(spec.origin):
+        spec = None  # `json` is a package, and no experiment
+    if spec is not None:
         return name
-    if name not in names():
-        close = difflib.get_close_matches(name, names(), n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(names())}"
-        raise ErlangenError(f"no experiment {name!r}; {hint}")
-    return f"{__name__}.{name.replace('-', '_')}"
+    close = difflib.get_close_matches(name, names(), n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"choose one of: {', '.join(names())}"
+    where = "; a package of your own must be in the working directory or on PYTHONPATH" if "." in name or not close else ""
+    raise ErlangenError(f"there is no experiment {name!r}; {hint}{where}")
+
+
+def is_installed(origin: str | None) -> bool:
+    """Whether a file belongs to Python or to an installed package, rather than to the user."""
+    import sysconfig
+
+    folders = {sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return origin is None or origin.startswith(tuple(folder + os.sep for folder in folders if folder))
 
 
 def load(name: str) -> Experiment:
-    """The experiment's claims, presets and jobs, without torch."""
+    """The experiment's claims, presets and jobs, without torch. Raises ErlangenError where a part is missing."""
     module = importlib.import_module(module_name(name))
-    missing = [part for part in ("TITLE", "CLAIMS", "PRESETS", "MEMORY_MB", "jobs") if not hasattr(module, part)]
+    missing = [part for part in PARTS if not hasattr(module, part)]
     if missing:
-        raise ErlangenError(f"{name} is no experiment: its __init__.py lacks {missing[0]}")
+        raise ErlangenError(f"{name} is not an experiment: its __init__.py does not define {missing[0]}")
     return cast(Experiment, module)
 
 
@@ -87,3 +122,26 @@ def runner(name: str) -> Runner:
 def judge(name: str) -> Judge:
     """The part that concludes; needs results, not torch."""
     return cast(Judge, importlib.import_module(f"{module_name(name)}.judge"))
+
+
+def illustrator(name: str) -> Illustrator:
+    """The part that draws; needs results, not torch."""
+    return cast(Illustrator, importlib.import_module(f"{module_name(name)}.figures"))
+
+
+def planned_jobs(name: str, recipe: Any, precision: Precision = "float32", device: str = "cpu") -> list[Job]:
+    """The jobs of a recipe, each with its experiment, and, where it is portable, in the precision and on the device asked for.
+
+    Raises ErlangenError where the experiment's jobs do not honor them: a run never claims what it did not do.
+    """
+    experiment = load(name)
+    for option, asked, honored in (
+        ("--precision", precision, getattr(experiment, "PRECISIONS", ("float32",))),
+        ("--device", device.split(":")[0], getattr(experiment, "DEVICES", ("cpu",))),
+    ):
+        if asked not in honored:
+            raise ErlangenError(f"{option} {asked}: the jobs of {name} run in {' or '.join(honored)} only; leave {option} out")
+    return [
+        replace(job, experiment=name, **({"precision": precision, "device": device} if job.portable else {}))
+        for job in experiment.jobs(recipe)
+    ]

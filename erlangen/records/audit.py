@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from erlangen.records.files import Scalar
+from erlangen.records.provenance import Provenance
 
 Judgment: TypeAlias = Literal["exact", "holds", "broken", "undecided", "not measured"]
 
@@ -111,13 +111,11 @@ class Checked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditRecord:
+class AuditRecord(Provenance):
     """An audit as data. spread, rms: of the model's outputs on the inputs as given."""
 
-    model: str
     domain: str
     inputs: int
-    source: str
     shape: str
     output: str
     precision: str
@@ -128,11 +126,7 @@ class AuditRecord:
     spread: float | None
     rms: float | None
     checks: tuple[Checked, ...]
-    notes: tuple[str, ...] = ()
-    versions: dict[str, str]
-    machine: dict[str, Scalar]
     seconds: float = 0.0
-    command: str = ""
 
     def exit_code(self, strict: bool = False) -> int:
         """1: a threshold was breached (strict: or something is undecided); 5: something was not measured; else 0."""

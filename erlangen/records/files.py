@@ -16,12 +16,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from erlangen.errors import DamagedFileError, ErlangenError, NewerSchemaError
+from erlangen.errors import DamagedFileError, ErlangenError, NewerSchemaError, OlderSchemaError
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-SCHEMA = 1  # raised whenever an older reader would misread a file
+SCHEMA = 2  # raised whenever an older reader would misread a file
 ABANDONED = 3600.0  # seconds after which nobody is still writing a file
 Scalar: TypeAlias = str | int | float | bool | None
 Record = TypeVar("Record")
@@ -51,7 +51,8 @@ def to_json(record: object) -> dict[str, Any]:
 def from_json(kind: type[Record], data: object, where: str = "") -> Record:
     """The record that `to_json` wrote.
 
-    Raises NewerSchemaError for a later schema and DamagedFileError where a field is missing, unknown or of a wrong type.
+    Raises NewerSchemaError or OlderSchemaError for another schema, and DamagedFileError where a field is missing, unknown or of
+    a wrong type.
     """
     from pydantic import ValidationError
 
@@ -61,6 +62,11 @@ def from_json(kind: type[Record], data: object, where: str = "") -> Record:
         raise NewerSchemaError(
             f"{where or kind.__name__} was written in schema {data['schema']}, this version reads up to {SCHEMA}: "
             "upgrade erlangen, or name another folder with --out"
+        )
+    if data["schema"] < SCHEMA:
+        raise OlderSchemaError(
+            f"{where or kind.__name__} was written by an older version of erlangen (schema {data['schema']}, this one reads "
+            f"{SCHEMA}): make it again, or read it with the version that wrote it"
         )
     fields = {name: value for name, value in data.items() if name != "schema"}
     unknown = fields.keys() - kind.__dataclass_fields__.keys()  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""The records of a run: jobs and what they measured, claims and what the measurements say of them."""
+"""The records of a run: jobs and what they measured, claims, and what the measurements say of them."""
 
 from __future__ import annotations
 
@@ -8,29 +8,40 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from erlangen.records.files import Scalar, canonical
+from erlangen.records.provenance import Provenance
 
 Value: TypeAlias = float | tuple[float | None, ...] | None
+Parameter: TypeAlias = Scalar | tuple[Scalar, ...]
 Outcome: TypeAlias = Literal["supported", "refuted", "inconclusive", "not measured"]
+AnswerOutcome: TypeAlias = Literal["supported", "partly", "refuted", "inconclusive", "not measured"]
+Precision: TypeAlias = Literal["float32", "bfloat16"]
+Of: TypeAlias = Literal["report", "rival", "extension", "control"]
+Ends: TypeAlias = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One unit of work. Equal jobs give equal measurements; `seconds`, an estimate for one core, is no part of its key.
+    """One unit of work. Equal jobs give equal measurements.
 
+    experiment: filled in by the sweep. params: a task's name and fields, see `experiments.kit.tasks`.
+    portable: computes in the precision and on the device that the run asks for; any other job stays with its own.
     exclusive: runs alone on the machine, in a fresh process (every timing and memory figure does).
+    seconds: an estimate for one core, no part of the key.
     """
 
-    experiment: str
-    params: dict[str, Scalar]
+    params: dict[str, Parameter]
+    experiment: str = ""
     seed: int = 0
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     device: str = "cpu"
+    portable: bool = False
     exclusive: bool = False
     seconds: float = field(default=1.0, compare=False)
 
     def label(self) -> str:
-        """The job in words, for progress and errors: `padding Net1 valid seed 3`."""
-        return " ".join([self.experiment, *(str(value) for value in self.params.values()), f"seed {self.seed}"])
+        """The job in words, for progress and errors: `padding train Net1 valid seed 3`."""
+        values = (" ".join(map(str, value)) if isinstance(value, tuple) else str(value) for value in self.params.values())
+        return " ".join([self.experiment, *values, f"seed {self.seed}"])
 
     def key(self, code: str) -> str:
         """16 hex digits over all that decides the numbers; `code` is the fingerprint of the experiment's modules."""
@@ -53,7 +64,7 @@ class JobResult:
 
     key: str
     experiment: str
-    params: dict[str, Scalar]
+    params: dict[str, Parameter]
     seed: int
     precision: str
     device: str
@@ -87,28 +98,62 @@ class Claim:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Group:
+    """One of the arms that a verdict compares: its mean, with an interval where the arm has one of its own."""
+
+    name: str
+    mean: float | None
+    interval: Ends | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What the measurements say of one part of a claim.
 
-    kind: *exact* is a proof or a counterexample (interval [x, x], n cases checked); *statistical* carries a test.
+    of: whose sentence the part is: the `report` wrote it (its words in `quote`), a `rival` in the literature did, it is an
+    `extension` of ours, or a `control` of the measurement itself.
+    kind: *exact* is a proof or a counterexample (interval [x, x], n cases checked); *statistical* rests on an interval.
+    region: where the true value must lie for the part to hold, None where it is unbounded; `edge` says why its ends stand
+    where they stand. interval: at `level`, so that all intervals of a claim hold together at 95 %.
+    sensitive: how the verdict changes when the edge is halved or doubled; "" where it does not.
     corrected: the statement as it should read, where the one made is wrong or half true.
+    groups: the arms behind the effect. note: what a reader has to know beside the numbers.
     published: the number from the literature that stands beside `measured`; it never enters it.
     """
 
     claim: str
     part: str
+    of: Of
     kind: Literal["exact", "statistical"]
     statement: str
     verdict: Outcome
+    quote: str = ""
     corrected: str | None = None
     effect: float | None = None
     unit: str = ""
-    interval: tuple[float | None, float | None] | None = None
+    interval: Ends | None = None
+    level: float | None = None
+    region: Ends | None = None
+    edge: str = ""
+    sensitive: str = ""
     n: int = 0
     test: str = ""
+    groups: tuple[Group, ...] = ()
+    note: str = ""
     published: float | None = None
     measured: float | None = None
     next_step: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a claim comes to: one word, one plain sentence that a student can quote, and the name of the figure that shows it."""
+
+    claim: str
+    answer: AnswerOutcome
+    sentence: str
+    figure: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,27 +169,23 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Findings:
-    """What a page needs beside the verdicts: the question, the answer in a sentence or two, and the figures."""
+class Figures:
+    """The figures of a run, in the order of its page, which opens with `question`."""
 
-    asked: str
-    found: str
+    question: str
     figures: tuple[Figure, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
-    """How a folder of results came to be."""
+class Run(Provenance):
+    """How a folder of results came to be. precision, device: as the jobs had them, several joined with commas."""
 
     experiment: str
     preset: str
     recipe: dict[str, Any]
-    command: str
     precision: str
     device: str
     workers: int
     jobs: tuple[str, ...]
-    versions: dict[str, str]
-    machine: dict[str, Scalar]
     title: str = ""
     claims: tuple[Claim, ...] = ()

@@ -9,7 +9,7 @@ from typing import Any
 import vl_convert
 
 from erlangen.errors import ErlangenError
-from erlangen.records.runs import Findings
+from erlangen.records.runs import Figures
 
 FORMATS = ("svg", "png", "pdf")
 PAPER_WIDTH = 620  # pixels, for specifications as wide as their container
@@ -42,11 +42,11 @@ def script() -> str:
     return bundle.replace("</script", "<\\/script")
 
 
-def export(findings: Findings, folder: Path, format: str) -> Iterator[Path]:
+def export(figures: Figures, folder: Path, format: str) -> Iterator[Path]:
     """Write each drawn figure as `folder`/<name>.<format>, on white. Raises ErlangenError for a format it lacks."""
     if format not in FORMATS:
         raise ErlangenError(f"--figures {format}: choose {', '.join(FORMATS)}")
-    for figure in findings.figures:
+    for figure in figures.figures:
         if figure.spec is None:
             continue
         spec = {**figure.spec, "config": {**LIGHT, "background": "white"}, "title": figure.title}

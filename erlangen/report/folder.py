@@ -7,7 +7,7 @@ from typing import Any
 
 from erlangen.errors import DamagedFileError, ErlangenError
 from erlangen.records.files import from_json, read_json
-from erlangen.records.runs import Findings, Run, Verdict
+from erlangen.records.runs import Answer, Figures, Run, Verdict
 
 
 def read(folder: Path, name: str) -> Any:
@@ -30,12 +30,19 @@ def read_run(folder: Path) -> Run:
 def read_verdicts(folder: Path) -> list[Verdict]:
     data = read(folder, "verdicts.json")
     if not isinstance(data, list):
-        raise DamagedFileError(f"{folder / 'verdicts.json'}: holds no list")
+        raise DamagedFileError(f"{folder / 'verdicts.json'}: does not hold a list")
     return [from_json(Verdict, entry, str(folder / "verdicts.json")) for entry in data]
 
 
-def read_findings(folder: Path) -> Findings:
-    return from_json(Findings, read(folder, "figures.json"), str(folder / "figures.json"))
+def read_answers(folder: Path) -> list[Answer]:
+    data = read(folder, "answers.json")
+    if not isinstance(data, list):
+        raise DamagedFileError(f"{folder / 'answers.json'}: does not hold a list")
+    return [from_json(Answer, entry, str(folder / "answers.json")) for entry in data]
+
+
+def read_figures(folder: Path) -> Figures:
+    return from_json(Figures, read(folder, "figures.json"), str(folder / "figures.json"))
 
 
 def latest_verdicts(runs: Path, claim: str) -> tuple[Path | None, list[Verdict]]:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from erlangen.records.files import Scalar, write_atomically
 from erlangen.records.runs import Figure, Verdict
 from erlangen.report import charts
-from erlangen.report.folder import read_findings, read_run, read_verdicts
+from erlangen.report.folder import read_answers, read_figures, read_run, read_verdicts
 
 MARKS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "not measured": "–"}
 
@@ -25,19 +25,21 @@ def write_page(folder: Path) -> Path:
 
 def render(folder: Path) -> str:
     """The page as text."""
-    findings, run, verdicts = read_findings(folder), read_run(folder), read_verdicts(folder)
+    shown, run, verdicts = read_figures(folder), read_run(folder), read_verdicts(folder)
     counts = {outcome: sum(verdict.verdict == outcome for verdict in verdicts) for outcome in MARKS}
     return (
         environment()
         .get_template("page.html.j2")
         .render(
             run=run,
-            findings=findings,
+            question=shown.question,
+            figures=shown.figures,
+            answers=read_answers(folder),
             verdicts=verdicts,
             counts={outcome: count for outcome, count in counts.items() if count},
             marks=MARKS,
             vega=Markup(charts.script()),
-            specs={figure.name: figure.spec for figure in findings.figures if figure.spec is not None},
+            specs={figure.name: figure.spec for figure in shown.figures if figure.spec is not None},
             light=charts.LIGHT,
             dark=charts.DARK,
             has_numbers=has_numbers,

@@ -8,11 +8,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 from erlangen.errors import ErlangenError
-from erlangen.experiments import Experiment, judge, module_name
-from erlangen.records.runs import Job, JobResult, Run, Verdict
+from erlangen.experiments import Experiment, illustrator, judge, load, module_name, planned_jobs
+from erlangen.experiments.kit.evidence import Evidence
+from erlangen.records.runs import Figures, Job, JobResult, Precision, Run, Verdict
 from erlangen.sweep.fingerprint import fingerprint
 from erlangen.sweep.local import Done, Failed, execute
 from erlangen.sweep.machine import machine, versions
@@ -79,7 +80,7 @@ def prepare(
     folder: Path,
     command: str,
     workers: int,
-    precision: Literal["float32", "bfloat16"],
+    precision: Precision,
     device: str,
     notify: Callable[[str], None],
 ) -> Plan:
@@ -89,7 +90,7 @@ def prepare(
 
         check_device(device, precision)
     code = fingerprint(f"{module_name(name)}.run")
-    jobs = {job.key(code): job for job in experiment.jobs(recipe, precision, device)}
+    jobs = {job.key(code): job for job in planned_jobs(name, recipe, precision, device)}
     store = Store(folder)
     lock = store.open(
         Run(
@@ -99,8 +100,8 @@ def prepare(
             preset=preset,
             recipe=dataclasses.asdict(recipe),
             command=command,
-            precision=precision,
-            device=device,
+            precision=", ".join(sorted({job.precision for job in jobs.values()})),
+            device=", ".join(sorted({job.device for job in jobs.values()})),
             workers=workers,
             jobs=tuple(jobs),
             versions=versions(),
@@ -142,13 +143,18 @@ def perform(plan: Plan, timeout: float | None) -> Iterator[Done | Failed]:
 
 
 def conclude(plan: Plan, notify: Callable[[str], None]) -> list[Verdict]:
-    """Judge every result of the plan that the folder holds, and write verdicts and figures.
+    """Judge every result of the plan that the folder holds, and write verdicts, answers and figures.
 
     Results are read back from their files and in the plan's order: what is judged is what is stored.
     """
     results = plan.store.load(plan.jobs, notify)
-    ordered = [results[key] for key in plan.jobs if key in results]
-    experiment = judge(plan.name)
-    verdicts = experiment.verdicts(plan.recipe, ordered)
-    plan.store.conclude(verdicts, experiment.findings(plan.recipe, ordered, verdicts))
+    evidence = Evidence(
+        tuple(results[key] for key in plan.jobs if key in results),
+        tuple(job for key, job in plan.jobs.items() if key not in results),
+    )
+    concluding = judge(plan.name)
+    verdicts = concluding.verdicts(plan.recipe, evidence)
+    answers = concluding.answers(plan.recipe, evidence, verdicts)
+    figures = illustrator(plan.name).figures(plan.recipe, evidence)
+    plan.store.conclude(verdicts, answers, Figures(question=load(plan.name).QUESTION, figures=tuple(figures)))
     return verdicts

@@ -1,10 +1,11 @@
-"""A folder of results: one file a job, written whole or not at all.
+"""A folder of results. Each job writes its own file atomically, so that an interrupted run resumes where it stopped.
 
 run.json          the command, recipe, versions, machine
 jobs/<key>.json   what one job measured, with a checksum
-failures/         why jobs failed, a file each
+failures/         why jobs failed, one file each
 verdicts.json     a list of verdicts; the same for the same jobs, whenever and however often the run was interrupted
-figures.json      question, answer and figures of the page
+answers.json      a list of answers, one for each claim
+figures.json      the figures of the page
 report.html       the page
 """
 
@@ -19,7 +20,9 @@ from typing import IO, Any
 
 from erlangen.errors import DamagedFileError, ErlangenError
 from erlangen.records.files import canonical, from_json, read_json, to_json, write_atomically
-from erlangen.records.runs import Findings, JobResult, Run, Verdict
+from erlangen.records.runs import Answer, Figures, JobResult, Run, Verdict
+
+CONCLUSIONS = ("verdicts.json", "answers.json", "figures.json", "report.html")
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class Store:
         if path.exists():
             try:
                 before = from_json(Run, read_json(path), str(path))
-            except DamagedFileError:
-                pass  # it describes the run, no job depends on it: written anew below
+            except DamagedFileError:  # no job depends on it: it is written anew below
+                self.forget_conclusions()
             else:
                 if before.experiment != run.experiment:
                     raise ErlangenError(f"{self.folder} holds results of {before.experiment!r}: name another folder with --out")
@@ -50,7 +53,7 @@ class Store:
 
     def forget_conclusions(self) -> None:
         """Other jobs were asked for before: what was concluded from them must not stand beside the new ones."""
-        for name in ("verdicts.json", "figures.json", "report.html"):
+        for name in CONCLUSIONS:
             (self.folder / name).unlink(missing_ok=True)
 
     def save(self, result: JobResult) -> None:
@@ -83,10 +86,11 @@ class Store:
     def path(self, key: str) -> Path:
         return self.folder / "jobs" / f"{key}.json"
 
-    def conclude(self, verdicts: list[Verdict], findings: Findings) -> None:
-        """Write the verdicts and what the page needs."""
+    def conclude(self, verdicts: list[Verdict], answers: list[Answer], figures: Figures) -> None:
+        """Write the verdicts, the answers and the figures of the page."""
         write_atomically(self.folder / "verdicts.json", pretty([to_json(verdict) for verdict in verdicts]))
-        write_atomically(self.folder / "figures.json", pretty(to_json(findings)))
+        write_atomically(self.folder / "answers.json", pretty([to_json(answer) for answer in answers]))
+        write_atomically(self.folder / "figures.json", pretty(to_json(figures)))
 
 
 def lock(path: Path) -> IO[str]:

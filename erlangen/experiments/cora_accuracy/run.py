@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from erlangen.data.planetoid import cora
+from erlangen.experiments.cora_accuracy.tasks import Train
+from erlangen.experiments.kit.tasks import perform
 from erlangen.models.graph_network import GraphNetwork, GraphNetworkConfig
 from erlangen.records.runs import Job, Measurement
 from erlangen.train.node_classifier import NodeSchedule, accuracy, evaluate, fit
@@ -23,11 +25,16 @@ SCHEDULES = {
 
 
 def run(job: Job) -> list[Measurement]:
-    """Accuracies of one net."""
-    graph, name = cora(), str(job.params["net"])
+    """Perform the job's task."""
+    return perform(job, {Train: train})
+
+
+def train(task: Train, job: Job) -> list[Measurement]:
+    """Accuracies of one net, in percent."""
+    graph = cora()
     seed_everything(job.seed)
-    net = GraphNetwork(NETS[name])
-    history = fit(net, graph, SCHEDULES[name])
+    net = GraphNetwork(NETS[task.net])
+    history = fit(net, graph, SCHEDULES[task.net])
     return [
         Measurement("best_epoch", history.best_epoch, "epochs"),
         Measurement("train_accuracy", history.train_accuracy, "%"),

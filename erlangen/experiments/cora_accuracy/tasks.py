@@ -1,0 +1,13 @@
+"""The one task of `cora-accuracy`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """Train one net with its paper's recipe."""
+
+    net: Literal["gcn", "gat"]

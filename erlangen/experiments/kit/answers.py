@@ -1,0 +1,39 @@
+"""What a claim comes to: its parts as one word, beside one plain sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from erlangen.records.runs import Answer, AnswerOutcome, Of, Verdict
+
+HEADLINES: tuple[Of, ...] = ("report", "rival", "extension", "control")  # the first kind that a claim has decides its answer
+
+
+def answer(claim: str, verdicts: Sequence[Verdict], sentence: str, figure: str = "") -> Answer:
+    """The claim's answer from the verdicts of its parts; `sentence` says it in measured numbers, `figure` shows it.
+
+    Where nothing was measured, the sentence says so in place of the judge's own.
+    """
+    own = headline([verdict for verdict in verdicts if verdict.claim == claim])
+    outcome = combine(own)
+    if outcome == "not measured":
+        why = next((verdict.next_step for verdict in own if verdict.verdict == "not measured"), "")
+        sentence = f"This run did not measure the claim{f': {why}' if why else ''}."
+    return Answer(claim=claim, answer=outcome, sentence=sentence, figure=figure)
+
+
+def headline(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The parts that decide a claim's answer: the report's own; without any, its rivals'; without those, the rest."""
+    return next((kept for of in HEADLINES if (kept := [verdict for verdict in verdicts if verdict.of == of])), [])
+
+
+def combine(verdicts: Sequence[Verdict]) -> AnswerOutcome:
+    """supported or refuted where all are; partly where some hold and some do not; else what is open: not measured first."""
+    outcomes = {verdict.verdict for verdict in verdicts}
+    if {"supported", "refuted"} <= outcomes:
+        return "partly"
+    if not outcomes or "not measured" in outcomes:
+        return "not measured"
+    if len(outcomes) == 1:
+        return outcomes.pop()
+    return "inconclusive"

@@ -1,0 +1,163 @@
+"""From evidence to verdicts: guards first, then the one rule of `erlangen.statistics.regions`.
+
+The intervals of all statistical parts of a claim hold together at 95 % (Bonferroni), so that what is shown is what decides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from erlangen.experiments.kit.parts import AllOf, AnyPart, Check, Exact, Part
+from erlangen.records.runs import Ends, Outcome, Verdict
+from erlangen.statistics.intervals import Interval
+from erlangen.statistics.regions import Region, simultaneous_level, units_needed
+
+NAMED = 3  # jobs or seeds that a message names before it counts the rest
+
+
+def decide(parts: Sequence[AnyPart]) -> list[Verdict]:
+    """A verdict for each part, in their order. Raises ValueError where two parts of a claim have one name."""
+    names = Counter((part.claim, part.part) for part in parts)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise ValueError(f"two parts are called {' '.join(twice[0])}")
+    family = Counter(part.claim for part in parts if isinstance(part, Part))
+    decided = {}
+    for part in parts:
+        if isinstance(part, Part):
+            decided[part.claim, part.part] = statistical(part, simultaneous_level(family[part.claim]))
+        elif isinstance(part, Exact):
+            decided[part.claim, part.part] = exact(part)
+    for part in parts:
+        if isinstance(part, AllOf):
+            decided[part.claim, part.part] = all_of(part, [decided[part.claim, name] for name in part.parts])
+    return [decided[part.claim, part.part] for part in parts]
+
+
+def statistical(part: Part, level: float = 0.95) -> Verdict:
+    """The verdict of one part, its interval at `level`."""
+    blank = Verdict(
+        claim=part.claim, part=part.part, of=part.of, kind="statistical", statement=part.statement, quote=part.quote,
+        verdict="not measured", unit=part.unit, region=part.region.ends(), edge=part.region.why, groups=part.effect.groups,
+        test=part.effect.test, note=part.note, published=part.published,
+    )  # fmt: skip
+    if part.effect.missing:
+        return replace(blank, next_step=f"no result of {named(part.effect.missing)}: run the same command again to compute it")
+    if part.effect.not_finite:
+        return replace(blank, next_step=f"not a finite number: {named(part.effect.not_finite)}; {part.remedy}")
+    interval = part.effect.interval(level)
+    if not math.isfinite(interval.estimate):
+        return replace(blank, next_step=f"nothing to estimate it from; {part.remedy}")
+    judged = replace(
+        blank, verdict="inconclusive", effect=interval.estimate, interval=known_ends(interval), level=level, n=interval.n,
+        measured=interval.estimate if part.measured is None else part.measured,
+    )  # fmt: skip
+    if part.untrained:
+        return replace(judged, next_step=f"not trained: {named(part.untrained)}; train for longer before comparing")
+    if failed := failing(part.checks):
+        return replace(judged, next_step=failed)
+    outcome: Outcome = part.region.decide(interval)
+    if outcome == "inconclusive":
+        return replace(judged, next_step=undecided(part, interval, level))
+    corrected = part.corrected(interval) if callable(part.corrected) else part.corrected
+    return replace(
+        judged, verdict=outcome, corrected=corrected if outcome == "refuted" and corrected else None,
+        sensitive=sensitivity(part.region, interval),
+    )  # fmt: skip
+
+
+def exact(part: Exact) -> Verdict:
+    """The verdict of one counted part."""
+    blank = Verdict(
+        claim=part.claim, part=part.part, of=part.of, kind="exact", statement=part.statement, quote=part.quote,
+        verdict="not measured", unit=part.unit, region=part.region.ends(), edge=part.region.why, test=part.test, note=part.note,
+        published=part.published,
+    )  # fmt: skip
+    if part.missing:
+        return replace(blank, next_step=f"no result of {named(part.missing)}: run the same command again to compute it")
+    if not (part.cases > 0 and math.isfinite(part.count)):
+        return replace(blank, next_step="no case was counted")
+    counted = replace(
+        blank, verdict="inconclusive", effect=part.count, interval=(part.count, part.count), n=int(part.cases),
+        measured=part.count,
+    )  # fmt: skip
+    if failed := failing(part.checks):
+        return replace(counted, next_step=failed)
+    outcome = part.region.decide(Interval(part.count, part.count, part.count, int(part.cases)))
+    return replace(counted, verdict=outcome, corrected=part.corrected if outcome == "refuted" and part.corrected else None)
+
+
+def all_of(part: AllOf, verdicts: Sequence[Verdict]) -> Verdict:
+    """One verdict over several; its numbers are those of the part that decides it."""
+    if not verdicts:
+        raise ValueError(f"{part.claim} {part.part}: all of no parts")
+    order: tuple[Outcome, ...] = ("refuted", "not measured", "inconclusive", "supported")
+    weakest = min(verdicts, key=lambda verdict: (order.index(verdict.verdict), tightness(verdict)))
+    outcome = weakest.verdict
+    against = [verdict.part for verdict in verdicts if verdict.verdict == outcome]
+    next_step = "" if outcome in ("supported", "refuted") else f"{outcome}: {named(against)}"
+    if outcome == "refuted":
+        next_step = f"refuted by {named(against)}"
+    if failed := failing(part.checks):
+        outcome, next_step = "inconclusive", failed
+    return replace(
+        weakest, part=part.part, of=part.of, statement=part.statement, quote=part.quote, verdict=outcome, next_step=next_step,
+        corrected=part.corrected if outcome == "refuted" and part.corrected else None, sensitive="",
+        kind="statistical" if any(verdict.kind == "statistical" for verdict in verdicts) else "exact",
+        note=part.note or f"Holds only if each of its {len(verdicts)} parts does; the numbers are those of {weakest.part}.",
+    )  # fmt: skip
+
+
+def tightness(verdict: Verdict) -> float:
+    """How far the interval is from the nearest edge of its region, over its own width: the weakest support comes first."""
+    if verdict.interval is None or verdict.region is None or None in verdict.interval:
+        return math.inf
+    low, high = (float(end or 0.0) for end in verdict.interval)
+    left, right = verdict.region
+    room = min(math.inf if left is None else low - left, math.inf if right is None else right - high)
+    return room / (high - low) if high > low else math.inf
+
+
+def failing(checks: Sequence[Check]) -> str:
+    """Which checks did not pass, in words; '' where all did."""
+    failed = [check.name for check in checks if check.passed is False]
+    unknown = [check.name for check in checks if check.passed is None]
+    texts = [f"a check failed: {', '.join(failed)}"] if failed else []
+    texts += [f"a check was not measured: {', '.join(unknown)}"] if unknown else []
+    return "; ".join(texts)
+
+
+def sensitivity(region: Region, interval: Interval) -> str:
+    """How the verdict changes when the edge is halved or doubled; '' where it stays."""
+    outcome = region.decide(interval)
+    changed = [
+        f"{outcome_there} with the edge {word}"
+        for factor, word in ((0.5, "halved"), (2.0, "doubled"))
+        if (outcome_there := region.scaled(factor).decide(interval)) != outcome
+    ]
+    return ", ".join(changed)
+
+
+def undecided(part: Part, interval: Interval, level: float) -> str:
+    """What would decide a part that is inconclusive."""
+    units = f"{part.effect.per}s"
+    if interval.n < 2:
+        return f"one {part.effect.per} shows no spread: use more {units}"
+    if math.isnan(interval.low):
+        return f"all {interval.n} {units} gave the same value, which says nothing about the spread"
+    needed = units_needed(part.region, interval, level)
+    return f"about {needed} {units} would decide" if needed else f"the estimate lies on the edge: more {units} may not decide"
+
+
+def named(names: Sequence[str]) -> str:
+    """'a, b, c and 4 more'"""
+    rest = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def known_ends(interval: Interval) -> Ends:
+    """An interval's ends for a record; None where they are unknown."""
+    low, high = (end if math.isfinite(end) else None for end in (interval.low, interval.high))
+    return low, high

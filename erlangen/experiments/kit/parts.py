@@ -1,0 +1,85 @@
+"""The parts of a claim before they are decided: what is stated, by whom, and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from erlangen.experiments.kit.evidence import Effect
+from erlangen.records.runs import Of
+from erlangen.statistics.intervals import Interval
+from erlangen.statistics.regions import Region
+
+DIVERGED = "training diverged or the quantity does not exist there; try a lower learning rate or --precision float32"
+NONE = Region(low=0, high=0)  # of the cases counted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """What must be true of a run before a part can be decided: a regime that was reached, a positive control that saw its effect.
+
+    passed: None where it was not measured.
+    """
+
+    name: str
+    passed: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """What every part has. `of`: whose sentence it is; `quote`: the report's own words. See `Verdict` for the rest."""
+
+    claim: str
+    part: str
+    of: Of
+    statement: str
+    quote: str = ""
+    note: str = ""
+    checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part(Statement):
+    """A statistical part: an effect and the region in which its true value must lie.
+
+    untrained: arms that fell short of the recipe's fit at the very setting compared. corrected: the statement as it should
+    read where it is refuted, as text or made of the interval. remedy: what to do where a number is not finite.
+    """
+
+    effect: Effect
+    region: Region
+    unit: str = ""
+    untrained: tuple[str, ...] = ()
+    corrected: str | Callable[[Interval], str] = ""
+    published: float | None = None
+    measured: float | None = None
+    remedy: str = DIVERGED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exact(Statement):
+    """A part decided by counting: `count` of `cases` must lie in the region, by default none of them.
+
+    Whatever the count is of (counterexamples, entries that differ), it is not a finite number where it was not measured.
+    """
+
+    cases: float
+    count: float
+    region: Region = NONE
+    unit: str = "counterexamples"
+    missing: tuple[str, ...] = ()
+    corrected: str = ""
+    test: str = ""
+    published: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AllOf(Statement):
+    """A part that holds if each of other parts of its claim does: refuted by one that is refuted, supported only by all."""
+
+    parts: tuple[str, ...]
+    corrected: str = ""
+
+
+AnyPart: TypeAlias = Part | Exact | AllOf
