@@ -15,7 +15,7 @@ DIVERGED = "training diverged or the quantity does not exist there; try a lower 
 NONE = Region(low=0, high=0)  # of the cases counted
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Check:
     """What must be true of a run before a part can be decided: a regime that was reached, a positive control that saw its effect.
 
