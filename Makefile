@@ -29,14 +29,15 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/gpt.py
 	$(BIN)/python benchmarks/gpt_generate.py
 
-# On Linux the registry's torch brings gigabytes of CUDA packages: without an NVIDIA driver the CPU build is asked for by name,
-# from wherever pip is set up to look, else from PyTorch's own index.
+# On Linux the registry's torch brings gigabytes of CUDA packages. Without an NVIDIA driver the CPU build is asked for by name, from
+# wherever pip is set up to look, then from PyTorch's own index; only where neither has one for this Python does the registry's come.
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "erlangen needs Python 3.11 or later: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
 	if [ "$$(uname)" = Linux ] && ! nvidia-smi > /dev/null 2>&1; then \
 	  $(BIN)/pip install --quiet '$(TORCH)+cpu' 2> /dev/null || \
-	  $(BIN)/pip install --quiet --index-url https://download.pytorch.org/whl/cpu '$(TORCH)'; \
+	  $(BIN)/pip install --quiet --index-url https://download.pytorch.org/whl/cpu '$(TORCH)' 2> /dev/null || \
+	  echo "No CPU build of $(TORCH) for this Python: installing the registry's, which brings about 5 GB of CUDA libraries." >&2; \
 	fi
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,graph,images,onnx,gpt]'
 	touch $@

@@ -81,7 +81,7 @@ class Peer:
 
 
 def serve(pipe: Connection) -> None:
-    """A worker of ours: trains a net for one epoch, or multiplies matrices, whenever told to."""
+    """A worker of ours: trains a net for one epoch or multiplies matrices, as it is told, until the pipe closes."""
     torch.set_num_threads(1)
     data = red_green()
     train, validation = (
@@ -89,7 +89,10 @@ def serve(pipe: Connection) -> None:
     )
     models: dict[tuple[str, str], PaddedCNN] = {}
     while True:
-        task, row, precision = pipe.recv()
+        try:
+            task, row, precision = pipe.recv()
+        except EOFError:  # the benchmark is over
+            return
         if task == "multiply":
             matrix = torch.randn(2048, 2048, dtype=getattr(torch, precision))
             for _ in range(3):
@@ -103,7 +106,7 @@ def serve(pipe: Connection) -> None:
 
 
 class Ours:
-    """One such worker a core; `seconds` tells all of them the same and waits for the last."""
+    """One such worker per core; `seconds` sends all of them the same task and waits for the last."""
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")

@@ -1,23 +1,39 @@
-"""One self-contained page for a run folder: opens from disk, needs no network."""
+"""One self-contained page for a run folder: it opens from disk and needs no network. Answers and verdicts come first."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from erlangen.records.files import Scalar, write_atomically
-from erlangen.records.runs import Figure, Verdict
+from erlangen.records.files import write_atomically
+from erlangen.records.runs import Answer, Claim, Figure, Verdict
 from erlangen.report import charts
 from erlangen.report.folder import read_answers, read_figures, read_run, read_verdicts
+from erlangen.report.interval_plot import interval_plot
+from erlangen.report.numbers import cell, interval, measured, number, region
 
-MARKS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "not measured": "–"}
+MARKS = {"supported": "✓", "partly": "±", "refuted": "✗", "inconclusive": "?", "not measured": "–"}
+HEADLINE = ("report", "rival")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim with its answer, the parts that somebody stated, ours beside them, and the figure that shows the answer."""
+
+    claim: Claim
+    answer: Answer
+    stated: tuple[Verdict, ...]
+    beside: tuple[Verdict, ...]
+    figure: Figure | None
 
 
 def write_page(folder: Path) -> Path:
-    """Render report.html from run.json, verdicts.json and figures.json."""
+    """Render report.html from run.json, verdicts.json, answers.json and figures.json."""
     path = folder / "report.html"
     write_atomically(path, render(folder))
     return path
@@ -26,17 +42,17 @@ def write_page(folder: Path) -> Path:
 def render(folder: Path) -> str:
     """The page as text."""
     shown, run, verdicts = read_figures(folder), read_run(folder), read_verdicts(folder)
-    counts = {outcome: sum(verdict.verdict == outcome for verdict in verdicts) for outcome in MARKS}
+    judged = by_claim(run.claims, read_answers(folder), verdicts, shown.figures)
+    placed = {entry.figure.name for entry in judged if entry.figure is not None}
     return (
         environment()
         .get_template("page.html.j2")
         .render(
             run=run,
             question=shown.question,
-            figures=shown.figures,
-            answers=read_answers(folder),
-            verdicts=verdicts,
-            counts={outcome: count for outcome, count in counts.items() if count},
+            judged=judged,
+            figures=[figure for figure in shown.figures if figure.name not in placed],
+            counts=counted(verdicts),
             marks=MARKS,
             vega=Markup(charts.script()),
             specs={figure.name: figure.spec for figure in shown.figures if figure.spec is not None},
@@ -47,33 +63,39 @@ def render(folder: Path) -> str:
     )
 
 
+def by_claim(
+    claims: Sequence[Claim], answers: Sequence[Answer], verdicts: Sequence[Verdict], figures: Sequence[Figure]
+) -> list[Judged]:
+    """The claims that the run judged; each figure goes with the first answer that names it."""
+    named = {figure.name: figure for figure in figures}
+    answered = {answer.claim: answer for answer in answers}
+    judged = []
+    for claim in claims:
+        parts = [verdict for verdict in verdicts if verdict.claim == claim.id]
+        if not parts or claim.id not in answered:
+            continue
+        stated = tuple(verdict for verdict in parts if verdict.of in HEADLINE)
+        beside = tuple(verdict for verdict in parts if verdict.of not in HEADLINE)
+        judged.append(Judged(claim, answered[claim.id], stated, beside, named.pop(answered[claim.id].figure, None)))
+    return judged
+
+
+def counted(verdicts: Sequence[Verdict]) -> dict[str, int]:
+    """How many parts that the report or a rival stated came to each outcome."""
+    outcomes = [verdict.verdict for verdict in verdicts if verdict.of in HEADLINE]
+    return {outcome: outcomes.count(outcome) for outcome in MARKS if outcome in outcomes}
+
+
 def environment() -> Environment:
     """Templates that escape whatever they are given, with the filters that every page uses."""
     made = Environment(
         loader=PackageLoader("erlangen.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.filters.update(number=number, interval=interval, cell=cell, inline_json=inline_json)
+    made.filters.update(
+        number=number, interval=interval, measured=measured, region=region, interval_plot=interval_plot, cell=cell,
+        inline_json=inline_json,
+    )  # fmt: skip
     return made
-
-
-def number(value: float | None) -> str:
-    """Four significant digits, no trailing zeros; an en dash where nothing was measured."""
-    return "–" if value is None else f"{value:.4g}".replace("-", "−")
-
-
-def interval(verdict: Verdict) -> str:
-    """'−1.5 to 2'; '' where there is none or its ends are unknown."""
-    if verdict.interval is None or None in verdict.interval:
-        return ""
-    return " to ".join(number(end) for end in verdict.interval)
-
-
-def cell(value: Scalar) -> str:
-    """A table's entry; numbers given as text keep their digits, with a real minus sign."""
-    if isinstance(value, float):
-        return number(value)
-    text = "–" if value is None else str(value)
-    return text.replace("-", "−") if text[:1] in "+-" and text[1:2].isdigit() else text
 
 
 def has_numbers(figure: Figure, column: int) -> bool:

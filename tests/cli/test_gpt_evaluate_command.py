@@ -44,7 +44,7 @@ def test_windows_give_the_losses_of_the_training_and_sliding_ones_name_themselve
     scores = json.loads(out.out)["scores"]
     assert [one["part"] for one in scores] == ["train", "validation", "test"] * 2
     assert scores[1:3] == trained["scores"]
-    assert all("sliding windows of 8, their second half scored" in one["evaluation"] for one in scores[3:])
+    assert all("sliding windows of 8 with their second half scored" in one["evaluation"] for one in scores[3:])
     assert [one["tokens"] for one in scores[:3]] == [one["tokens"] for one in scores[3:]]
     shown = run("run", "--precision", "float32").out
     for one in scores:
@@ -89,7 +89,7 @@ def test_gpt2_is_scored_on_a_text(run: Command, tmp_path: Path) -> None:
     assert json.loads(out.out)["scores"][0]["nats_per_token"] > 1
     out = run("gpt2")
     assert (out.code, out.out, out.err.count("\n")) == (2, "", 1)
-    assert "does not say which text it was trained on: name one" in out.err
+    assert "does not record which text it was trained on: name a text" in out.err
 
 
 def test_what_stands_in_the_training_text_is_found(
@@ -119,8 +119,8 @@ def test_what_stands_in_the_training_text_is_found(
     held_out = corpus.tokenizer.decode(corpus.validation)
     assert all(one.prompt + one.own in held_out for one in found.continuations)
     shown = run("run", *options).out
-    assert "Found word for word in train, of 2 texts of 20 tokens" in shown
-    assert "how the passages go on" in shown
+    assert "Found word for word in the training text (2 texts of 20 tokens" in shown
+    assert "the real continuations" in shown
 
 
 @given(st.lists(st.integers(0, 9), max_size=30), st.integers(1, 4))
@@ -164,8 +164,8 @@ def test_a_fault_is_one_line(trained: dict, run: Command, tmp_path: Path) -> Non
         ("run", "--copied", "99"): (4, "--copied 99: 99 passages of 64 + 500 characters"),
         ("run", "--copied", "1"): (2, "--copied"),
         ("run", "--precision", "float8"): (2, "--precision float8: choose"),
-        ("run", "--json", "story.txt/x"): (2, "story.txt is no folder"),
-        ("run", "--json", "x.html", "--html", "x.html"): (2, "x.html is named for two"),
+        ("run", "--json", "story.txt/x"): (2, "story.txt is not a writable directory"),
+        ("run", "--json", "x.html", "--html", "x.html"): (2, "x.html is named twice"),
     }
     for args, (code, told) in faults.items():
         out = run(*args)
@@ -174,7 +174,7 @@ def test_a_fault_is_one_line(trained: dict, run: Command, tmp_path: Path) -> Non
     story(tmp_path / "story.txt", "the old fox went into a wood")
     out = run("run")
     assert (out.code, out.out, out.err.count("\n")) == (2, "", 1)
-    assert "story.txt is no longer what" in out.err
+    assert "story.txt has changed since" in out.err
 
 
 def test_a_checkpoint_without_its_text_asks_for_one(trained: dict, run: Command, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_checkpoint_without_its_text_asks_for_one(trained: dict, run: Command,
     save(tmp_path / "bare.safetensors", found.model, found.tokenizer, step=1, history=[], about={})
     out = run("bare.safetensors")
     assert (out.code, out.err.count("\n")) == (2, 1)
-    assert "does not say which text" in out.err
+    assert "does not record which text" in out.err
 
 
 def test_long_work_tells_pace_and_time_left(trained: dict, run: Command, monkeypatch: pytest.MonkeyPatch) -> None:

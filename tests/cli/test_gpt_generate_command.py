@@ -75,7 +75,7 @@ def test_samples_differ_and_are_the_same_however_many_are_made(run: Command, che
 
 
 def test_the_published_prompts_are_one_command(run: Command, tmp_path: Path) -> None:
-    published = json.loads((Path(cli.__file__).parent / "gpt_cli" / "prompts.json").read_text(encoding="utf-8"))
+    published = json.loads((Path(cli.__file__).parent / "gpt" / "prompts.json").read_text(encoding="utf-8"))
     assert "UvA Deep Learning 1 (2024)" in published["source"]
     characters = CharacterTokenizer.of("".join(entry["prompt"] for entry in published["prompts"]))
     save(tmp_path / "a.safetensors", model(replace(CONFIG, vocabulary=characters.size)), characters, step=1, history=[], about={})
@@ -103,14 +103,14 @@ def test_a_file_of_prompts_has_one_a_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('[{"prompt": "a", "heat": 3}]', "entry 1: 'heat' is no setting"),
+        ('[{"prompt": "a", "heat": 3}]', "entry 1: there is no setting 'heat'"),
         ('["b", {"prompt": "a", "top_k": 1.5}]', "entry 2: top_k 1.5: give a number"),
         ('[{"prompt": "a", "top_p": "much"}]', "entry 1: top_p 'much': give a number"),
         ('[{"text": "a"}]', "entry 1: give a text"),
         ('[{"prompt": "a"}, {"prompt": "b", "top_p": 3}]', "entry 2: top-p 3: a probability"),
         ('{"prompt": "a"}', "give a list"),
         ('["a"', "truncated or not JSON"),
-        ("[]", "no prompt in it"),
+        ("[]", "contains no prompt"),
     ],
 )
 def test_a_broken_file_of_prompts_is_named_with_the_entry(tmp_path: Path, content: str, message: str) -> None:
@@ -147,7 +147,7 @@ def test_without_a_prompt_a_text_begins_after_a_new_line(run: Command, checkpoin
 
 def test_of_a_prompt_beyond_the_block_the_rest_is_told(run: Command, checkpoint: Path) -> None:
     out = run(checkpoint, "--prompt", "a" * 40, "--tokens", 3)
-    assert "note: --prompt has 40 tokens, the model reads the last 32 of them" in out.err
+    assert "note: --prompt has 40 tokens; the model reads the last 32 of them" in out.err
     assert out.out.startswith("a" * 40)
 
 
@@ -207,4 +207,4 @@ def test_a_tokenizer_without_a_new_line_needs_a_prompt(run: Command, tmp_path: P
     save(tmp_path / "a.safetensors", model(replace(CONFIG, vocabulary=2)), letters, step=1, history=[], about={})
     out = run(tmp_path / "a.safetensors")
     assert (out.code, out.err.count("\n")) == (2, 1)
-    assert "--prompt is empty, and this tokenizer has no new line to begin with" in out.err
+    assert "--prompt is empty, and this tokenizer has no new line to start from" in out.err

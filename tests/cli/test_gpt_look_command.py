@@ -64,7 +64,7 @@ def test_the_tables_hold_what_the_model_says(run: Path):
     model = load_checkpoint(run / "best.safetensors").model
     record = look(model, TOKENIZER.encode(PROMPT), 3)
     lines = result.stdout.splitlines()
-    assert lines[0].split() == ["at", "read", "came", "p", "rank", "nats", "expected"]
+    assert lines[0].split() == ["at", "read", "next", "p", "rank", "nats", "predicted"]
     for place, (entry, line) in enumerate(zip(record.lens[-1], lines[1:], strict=False)):
         cells = line.split()
         assert (cells[0], cells[1]) == (str(place + 1), {" ": "␣", "\n": "↵"}.get(PROMPT[place], PROMPT[place]))
@@ -75,7 +75,7 @@ def test_the_tables_hold_what_the_model_says(run: Path):
             assert float(cells[5]) == pytest.approx(entry.surprisal, abs=6e-3)
         assert [float(p) for p in cells[7::2]] == pytest.approx(entry.probabilities, abs=6e-4)
     text = result.stdout
-    assert f"{record.model_loss():.3f} nats a token, over {len(PROMPT) - 1}; the likeliest came" in text
+    assert f"{record.model_loss():.3f} nats per token over {len(PROMPT) - 1} tokens; the likeliest token came next" in text
     for head in record.heads:
         assert re.search(rf"^{head.layer + 1}\.{head.head + 1} +{head.entropy:.3f} .* {head.induction:.3f}$", text, re.MULTILINE)
     assert re.search(rf"^even +{record.even.entropy:.3f}", text, re.MULTILINE)
@@ -128,18 +128,18 @@ def test_heads_that_are_a_guess_are_said_to_be(gpt2: Path, tmp_path: Path):
     for name in ("model.safetensors", "vocab.json", "merges.txt"):
         (tmp_path / name).write_bytes((gpt2 / name).read_bytes())
     result = command(tmp_path / "model.safetensors", "--prompt", "the", "--json", "-")
-    assert result.stderr == "note: no config.json beside model.safetensors: 2 heads, at 64 features each, are a guess\n"
+    assert result.stderr == "note: there is no config.json beside model.safetensors: 2 heads of 64 features each are a guess\n"
     assert len(json.loads(result.stdout)["notes"]) == 1
 
 
 def test_faults_are_one_line(run: Path, gpt2: Path, tmp_path: Path):
     assert fault(run, "--prompt", "") == "--prompt is empty: give the model something to read"
-    assert fault(run, "--prompt", "a" * 33) == "--prompt has 33 tokens, this model reads 32: shorten it"
+    assert fault(run, "--prompt", "a" * 33) == "--prompt has 33 tokens, but this model reads at most 32: shorten it"
     assert "'Z' (U+005A)" in fault(run, "--prompt", "aZ")
     assert "no such file" in fault(tmp_path / "nowhere", "--prompt", "a")
     assert "in this folder" in fault(tmp_path, "--prompt", "a")
     assert "is a folder" in fault(run, "--prompt", "a", "--html", tmp_path)
-    assert "named for two" in fault(run, "--prompt", "a", "--html", tmp_path / "x", "--json", tmp_path / "x")
+    assert "named twice" in fault(run, "--prompt", "a", "--html", tmp_path / "x", "--json", tmp_path / "x")
     (tmp_path / "half.safetensors").write_bytes((run / "best.safetensors").read_bytes()[:-9])
     assert "truncated" in fault(tmp_path / "half.safetensors", "--prompt", "a")
     (tmp_path / "m.pt").write_bytes(b"PK\x03\x04")
@@ -176,7 +176,7 @@ def test_numbers_that_are_none_are_refused(gpt2: Path, tmp_path: Path):
 def test_of_many_heads_the_least_even_are_printed(run: Path):
     record = look(spread(GPT(GPTConfig(vocabulary=17, layers=10, heads=8, width=16))), TOKENIZER.encode(PROMPT))
     lines = heads(record).splitlines()
-    assert lines[-1].startswith(f"({ROWS} of 80 heads")
+    assert lines[-1].startswith(f"(the {ROWS} least even of 80 heads")
     assert len(lines) == ROWS + 3
     printed = {line.split()[0] for line in lines[1:-2]}
     values = {f"{h.layer + 1}.{h.head + 1}": preference(h, record.even) for h in record.heads}

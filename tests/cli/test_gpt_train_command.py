@@ -186,9 +186,9 @@ FAULTS = {
     "a decay without end": (("--weight-decay", "inf"), 2, "--weight-decay inf: give a finite number"),
     "minutes without end": (("--minutes", "inf"), 2, "--minutes inf: give a finite number"),
     "a seed beyond torch's": (("--seed", str(2**64)), 2, "--seed"),
-    "results below a file": (("--json", "story.txt/x.json"), 2, "story.txt is no folder"),
+    "results below a file": (("--json", "story.txt/x.json"), 2, "story.txt is not a writable directory"),
     "a rate for a run that goes on": (("--find-lr", "--resume"), 2, "--find-lr is for a training that begins"),
-    "a folder below a file": (("story.txt", "--out", "story.txt/x"), 2, "story.txt is no folder"),
+    "a folder below a file": (("story.txt", "--out", "story.txt/x"), 2, "story.txt is not a writable directory"),
     "a file in place of a folder": (("story.txt", "--out", "story.txt"), 2, "it is a file"),
 }
 
@@ -215,7 +215,7 @@ def test_a_run_is_not_overwritten_and_goes_on_when_asked(run: Command, text: Pat
     out = run("--out", "run", "--resume", "--lr", "0.1")
     assert (out.code, out.out) == (2, "")
     assert "--lr 0.1: the run in run was started with 0.003" in out.err
-    assert "has made 20 already" in run("--out", "run", "--resume", "--steps", "10").err
+    assert "has already made 20" in run("--out", "run", "--resume", "--steps", "10").err
     longer = run("--out", "run", "--resume", "--steps", "25")
     assert longer.code == 0, longer.err
     assert load_checkpoint(tmp_path / "run" / LAST).step == 25
@@ -225,8 +225,34 @@ def test_what_a_run_was_started_without_is_said_in_words(run: Command, text: Pat
     run(text, *TINY, "--out", "run")
     out = run("--out", "run", "--resume", "--patience", "3")
     assert out.code == 2
-    assert "--patience 3: the run in run was started without: leave it out" in out.err
+    assert "--patience 3: the run in run was started without it: leave it out" in out.err
     assert "from step 20 to 25, 32 tokens each" in run("--out", "run", "--resume", "--steps", "25").err
+
+
+def test_a_run_resumes_from_another_working_directory(run: Command, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    assert run(text.name, *TINY, "--out", "run").code == 0
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    out = run("--out", "../run", "--resume", "--steps", "25")
+    assert out.code == 0, out.err
+    out = run(f"../{text.name}", "--out", "../run", "--resume", "--steps", "30")  # naming it is no change
+    assert out.code == 0, out.err
+    assert load_checkpoint(tmp_path / "run" / LAST).step == 30
+
+
+def test_a_text_that_moved_is_named_again_and_must_be_the_same(run: Command, text: Path, tmp_path: Path):
+    assert run(text.name, *TINY, "--out", "run").code == 0
+    moved = text.rename(tmp_path / "moved.txt")
+    out = run("--out", "run", "--resume", "--steps", "25")
+    assert out.code == 4
+    assert f"{text}: there is no such text; if it moved, name it" in out.err
+    assert run(moved.name, "--out", "run", "--resume", "--steps", "25").code == 0
+    other = story(tmp_path / "other.txt", "other words with xylophones")
+    out = run(other.name, "--out", "run", "--resume", "--steps", "30")
+    assert out.code == 2
+    assert "resume on its own corpus" in out.err
+    assert "started with" in run("tales", "--out", "run", "--resume", "--steps", "30").err
 
 
 def test_a_text_that_changed_does_not_resume(run: Command, text: Path) -> None:
@@ -255,7 +281,7 @@ def test_a_signal_saves_at_the_next_step_and_the_run_goes_on_bit_for_bit(
     monkeypatch.setattr(Line, "tell", at_13)
     out = run(text, *options, "--out", "parts")
     assert (out.code, out.out) == (code, "")
-    assert f"{word}: step 13 is saved in parts; --resume goes on from there" in out.err
+    assert f"{word}: step 13 is saved in parts; continue with --resume" in out.err
     monkeypatch.setattr(Line, "tell", tell)
     assert run("--out", "parts", "--resume").code == 0
     assert same_training(tmp_path / "whole", tmp_path / "parts")
@@ -282,7 +308,7 @@ def test_a_full_disk_is_one_line_and_keeps_the_checkpoint_before(run: Command, t
         signal.signal(signal.SIGXFSZ, handler)
     assert (out.code, out.out) == (2, "")
     assert "cannot write run/" in out.err.splitlines()[-1]
-    assert "what was written before is kept" in out.err
+    assert "what was there before is kept" in out.err
     assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == kept
     assert run("--out", "run", "--resume", "--steps", "40").code == 0
 

@@ -49,7 +49,7 @@ def test_it_begins_where_the_other_ended(trained: Path, run: Command, text: Path
 def test_where_no_step_is_better_than_the_beginning_that_is_said(trained: Path, run: Command, text: Path) -> None:
     worse = run(text, *MORE, "--from", "first", "--lr", "0.5", "--out", "worse")
     assert worse.code == 0, worse.err
-    assert re.search(r"None was better than the weights it began with \(\d\.\d{4} nats", worse.out)
+    assert re.search(r"No evaluation improved on the starting weights \(\d\.\d{4} nats", worse.out)
     better = run(text, *MORE, "--from", "first", "--lr", "1e-2", "--out", "better", "--steps", "60")
     assert "None was better" not in better.out
     assert json.loads(run(text, *MORE, "--from", "first", "--out", "x", "--json", "-").out)["before"] > 0
@@ -84,7 +84,7 @@ def test_other_dropout_window_and_block_are_allowed(trained: Path, run: Command,
 def test_what_the_weights_say_is_not_asked_twice(option: tuple[str, str], trained: Path, run: Command, text: Path) -> None:
     out = run(text, *MORE, "--from", "first", *option)
     assert (out.code, out.out, out.err.count("\n")) == (2, "", 1)
-    assert f"{option[0]} {option[1]}: --from first says which" in out.err
+    assert f"{option[0]} {option[1]}: --from first decides this" in out.err
 
 
 def test_absolute_positions_are_cut_but_not_invented(run: Command, text: Path, tmp_path: Path) -> None:

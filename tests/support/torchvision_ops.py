@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+
 import torch
 
-SCHEMAS = {  # what torchvision registers fake kernels for while it is imported; its own library is built against CUDA's torch
+SCHEMAS = {  # what torchvision registers fake kernels for while it is imported; its own library may be built for another torch
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
@@ -12,11 +15,20 @@ _libraries: list[torch.library.Library] = []  # an operator lives as long as the
 
 
 def declare_torchvision_ops() -> None:
-    """Declares the operators that torchvision would have brought, without kernels; does nothing the second time."""
-    missing = [schema for name, schema in SCHEMAS.items() if not hasattr(torch.ops.torchvision, name)]
-    if not missing:
-        return
-    library = torch.library.Library("torchvision", "DEF")
-    for schema in missing:
-        library.define(schema)
-    _libraries.append(library)
+    """Declare the operators without kernels, but only where torchvision cannot be imported without them.
+
+    Where it works, a second declaration of its operators would abort the process.
+    """
+    try:
+        importlib.import_module("torchvision")
+    except ModuleNotFoundError:
+        return  # not installed: nothing imports it either
+    except (RuntimeError, AttributeError, OSError):  # "operator torchvision::nms does not exist"
+        for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+            del sys.modules[name]  # half imported
+        missing = [schema for name, schema in SCHEMAS.items() if not hasattr(torch.ops.torchvision, name)]
+        if missing:
+            library = torch.library.Library("torchvision", "DEF")
+            for schema in missing:
+                library.define(schema)
+            _libraries.append(library)

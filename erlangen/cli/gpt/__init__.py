@@ -1,4 +1,4 @@
-"""`erlangen gpt`: train, evaluate, sample, look inside. Parsing and printing; no torch before a command runs."""
+"""`erlangen gpt`: train, evaluate, sample and inspect a small GPT. Parsing and printing; no torch before a command runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from erlangen.cli.gpt.look import look
 from erlangen.cli.gpt.train import train
 
 app = typer.Typer(
-    help="A small language-model lab: train, evaluate, sample, look inside.",
+    help="Train, evaluate, sample and inspect a small GPT.",
     no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},

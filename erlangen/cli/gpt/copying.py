@@ -1,4 +1,4 @@
-"""Does a language model copy? What it writes after held-out passages, looked for in the text that it was trained on."""
+"""Does a language model copy? Searches its training text for what it writes after held-out passages."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from erlangen.data.corpus import Corpus
     from erlangen.models.gpt import GPT
 
-PROMPT = 64  # characters of held-out text that each text goes on from
+PROMPT = 64  # characters of held-out text that each text continues
 WORDS, STRETCH = 5, 20  # words of a phrase, characters of a stretch
 
 
 def copying(model: GPT, corpus: Corpus, n: int, length: int, temperature: float, seed: int) -> Copying:
-    """Of n texts that the model writes after passages of validation, how much stands word for word in its training text; beside
-    them how the passages go on, which it never saw. Raises DataError where validation is too short for so many.
+    """How much of n texts that the model writes after validation passages occurs word for word in its training text, beside how
+    the passages really continue, which it never saw. Raises DataError where validation is too short for so many.
     """
     from erlangen.data.files import DataError
     from erlangen.generate.writing import passages, whole_words, written
@@ -36,7 +36,7 @@ def copying(model: GPT, corpus: Corpus, n: int, length: int, temperature: float,
     say(f"writing {n} texts of {length} tokens")
     texts = written(model, corpus.tokenizer, [pair.prompt for pair in pairs], length, (temperature, 1.0), seed)
     texts += [pair.rest for pair in pairs]
-    say("looking for them in the training text")
+    say("searching the training text for them")
     training = corpus.tokenizer.decode(corpus.train)
     characters = longest_matches(texts, training, STRETCH)
     words = longest_matches([whole_words(text) for text in texts], training, WORDS, "words")
@@ -59,7 +59,7 @@ def copying(model: GPT, corpus: Corpus, n: int, length: int, temperature: float,
 
 
 def share(texts: str, n: int, unit: str, values: Sequence[float]) -> Share:
-    """Their mean, with Student's t over the texts, within what a share can be. Texts too short for an n-gram do not count."""
+    """Mean share with Student's t interval over the texts, clipped to 0 ... 1. Texts too short for an n-gram do not count."""
     from erlangen.statistics.intervals import mean_interval
 
     found = mean_interval([value for value in values if value == value])
@@ -77,11 +77,11 @@ def stretches(lengths: NDArray[np.int64], least: int) -> tuple[tuple[int, int], 
 
 
 def print_copying(found: Copying) -> None:
-    """A line a share."""
+    """One line per share."""
     n = len(found.continuations)
-    print(f"Found word for word in train, of {n} texts of {found.tokens} tokens after passages of validation:")
+    print(f"Found word for word in the training text ({n} texts of {found.tokens} tokens, continuing validation passages):")
     for one in found.shares:
-        what = "what it wrote" if one.texts == "written" else "how the passages go on"
+        what = "the model's texts" if one.texts == "written" else "the real continuations"
         ends = ", ".join("–" if end is None else f"{100 * end:.2f}" for end in one.interval)
         value = "–" if one.share is None else f"{100 * one.share:.2f}"
         print(f"{f'{one.n} {one.unit}':<13}  {what:<22}  {value} [{ends}] %")

@@ -1,4 +1,4 @@
-"""Texts from a model, some at once, with what is said of it on the way."""
+"""Texts from a model, several at once, with progress."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from erlangen.generate.filters import Settings
     from erlangen.models.gpt import GPT
 
-TOGETHER = 16  # samples that are decoded at once
+TOGETHER = 16  # samples decoded at once
 MODES = ("auto", "off", "float32", "bfloat16", "int8")
 
 
 class Work:
-    """Decoding, with what is said of it on stderr."""
+    """Decoding, with progress on stderr."""
 
     def __init__(
         self, model: GPT, tokenizer: Tokenizer, tokens: int, stop: int | None, fast: str, live: bool, texts: int
@@ -28,13 +28,13 @@ class Work:
 
         self.model, self.tokenizer, self.tokens, self.stop, self.live = model, tokenizer, tokens, stop, live
         self.mode = fast
-        if fast == "auto":  # a file in float64 is meant to be computed so
+        if fast == "auto":  # float64 weights are meant to be used in float64
             self.mode = "float32" if model.embed.weight.dtype == torch.float32 else "off"
         self.readers: dict[int, Any] = {}
         self.tally = Tally(texts * tokens, "tokens")
 
     def reader(self, batch: int) -> Reader | None:
-        """The fast reader for a batch: made once, then reused."""
+        """The fast decoder for a batch size: made once, then reused."""
         from erlangen.generate.fast import fast_decoder
 
         if self.mode == "off":
@@ -49,7 +49,7 @@ class Work:
         self.mode = "plain"
 
     def done(self, prompt: str, start: Tensor, settings: Settings, rows: range) -> list[str]:
-        """What follows the prompt, for each of the rows; printed as it comes where one is watched."""
+        """What follows the prompt, for each of the rows; printed token by token where `live`."""
         import torch
 
         from erlangen.generate.decode import stream
@@ -77,7 +77,7 @@ class Work:
         return [self.tokenizer.decode(self.ended(row)) for row in torch.stack(steps, 1).tolist()]
 
     def ended(self, row: list[int]) -> list[int]:
-        """Up to its stop token, that included."""
+        """The tokens up to the stop token, which is included."""
         return row[: row.index(self.stop) + 1] if self.stop in row else row
 
     def summary(self) -> str:

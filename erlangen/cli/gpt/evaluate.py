@@ -12,7 +12,8 @@ import typer
 
 from erlangen.cli.gpt.copying import copying, print_copying
 from erlangen.cli.gpt.scores import SCORED, print_scores, score
-from erlangen.cli.terminal import emit, foresee_file, say
+from erlangen.cli.outputs import emit, foresee_file
+from erlangen.cli.terminal import say
 from erlangen.errors import ErlangenError
 from erlangen.records.evaluation import Copying, Evaluated, Point, Score
 
@@ -23,29 +24,26 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    checkpoint: Annotated[
-        Path, typer.Argument(metavar="CHECKPOINT", help="What `erlangen gpt train` wrote, or GPT-2 as Hugging Face keeps it.")
-    ],
-    text: Annotated[
-        str | None, typer.Argument(metavar="[FILE]", help="A text to score; default the parts of the one it was trained on.")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=100, help="Tokens of each part that are scored at most.")] = SCORED,
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="Folder of `gpt train`, or GPT-2 from Hugging Face.")],
+    text: Annotated[str | None, typer.Argument(metavar="[FILE]", help="Text to score. Default: the training corpus.")] = None,
+    limit: Annotated[int, typer.Option(min=100, help="Score at most this many tokens of each part.")] = SCORED,
     copied: Annotated[
-        int | None, typer.Option(min=2, metavar="N", help="Let it write N texts, and look for them in its training text.")
+        int | None, typer.Option(min=2, metavar="N", help="Generate N texts and search the training text for them.")
     ] = None,
-    tokens: Annotated[int, typer.Option(min=20, help="Of each of those.")] = 500,
-    temperature: Annotated[float, typer.Option(min=0, help="Of those.")] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="Of those.")] = 0,
-    precision: Annotated[str, typer.Option(help="auto (bfloat16 in hardware), float32, bfloat16, float16.")] = "auto",
+    tokens: Annotated[int, typer.Option(min=20, help="Tokens per generated text, for --copied.")] = 500,
+    temperature: Annotated[float, typer.Option(min=0, help="Sampling temperature for --copied.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed for --copied.")] = 0,
+    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps.")] = "cpu",
     page: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write the page: learning curve, losses, what it wrote.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with learning curve, losses and texts.")
     ] = None,
-    target: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Results as JSON; `-`: to stdout.")] = None,
+    target: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write results as JSON; - prints them.")] = None,
 ) -> None:
-    """Loss of a model on text it was trained on and on text it was not, by two evaluations; and whether it copies.
+    """Report a model's loss, and whether it copies.
 
-    A model that has learned by heart has a low loss on train alone, and writes what stands there.
+    Losses are given for the training text and for held-out text, by two evaluations. A model that has memorized its training
+    text has a low loss on that text alone, and copies from it.
     """
     from erlangen.records.files import to_json, write_atomically
     from erlangen.train.seeds import check_device, has_bfloat16
@@ -56,7 +54,7 @@ def evaluate(
         raise ErlangenError(f"--precision {precision}: choose auto, float32, bfloat16, float16")
     check_device(device, precision)
     if copied is not None and text is not None:
-        raise ErlangenError(f"--copied looks in the text that the model was trained on: leave {text} out")
+        raise ErlangenError(f"--copied searches the text that the model was trained on: leave {text} out")
     files = [path for path in (page, Path(target) if target not in (None, "-") else None) if path is not None]
     for path in files:
         foresee_file(path, files)
@@ -80,7 +78,10 @@ def evaluate(
         print()
     record = recorded(subject, checkpoint, scores, found)
     if not quiet:
-        print(f"95 % intervals over contiguous blocks of text{', of shares over the texts' if found else ''}.", flush=True)
+        print(
+            f"Intervals: 95 %, over contiguous blocks of text{'; of shares, over the generated texts' if found else ''}.",
+            flush=True,
+        )
     emit(to_json(record) if target is not None else None, target)
     if page is not None:
         from erlangen.report.evaluate_page import evaluate_html
@@ -91,7 +92,7 @@ def evaluate(
 
 
 class Subject(NamedTuple):
-    """What is evaluated. parts: those of the corpus, and what to call them. trained: the checkpoint, of its own text."""
+    """What is evaluated. parts: the parts of the corpus and their names. trained: the checkpoint, where the corpus is its own."""
 
     model: GPT
     corpus: Corpus
@@ -101,7 +102,7 @@ class Subject(NamedTuple):
 
 
 def read(checkpoint: Path, text: str | None) -> Subject:
-    """Raises ErlangenError where it is not known which text."""
+    """Model and text. Raises ErlangenError where the checkpoint does not say which text it was trained on."""
     from erlangen.cli.gpt.opened import is_gpt2, opened
     from erlangen.data.corpora import load_corpus, whole_text
     from erlangen.train.checkpoint import load_checkpoint
@@ -112,22 +113,22 @@ def read(checkpoint: Path, text: str | None) -> Subject:
             say(f"note: {note}")
         return Subject(model, whole_text(text, tokenizer), {"test": "text"}, notes, None)
     if is_gpt2(checkpoint):
-        raise ErlangenError(f"{checkpoint} does not say which text it was trained on: name one to score")
+        raise ErlangenError(f"{checkpoint} does not record which text it was trained on: name a text to score")
     found = load_checkpoint(checkpoint)
     options = found.about.get("options")
     if not isinstance(options, dict) or "corpus" not in options:
-        raise ErlangenError(f"{found.path} does not say which text it was trained on: name one to score")
+        raise ErlangenError(f"{found.path} does not record which text it was trained on: name a text to score")
     from erlangen.train.language_model import fingerprint
 
     size = {} if options.get("tales") is None else {"tales": options["tales"]}
     corpus = load_corpus(options["corpus"], block=found.config.block, tokenizer=found.tokenizer, **size)
     if fingerprint(corpus) != found.about.get("corpus_sha256"):
-        raise ErlangenError(f"{options['corpus']} is no longer what {found.path} was trained on: name it, to score all of it")
+        raise ErlangenError(f"{options['corpus']} has changed since {found.path} was trained on it: name it to score all of it")
     return Subject(found.model, corpus, {part: part for part in ("train", "validation", "test")}, (), found)
 
 
 def recorded(subject: Subject, checkpoint: Path, scores: list[Score], found: Copying | None) -> Evaluated:
-    """All of it, with the course of the training where the checkpoint knows it."""
+    """The record of the evaluation, with the history of the training where the checkpoint has it."""
     from erlangen.sweep.machine import machine, versions
 
     trained = subject.trained
@@ -153,7 +154,7 @@ def recorded(subject: Subject, checkpoint: Path, scores: list[Score], found: Cop
 
 
 def whole_history(trained: Checkpoint) -> list[dict[str, Any]]:
-    """The evaluations of its training, those after it too, where `last` lies beside."""
+    """The evaluations of the training, including those after this checkpoint where `last` is beside it."""
     from erlangen.train.checkpoint import LAST, load_checkpoint
 
     beside = trained.path.parent / LAST

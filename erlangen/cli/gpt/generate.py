@@ -10,7 +10,8 @@ import typer
 
 from erlangen.cli.gpt.decoding import MODES, TOGETHER, Work
 from erlangen.cli.gpt.prompts import Prompt, read_prompts
-from erlangen.cli.terminal import emit, say
+from erlangen.cli.outputs import emit
+from erlangen.cli.terminal import say
 from erlangen.errors import ErlangenError
 
 if TYPE_CHECKING:
@@ -21,49 +22,46 @@ if TYPE_CHECKING:
 
 
 def generate(
-    checkpoint: Annotated[
-        Path, typer.Argument(metavar="CHECKPOINT", help="What `erlangen gpt train` wrote, or GPT-2 as Hugging Face keeps it.")
-    ],
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="Folder of `gpt train`, or GPT-2 from Hugging Face.")],
     prompt: Annotated[
         list[str] | None,
-        typer.Option(metavar="TEXT", help="A text to go on from; may be repeated. None or empty: from a new line."),
+        typer.Option(metavar="TEXT", help="Text to continue; may be repeated. Default: a new line."),
     ] = None,
     prompts: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help="One a line, or JSON [{prompt, temperature, top_p, ...}]; `published`: four, with their settings.",
+            help="One prompt per line, JSON with settings, or `published`.",
         ),
     ] = None,
-    tokens: Annotated[int, typer.Option(min=1, help="New tokens of each text.")] = 500,
-    samples: Annotated[int, typer.Option("-n", "--samples", min=1, help="Texts for each prompt.")] = 1,
-    temperature: Annotated[float | None, typer.Option(help="0: always the likeliest token. Default 1.")] = None,
-    top_k: Annotated[int | None, typer.Option(help="Only the k likeliest.")] = None,
-    top_p: Annotated[float | None, typer.Option(help="Only the likeliest up to this probability.")] = None,
-    min_p: Annotated[float | None, typer.Option(help="Only those this share as likely as the likeliest.")] = None,
-    repetition_penalty: Annotated[float | None, typer.Option(help="Above 1: what was there gets less likely.")] = None,
-    seed: Annotated[int | None, typer.Option(help="The same texts again, however many are made. Default 0.")] = None,
+    tokens: Annotated[int, typer.Option(min=1, help="New tokens per text.")] = 500,
+    samples: Annotated[int, typer.Option("-n", "--samples", min=1, help="Texts per prompt.")] = 1,
+    temperature: Annotated[float | None, typer.Option(help="Temperature; 0 takes the likeliest token. Default: 1.")] = None,
+    top_k: Annotated[int | None, typer.Option(help="Keep only the k likeliest tokens.")] = None,
+    top_p: Annotated[float | None, typer.Option(help="Keep the likeliest tokens up to this probability.")] = None,
+    min_p: Annotated[float | None, typer.Option(help="Keep tokens this fraction as likely as the top one.")] = None,
+    repetition_penalty: Annotated[float | None, typer.Option(help="Above 1: make repeated tokens less likely.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed. Default: 0.")] = None,
     stream: Annotated[
         bool | None,
-        typer.Option("--stream/--no-stream", help="Print tokens as they come; default where one text goes to a terminal."),
+        typer.Option("--stream/--no-stream", help="Print tokens as they are generated."),
     ] = None,
     fast: Annotated[
         str,
-        typer.Option(
-            metavar="|".join(MODES), help="auto: the model's numbers, faster; bfloat16, int8: rounded weights, faster still."
-        ),
+        typer.Option(metavar="|".join(MODES), help="auto is exact; bfloat16 and int8 round the weights."),
     ] = "auto",
-    stop: Annotated[str | None, typer.Option(metavar="TEXT", help=r"A token that ends a text, as '\n'.")] = None,
-    target: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Texts as JSON to a file; `-`: to stdout.")] = None,
+    stop: Annotated[str | None, typer.Option(metavar="TEXT", help=r"Stop at this token, for instance '\n'.")] = None,
+    target: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write texts as JSON; - prints them.")] = None,
 ) -> None:
-    """Go on from a prompt. Beyond the model's block rotary and ALiBi positions slide; absolute ones read half a block anew.
+    """Continue a prompt.
 
-    Options win over settings in a file. Up to the block each token is read once, and the numbers are those of reading all anew.
+    Past the context length, rotary and ALiBi models slide the window; models with absolute positions drop half of it and re-read
+    the rest. Options override settings in a file of prompts.
     """
     from dataclasses import asdict
 
     from erlangen.cli.gpt.opened import opened
-    from erlangen.cli.terminal import foresee_file
+    from erlangen.cli.outputs import foresee_file
     from erlangen.generate.filters import Settings
 
     if fast not in MODES:
@@ -84,7 +82,7 @@ def generate(
         say(f"note: {note}")
     live = target != "-" and samples == 1 and (stream if stream is not None else sys.stdout.isatty())
     if stream and not live:
-        say("note: --stream is for one text a prompt on stdout: texts are printed when they are done")
+        say("note: --stream is for one text per prompt on stdout: texts are printed when they are complete")
     work = Work(model, tokenizer, tokens, end, fast, live, samples * len(asked))
     texts: list[dict[str, Any]] = []
     for each, start, how in zip(asked, starts, settings, strict=True):
@@ -104,31 +102,33 @@ def generate(
 
 
 def started(text: str, tokenizer: Tokenizer, model: GPT, number: int) -> Tensor:
-    """The tokens of a prompt; those of a new line where it is empty. Raises ErlangenError naming characters that are unknown."""
+    """The tokens of a prompt, or of a new line where it is empty. Raises ErlangenError that names unknown characters."""
     which = f"prompt {number}" if number else "--prompt"
     try:
         tokens = tokenizer.encode(text or "\n")
     except ErlangenError as error:
         if not text:
-            raise ErlangenError(f"{which} is empty, and this tokenizer has no new line to begin with: give a character") from None
+            raise ErlangenError(
+                f"{which} is empty, and this tokenizer has no new line to start from: give at least one character"
+            ) from None
         raise ErlangenError(f"{which}: {error}") from None
     if int(tokens.max()) >= model.config.vocabulary:
         raise ErlangenError(
             f"the tokenizer gives token {int(tokens.max())}, the model has {model.config.vocabulary}: they do not belong together"
         )
     if len(tokens) > model.config.block:
-        say(f"note: {which} has {len(tokens)} tokens, the model reads the last {model.config.block} of them")
+        say(f"note: {which} has {len(tokens)} tokens; the model reads the last {model.config.block} of them")
     return tokens
 
 
 def stop_token(text: str, tokenizer: Tokenizer) -> int:
-    r"""The one token of --stop. A backslash and an n, as shells pass it on, are a new line."""
+    r"""The one token of --stop. A backslash followed by n, as shells pass it on, means a new line."""
     try:
         found = tokenizer.encode(text.replace("\\n", "\n")).tolist()
     except ErlangenError as error:
         raise ErlangenError(f"--stop: {error}") from None
     if len(found) != 1:
-        raise ErlangenError(f"--stop {text!r} is {len(found)} tokens: name one that is a single token")
+        raise ErlangenError(f"--stop {text!r} is {len(found)} tokens: give a text that is a single token")
     return int(found[0])
 
 

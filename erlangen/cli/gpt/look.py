@@ -23,23 +23,21 @@ MEASURES = ("entropy", "distance", "first", "previous", "itself", "induction")
 
 
 def look(
-    checkpoint: Annotated[
-        Path, typer.Argument(metavar="CHECKPOINT", help="What `erlangen gpt train` wrote, or GPT-2 as Hugging Face keeps it.")
-    ],
-    prompt: Annotated[str, typer.Option(metavar="TEXT", help="The text to read.")],
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="Folder of `gpt train`, or GPT-2 from Hugging Face.")],
+    prompt: Annotated[str, typer.Option(metavar="TEXT", help="Text for the model to read.")],
     page: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write the page: lens, attention maps, surprise.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with predictions and attention maps.")
     ] = None,
     target: Annotated[
-        str | None, typer.Option("--json", metavar="FILE", help="All numbers as JSON; `-` prints them to stdout.")
+        str | None, typer.Option("--json", metavar="FILE", help="Write all numbers as JSON; - prints them.")
     ] = None,
-    top: Annotated[int, typer.Option(min=1, max=50, help="Likeliest tokens to name.")] = 5,
+    top: Annotated[int, typer.Option(min=1, max=50, help="Show this many of the likeliest tokens.")] = 5,
 ) -> None:
-    """What a model expects after each token of a prompt, layer by layer, and where its heads look."""
+    """Show what each layer predicts and where heads attend."""
     from dataclasses import replace
 
     from erlangen.cli.gpt.opened import opened
-    from erlangen.cli.terminal import foresee_file
+    from erlangen.cli.outputs import foresee_file
     from erlangen.records.files import to_json, write_atomically
 
     files = [path for path in (page, Path(target) if target not in (None, "-") else None) if path is not None]
@@ -55,7 +53,7 @@ def look(
         notes=notes,
         command=shlex.join(["erlangen", *sys.argv[1:]]),
     )
-    as_json = "" if target is None else json.dumps(to_json(record), ensure_ascii=True)  # a line: it holds 10⁵ numbers and more
+    as_json = "" if target is None else json.dumps(to_json(record), ensure_ascii=True)  # one line: it holds 10⁵ numbers and more
     print(as_json if target == "-" else text(record, top), flush=True)
     if target not in (None, "-"):
         write_atomically(Path(str(target)), as_json + "\n")
@@ -79,14 +77,14 @@ def looked(model: GPT, tokenizer: Tokenizer, prompt: str, top: int) -> Look:
     if not len(tokens):
         raise ErlangenError("--prompt is empty: give the model something to read")
     if len(tokens) > block:
-        raise ErlangenError(f"--prompt has {len(tokens)} tokens, this model reads {block}: shorten it")
+        raise ErlangenError(f"--prompt has {len(tokens)} tokens, but this model reads at most {block}: shorten it")
     if int(tokens.max()) >= model.config.vocabulary:
         raise ErlangenError(
             f"the tokenizer gives token {int(tokens.max())}, the model has {model.config.vocabulary}: they do not belong together"
         )
     record = look(model, tokens, top)
     if not all(math.isfinite(entry.entropy) for entry in record.lens[-1]):
-        raise ErlangenError("this model's predictions are not finite numbers: its training diverged; take an earlier checkpoint")
+        raise ErlangenError("this model's predictions are not finite numbers: its training diverged; use an earlier checkpoint")
     texts = {k: tokenizer.decode([k]) if k < tokenizer.size else f"<{k}>" for k in sorted(record.mentioned())}
     return replace(record, texts=texts, versions=versions(), machine=machine())
 
@@ -98,37 +96,37 @@ def text(record: Look, top: int) -> str:
     if loss is not None:
         known = [entry for entry in record.lens[-1] if entry.rank is not None]
         right = sum(entry.rank == 1 for entry in known)
-        parts.append(f"{loss:.3f} nats a token, over {len(known)}; the likeliest came {right} times")
+        parts.append(f"{loss:.3f} nats per token over {len(known)} tokens; the likeliest token came next {right} times")
         parts.append(heads(record))
     return "\n\n".join(parts)
 
 
 def next_tokens(record: Look, top: int) -> str:
-    """A line a place: the token read, the one that came, its probability, rank and surprisal, and what was expected."""
+    """One line per token: the token read, the next one with its probability, rank and surprisal, and the likeliest tokens."""
     from erlangen.report.look_page import visible
 
     shown = {token: visible(name) for token, name in record.texts.items()}
     first = max(len(record.tokens) - ROWS, 0)
-    rows: list[tuple[str, ...]] = [("at", "read", "came", "p", "rank", "nats", "expected")]
+    rows: list[tuple[str, ...]] = [("at", "read", "next", "p", "rank", "nats", "predicted")]
     for place, entry in list(enumerate(record.lens[-1]))[first:]:
         expected = "  ".join(f"{shown[k]} {p:.3f}" for k, p in zip(entry.top[:top], entry.probabilities, strict=False))
         came: tuple[str, ...] = ("–",) * 4
         if entry.next is not None:
             came = (shown[entry.next], f"{entry.probability:.3f}", str(entry.rank), f"{entry.surprisal:.2f}")
         rows.append((str(place + 1), shown[record.tokens[place]], *came, expected))
-    skipped = f"\n({first} places before these are in --json)" if first else ""
+    skipped = f"\n(the {first} tokens before these are in --json)" if first else ""
     return table(rows, right=(0, 3, 4, 5)) + skipped
 
 
 def heads(record: Look) -> str:
-    """A line a head, and what no preference would give; of many heads those that differ most from it."""
+    """One line per head, and what even attention would give; of many heads, those that differ most from it."""
     chosen = sorted(sorted(record.heads, key=lambda head: -preference(head, record.even))[:ROWS], key=lambda h: (h.layer, h.head))
     rows: list[tuple[str, ...]] = [("head", *MEASURES)]
     for name, head in [*((f"{h.layer + 1}.{h.head + 1}", h) for h in chosen), ("even", record.even)]:
         values = (getattr(head, measure) for measure in MEASURES)
         rows.append((name, *("–" if value is None else f"{value:.3f}" for value in values)))
     most = (
-        f"\n({len(chosen)} of {len(record.heads)} heads: the least even; all are in --json)"
+        f"\n(the {len(chosen)} least even of {len(record.heads)} heads; all are in --json)"
         if len(chosen) < len(record.heads)
         else ""
     )
@@ -136,7 +134,7 @@ def heads(record: Look) -> str:
 
 
 def preference(head: HeadSummary, even: HeadSummary) -> float:
-    """How far its largest share is above that of even attention."""
+    """How far the head's largest share exceeds that of even attention."""
     shares = (
         (getattr(head, name) or 0.0) - (getattr(even, name) or 0.0) for name in ("first", "previous", "itself", "induction")
     )
@@ -144,7 +142,7 @@ def preference(head: HeadSummary, even: HeadSummary) -> float:
 
 
 def table(rows: list[tuple[str, ...]], right: range | tuple[int, ...]) -> str:
-    """Columns two spaces apart; those of `right` end flush."""
+    """Columns two spaces apart; those in `right` are aligned to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (
         "  ".join(

@@ -1,24 +1,25 @@
-"""The model and the tokenizer that a command of `erlangen gpt` is given: a checkpoint of ours, or GPT-2's files."""
+"""The model and the tokenizer behind the path given to a command of `erlangen gpt`: a checkpoint of ours, or GPT-2's files."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from erlangen.cli.terminal import say
 from erlangen.errors import ErlangenError
 
 if TYPE_CHECKING:
+    from erlangen.cli.gpt.options import TrainOptions
     from erlangen.data.tokenizer import Tokenizer
     from erlangen.models.gpt import GPT
     from erlangen.train.parallel import Workers
 
-FIXED = ("model", "positions", "norm", "tokenizer")  # by weights that are given
+FIXED = ("model", "positions", "norm", "tokenizer")  # options that the weights of --from decide
 
 
 def opened(path: Path) -> tuple[GPT, Tokenizer, tuple[str, ...]]:
-    """Model, tokenizer, and what a reader has to know, of a checkpoint or of GPT-2's files."""
+    """Model and tokenizer of a checkpoint or of GPT-2's files, and notes that a reader should see."""
     from erlangen.data.bpe import GPT2Tokenizer
     from erlangen.models.gpt2 import CONFIG, HEAD_DIM, load_gpt2
     from erlangen.train.checkpoint import load_checkpoint
@@ -28,7 +29,7 @@ def opened(path: Path) -> tuple[GPT, Tokenizer, tuple[str, ...]]:
         return checkpoint.model, checkpoint.tokenizer, ()
     folder = path if path.is_dir() else path.parent
     model, tokenizer = load_gpt2(path), GPT2Tokenizer.read(folder)
-    guessed = f"no {CONFIG} beside {path.name}: {model.config.heads} heads, at {HEAD_DIM} features each, are a guess"
+    guessed = f"there is no {CONFIG} beside {path.name}: {model.config.heads} heads of {HEAD_DIM} features each are a guess"
     return model, tokenizer, () if (folder / CONFIG).is_file() else (guessed,)
 
 
@@ -42,7 +43,7 @@ def is_gpt2(path: Path) -> bool:
         with safe_open(path, framework="pt") as file:
             return any(name.removeprefix("transformer.") == "wte.weight" for name in file.keys())  # noqa: SIM118
     except (SafetensorError, OSError):
-        return False  # the reader of checkpoints says what is wrong
+        return False  # the reader of checkpoints reports what is wrong
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,12 @@ class Given:
         model.load_state_dict({name: weight[: rows.get(name)] for name, weight in weights.items()})
 
 
-def given_weights(options: dict[str, Any], workers: Workers) -> Given:
-    """The weights that --from names. Raises ErlangenError beside options that would be another model's."""
-    path = options["from"]
+def given_weights(options: TrainOptions, workers: Workers) -> Given:
+    """The weights that --from names. Raises ErlangenError for options that would make another model of them."""
+    path = str(options.weights)
     for name in FIXED:
-        if options[name] is not None:
-            raise ErlangenError(f"--{name} {options[name]}: --from {path} says which: leave one of them out")
+        if getattr(options, name) is not None:
+            raise ErlangenError(f"--{name} {getattr(options, name)}: --from {path} decides this: leave one of them out")
     model, tokenizer, notes = opened(Path(path))
     for note in notes if workers.rank == 0 else ():
         say(note)

@@ -1,13 +1,14 @@
-"""What `erlangen gpt train` is to do: its options with every default filled in, or those of the run that it goes on with."""
+"""What `erlangen gpt train` will do: its options with every default filled in, or those of the run that it resumes."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from erlangen.cli.gpt.opened import given_weights
+from erlangen.cli.gpt.options import EMBEDDED, TrainOptions, absolute, option_name
 from erlangen.cli.terminal import say
 from erlangen.errors import ErlangenError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from erlangen.train.language_model import LanguageSchedule
     from erlangen.train.parallel import Workers
 
+T = TypeVar("T")
 TOKENS_A_STEP = 4096  # of a batch, where --batch is not given
 EVALUATIONS = 20  # of a training, where --evaluate-every is not given
 TALES = 50_000
@@ -26,7 +28,7 @@ TALES = 50_000
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All that a training needs. options: as resolved, so that a resumption can compare; start: where it goes on from."""
+    """All that a training needs. options: with defaults, as checkpoints record them; start: the checkpoint that it resumes."""
 
     model: GPT
     corpus: Corpus
@@ -54,132 +56,175 @@ class Plan:
 
 
 def refuse_existing(folder: Path) -> None:
-    """Raises ErlangenError where a training lies already, or nothing can be written."""
+    """Raises ErlangenError where the folder already holds a training, or cannot be written."""
     held = [path.name for path in folder.glob("*.safetensors")] if folder.is_dir() else []
     if held:
-        raise ErlangenError(f"{folder} holds {held[0]} already: go on with --resume, or name another folder with --out")
+        raise ErlangenError(f"{folder} already holds {held[0]}: continue with --resume, or name another folder with --out")
     if folder.exists() and not folder.is_dir():
         raise ErlangenError(f"cannot write to {folder}: it is a file; name another folder with --out")
     above = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
-        raise ErlangenError(f"cannot write to {folder}: {above} is no folder that may be written to; name another with --out")
+        raise ErlangenError(f"cannot write to {folder}: {above} is not a writable directory; name another with --out")
 
 
-def planned(given: dict[str, Any], steps: int | None, minutes: float | None, device: str, workers: Workers) -> Plan:
+def planned(options: TrainOptions, device: str, workers: Workers) -> Plan:
     """A new training, its defaults filled in."""
     from erlangen.models.gpt import GPT, PRESETS
-    from erlangen.train.language_model import LanguageSchedule, check, pace
-    from erlangen.train.seeds import check_device, has_bfloat16, seed_everything
+    from erlangen.train.language_model import LanguageSchedule, check
+    from erlangen.train.seeds import seed_everything
 
-    def chosen(name: str, otherwise: Any) -> Any:
-        return otherwise if given[name] is None else given[name]
-
-    source, size = chosen("corpus", "tales"), chosen("model", "gpt-micro")
+    source, size = options.corpus or "tales", options.model or "gpt-micro"
     if size not in PRESETS:
         raise ErlangenError(f"--model {size}: choose {', '.join(PRESETS)}")
-    begun = given_weights(given, workers) if given["from"] is not None else None
+    begun = given_weights(options, workers) if options.weights is not None else None
     preset = begun.model.config if begun else PRESETS[size]
-    precision = chosen("precision", "auto")
-    if precision == "auto":
-        precision = "bfloat16" if has_bfloat16(device) else "float32"
-    check_device(device, precision)
-    block = chosen("block", max(preset.block, 256) if source == "tales" else preset.block)
-    batch = chosen("batch", max(TOKENS_A_STEP // block, 1) * workers.size)
-    fields = {name: given[name] for name in ("positions", "norm", "attention", "window") if given[name] is not None}
-    dropout = chosen("dropout", 0.0 if source == "tales" else preset.dropout)
-    usual = 3e-3 if preset.width <= 128 else 1e-3 if preset.width <= 512 else 6e-4
-    lr = chosen("lr", usual / 10 if begun else usual)
+    filled = with_defaults(options, preset, device, workers)
     schedule = LanguageSchedule(
-        steps=steps or 1000, batch=batch, lr=lr, weight_decay=chosen("weight_decay", 0.1), accumulate=chosen("accumulate", 1),
-        patience=given["patience"], seed=chosen("seed", 0),
+        steps=filled.steps or 1000, batch=known(filled.batch), lr=known(filled.lr), weight_decay=known(filled.weight_decay),
+        accumulate=known(filled.accumulate), patience=filled.patience, seed=known(filled.seed),
     )  # fmt: skip
+    precision: Any = filled.precision
     check(schedule, precision, device, workers)
-    try:
-        config: GPTConfig = replace(preset, block=block, dropout=dropout, **fields)
-    except ValueError as error:
-        raise ErlangenError(f"{f'--from {begun.path}' if begun else f'--model {size}'}: {error}") from None
-    n_tales = chosen("tales", TALES) if source == "tales" else None
-    if given["tales"] is not None and n_tales is None:
-        raise ErlangenError(f"--tales {given['tales']}: the text is {source}; leave it out")
-    tokenizer = begun.tokenizer if begun else chosen("tokenizer", "characters")
-    corpus = corpus_of(source, block, tokenizer, n_tales, workers)
+    config = configured(preset, filled, f"--from {begun.path}" if begun else f"--model {size}")
+    tokenizer = begun.tokenizer if begun else filled.tokenizer or "characters"
+    corpus = corpus_of(source, config.block, tokenizer, filled.tales, workers)
     seed_everything(schedule.seed)
     model = GPT(replace(config, vocabulary=corpus.tokenizer.size))
     if begun:
         begun.copy_into(model)
-    evaluations = EVALUATIONS
+    schedule = timed(schedule, filled, model, corpus, device, workers)
+    kept = replace(
+        filled, model=None if begun else size, positions=config.positions, norm=config.norm, attention=config.attention,
+        window=config.window, evaluate_every=schedule.evaluate_every,
+    )  # fmt: skip
+    return Plan(model=model, corpus=corpus, schedule=schedule, precision=precision, options=kept.recorded())
+
+
+def known(value: T | None) -> T:
+    """A value that `with_defaults` has filled in."""
+    assert value is not None
+    return value
+
+
+def with_defaults(options: TrainOptions, preset: GPTConfig, device: str, workers: Workers) -> TrainOptions:
+    """The options with the defaults that a size of model, a corpus and a device suggest."""
+    from erlangen.train.seeds import check_device, has_bfloat16
+
+    tales = (options.corpus or "tales") == "tales"
+    if options.tales is not None and not tales:
+        raise ErlangenError(f"--tales {options.tales}: the text is {options.corpus}; leave it out")
+    precision = options.precision or "auto"
+    if precision == "auto":
+        precision = "bfloat16" if has_bfloat16(device) else "float32"
+    check_device(device, precision)
+    block = options.block or (max(preset.block, 256) if tales else preset.block)
+    usual = 3e-3 if preset.width <= 128 else 1e-3 if preset.width <= 512 else 6e-4
+    return replace(options, precision=precision).filled(
+        corpus="tales", block=block, batch=max(TOKENS_A_STEP // block, 1) * workers.size, weight_decay=0.1, accumulate=1, seed=0,
+        lr=usual if options.weights is None else usual / 10, dropout=0.0 if tales else preset.dropout,
+        tokenizer="characters" if options.weights is None else None, tales=TALES if tales else None,
+    )  # fmt: skip
+
+
+def configured(preset: GPTConfig, options: TrainOptions, source: str) -> GPTConfig:
+    """The model's configuration with the options that change it. Raises ErlangenError where they do not fit together."""
+    changes = {
+        name: value
+        for name in ("block", "dropout", "positions", "norm", "attention", "window")
+        if (value := getattr(options, name)) is not None
+    }
+    try:
+        return replace(preset, **changes)
+    except ValueError as error:
+        raise ErlangenError(f"{source}: {error}") from None
+
+
+def timed(
+    schedule: LanguageSchedule, options: TrainOptions, model: GPT, corpus: Corpus, device: str, workers: Workers
+) -> LanguageSchedule:
+    """The schedule with its number of steps: as given, or as many as fit into --minutes at the measured speed."""
+    from erlangen.train.language_model import pace
+
+    steps, evaluations = options.steps, EVALUATIONS
     if steps is None:
-        seconds = 57 * (2.0 if minutes is None else minutes)  # timing, loading and the last scores take their share
+        seconds = 57 * (options.minutes or 2.0)  # of 60: timing, loading and the last scores take their share
+        precision: Any = options.precision
         speed = pace(model, corpus, schedule, precision, device, workers, limit=seconds / 10)
         evaluations = min(max(int(0.25 * seconds / speed.evaluation), 1), EVALUATIONS)  # a quarter of the time at most
         steps = max(int((seconds - evaluations * speed.evaluation) / speed.update), 1)
-    schedule = replace(
-        schedule,
-        steps=steps,
-        warmup=min(100, steps // 10),
-        evaluate_every=chosen("evaluate_every", -(-steps // evaluations)),
-    )
-    options = {
-        **given, "corpus": source, "model": None if begun else size, "batch": batch, "block": block,
-        "tokenizer": None if begun else chosen("tokenizer", "characters"),
-        "lr": lr, "dropout": dropout, "weight_decay": schedule.weight_decay, "positions": config.positions, "norm": config.norm,
-        "attention": config.attention, "window": config.window, "precision": precision, "seed": schedule.seed,
-        "accumulate": schedule.accumulate, "tales": n_tales, "evaluate_every": schedule.evaluate_every,
-    }  # fmt: skip
-    return Plan(model=model, corpus=corpus, schedule=schedule, precision=precision, options=options)
+    every = options.evaluate_every or -(-steps // evaluations)
+    return replace(schedule, steps=steps, warmup=min(100, steps // 10), evaluate_every=every)
 
 
-def resumed(folder: Path, given: dict[str, Any], steps: int | None, workers: Workers) -> Plan:
-    """The training whose `last` lies in the folder. What is given beside must be what it was started with, but for steps."""
-    from erlangen.errors import DamagedFileError
+def resumed(folder: Path, given: TrainOptions, workers: Workers) -> Plan:
+    """The training whose last checkpoint is in the folder. Other options must be those that it was started with, but --steps.
+
+    A text file may have moved: named again, it must have the contents that the training began with.
+    """
+    from erlangen.models.gpt import GPT
     from erlangen.train.checkpoint import LAST, load_checkpoint
-    from erlangen.train.language_model import LanguageSchedule
 
     if not (folder / LAST).is_file():
         raise ErlangenError(f"--resume: no {LAST} in {folder}: name the folder with --out, or leave --resume out to begin there")
     start = load_checkpoint(folder / LAST)
-    try:
-        options: dict[str, Any] = start.about["options"]
-        recorded = {**start.about["schedule"], "betas": tuple(start.about["schedule"]["betas"])}
-        schedule = LanguageSchedule(**recorded)
-    except (KeyError, TypeError, ValueError) as error:
-        raise DamagedFileError(f"{start.path}: its options or schedule lack or misstate {error}: start anew") from None
-    for name, value in given.items():
-        if value is not None and value != options.get(name) and not (name == "precision" and value == "auto"):
-            option = name if name == "corpus" else "--" + name.replace("_", "-")
-            before = "without" if options.get(name) is None else f"with {options[name]}"
-            raise ErlangenError(f"{option} {value}: the run in {folder} was started {before}: leave it out, or begin another")
-    if steps is not None and steps != schedule.steps:
-        if steps < start.step:
-            raise ErlangenError(f"--steps {steps}: the run in {folder} has made {start.step} already")
+    options, schedule = recorded_plan(start)
+    refuse_changes(folder, given, options)
+    if given.steps is not None and given.steps != schedule.steps:
+        if given.steps < start.step:
+            raise ErlangenError(f"--steps {given.steps}: the run in {folder} has already made {start.step}")
         if workers.rank == 0:
-            say(f"{steps} steps in place of {schedule.steps}: from here on the learning rate is that of a run of {steps}")
-        schedule = replace(schedule, steps=steps)
+            say(
+                f"--steps {given.steps} in place of {schedule.steps}: from here on the learning rate is that of a run of "
+                f"{given.steps} steps"
+            )
+        schedule = replace(schedule, steps=given.steps)
+    source = absolute(given.corpus) or options["corpus"]
     tokenizer = options["tokenizer"] or start.tokenizer
-    corpus = corpus_of(options["corpus"], start.config.block, tokenizer, options["tales"], workers)
-    from erlangen.models.gpt import GPT
-
     return Plan(
-        model=GPT(start.config),
-        corpus=corpus,
-        schedule=schedule,
-        precision=start.about["precision"],
-        options=options,
-        start=start,
-    )
+        model=GPT(start.config), corpus=corpus_of(source, start.config.block, tokenizer, options["tales"], workers),
+        schedule=schedule, precision=start.about["precision"], options={**options, "corpus": source}, start=start,
+    )  # fmt: skip
+
+
+def recorded_plan(start: Checkpoint) -> tuple[dict[str, Any], LanguageSchedule]:
+    """Options and schedule as a checkpoint records them. Raises DamagedFileError where they are incomplete."""
+    from erlangen.errors import DamagedFileError
+    from erlangen.train.language_model import LanguageSchedule
+
+    try:
+        recorded = {**start.about["schedule"], "betas": tuple(start.about["schedule"]["betas"])}
+        return start.about["options"], LanguageSchedule(**recorded)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedFileError(f"{start.path}: its options or schedule lack or misstate {error}: start a new run") from None
+
+
+def refuse_changes(folder: Path, given: TrainOptions, options: dict[str, Any]) -> None:
+    """Raises ErlangenError for an option that is not the one that the run was started with."""
+    for name, value in given.recorded().items():
+        moved = (
+            name == "corpus" and value not in EMBEDDED and options.get(name) not in EMBEDDED
+        )  # its contents are compared later
+        if value is None or moved or value == options.get(name) or (name == "precision" and value == "auto"):
+            continue
+        before = "without it" if options.get(name) is None else f"with {options[name]}"
+        raise ErlangenError(
+            f"{option_name(name)} {value}: the run in {folder} was started {before}: leave it out, or start another run"
+        )
 
 
 def corpus_of(source: str, block: int, tokenizer: str | Tokenizer, tales: int | None, workers: Workers) -> Corpus:
-    """The corpus, with a line where it takes a while."""
+    """The corpus, with a line of progress where it takes a while."""
     from erlangen.data.corpora import load_corpus
     from erlangen.data.files import DataError
 
+    if source not in EMBEDDED and not Path(source).exists():
+        raise DataError(f"{source}: there is no such text; if it moved, name it: erlangen gpt train FILE ...")
     if source == "tales" and workers.rank == 0:
-        say(f"telling {tales:,} tales")
+        say(f"generating {tales:,} tales")
     corpus = load_corpus(source, block=block, tokenizer=tokenizer, tales=tales or TALES)
     first = 0 if corpus.train_starts is None else int(corpus.train_starts[0])
     if first + block + 1 > len(corpus.train):
         raise DataError(
-            f"--block {block}: {source} has {len(corpus.train)} tokens to train on: choose a smaller one, or more text"
+            f"--block {block}: {source} has {len(corpus.train)} tokens to train on: choose a smaller block, or more text"
         )
     return corpus

@@ -1,4 +1,4 @@
-"""Where a training stands, as people see it: a line, samples of what the model writes, TensorBoard."""
+"""Progress of a training: a status line, samples from the model, TensorBoard."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SAMPLE = 200  # tokens of a sample
 
 
 class Line:
-    """Where a training stands: one live line on a terminal, a line every half minute elsewhere."""
+    """The status line: updated in place on a terminal, printed every half minute elsewhere."""
 
     def __init__(self, plan: Plan, workers: Workers) -> None:
         self.total, self.tokens = plan.schedule.steps, plan.schedule.batch * plan.model.config.block

@@ -30,8 +30,8 @@ class Prompt:
 
 
 def read_prompts(name: str) -> list[Prompt]:
-    """`published`, or a file: JSON, a list of texts and of {"prompt": text} with any of KINDS beside it; anything else is one
-    prompt a line, empty lines left out.
+    """`published`, or a file: JSON with a list of texts and of {"prompt": text} with any of KINDS beside it; any other file has
+    one prompt per line, and empty lines are ignored.
 
     Raises ErlangenError naming file and entry.
     """
@@ -56,7 +56,7 @@ def read_prompts(name: str) -> list[Prompt]:
         found = [Prompt(line, {}) for line in text.split("\n") if line.removesuffix("\r").strip()]
         found = [Prompt(prompt.text.removesuffix("\r"), {}) for prompt in found]
     if not found:
-        raise ErlangenError(f"--prompts {path}: no prompt in it: write one a line")
+        raise ErlangenError(f"--prompts {path}: it contains no prompt: write one per line")
     return found
 
 
@@ -70,7 +70,7 @@ def _entry(entry: Any, where: str) -> Prompt:
     settings = {name: value for name, value in entry.items() if name != "prompt" and value is not None}
     for name, value in settings.items():
         if name not in KINDS:
-            raise ErlangenError(f"{where}: {name!r} is no setting; there are {', '.join(KINDS)}")
+            raise ErlangenError(f"{where}: there is no setting {name!r}; choose from {', '.join(KINDS)}")
         if isinstance(value, bool) or not isinstance(value, (int, KINDS[name])):
             raise ErlangenError(f"{where}: {name} {value!r}: give a number")
     try:

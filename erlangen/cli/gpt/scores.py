@@ -1,4 +1,4 @@
-"""Losses on text, each with its interval and the name of its evaluation, beside the floor where that is known."""
+"""Losses on text, each with its interval, the name of its evaluation, and the floor where it is known."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from erlangen.cli.terminal import Tally, emit
+from erlangen.cli.outputs import emit
+from erlangen.cli.terminal import Tally
 from erlangen.records.evaluation import Score
 from erlangen.records.files import finite
 
@@ -19,15 +20,15 @@ if TYPE_CHECKING:
     from erlangen.train.language_model import LanguageHistory
     from erlangen.train.part_losses import Part, Precision
 
-SCORED = 100_000  # tokens of a part that the evaluations at the end take at most
+SCORED = 100_000  # tokens of a part that an evaluation scores at most
 
 
 def conclude(
     plan: Plan, history: LanguageHistory, folder: Path, seconds: float, target: str | None, before: float | None = None
 ) -> None:
-    """Evaluate the best weights on text not trained on; print, and write JSON where it is asked for.
+    """Evaluate the best weights on held-out text; print the scores, and write JSON where it is asked for.
 
-    before: the validation loss of weights that the training began with.
+    before: the validation loss of the weights that the training started from.
     """
     scores = [score(plan.model, plan.corpus, part, plan.precision) for part in ("validation", "test")]
     made = history.steps - (plan.start.step if plan.start else 0)
@@ -45,22 +46,22 @@ def conclude(
     ended = " (ended by --patience)" if history.ended == "patience" else ""
     print(f"Best of {history.steps} steps{ended}: step {history.best_step}")
     if before is not None and before <= history.best_loss:
-        print(f"None was better than the weights it began with ({before:.4f} nats per token on validation): a lower --lr may be")
-    print(f"{made} steps in {seconds:.0f} s, {speed:,.0f} tokens/s, evaluations among them\n")
+        print(f"No evaluation improved on the starting weights ({before:.4f} nats per token on validation); try a lower --lr")
+    print(f"{made} steps in {seconds:.0f} s, {speed:,.0f} tokens/s, including evaluations\n")
     print_scores(scores)
-    print(f"\nEvaluation: {scores[0].evaluation}; 95 % intervals over contiguous blocks of text.")
-    print(f"Checkpoints: {folder}\nWrite with it: erlangen gpt generate {folder}", flush=True)
+    print(f"\nEvaluation: {scores[0].evaluation}. Intervals: 95 %, over contiguous blocks of text.")
+    print(f"Checkpoints: {folder}\nTry it: erlangen gpt generate {folder}", flush=True)
     emit(data, target)  # what is printed is not lost where it cannot be written
 
 
 def print_scores(scores: Sequence[Score]) -> None:
-    """A line a score; the floor below, where there is one."""
+    """One line per score, followed by the floor where there is one."""
     for one in scores:
         loss = with_interval(one.nats_per_token, one.interval)
         print(f"{one.part:<10}  {loss} nats per token, {one.bits_per_byte:.4f} bits per byte (n = {one.tokens} tokens)")
         if one.floor is not None and one.above_floor is not None and one.above_floor_interval is not None:
             above, share = with_interval(one.above_floor, one.above_floor_interval), one.above_floor / one.floor
-            print(f"{'':<10}  floor {one.floor:.4f} on the same characters, the loss above it by {above}, {100 * share:.1f} %")
+            print(f"{'':<10}  floor {one.floor:.4f} on the same characters; the loss exceeds it by {above}, {100 * share:.1f} %")
 
 
 def with_interval(value: float, ends: Sequence[float | None]) -> str:
@@ -69,7 +70,7 @@ def with_interval(value: float, ends: Sequence[float | None]) -> str:
 
 
 def score(model: GPT, corpus: Corpus, part: Part, precision: Precision, how: How = "windows", limit: int = SCORED) -> Score:
-    """The loss of a part's first `limit` tokens, in nats and bits, with its interval; of tales beside the floor, paired."""
+    """The loss of a part's first `limit` tokens, in nats and bits, with its interval; for tales, also above the floor."""
     from erlangen.measure.token_loss import bits_per_byte, loss_interval
     from erlangen.train.part_losses import document_starts, part_losses
 
@@ -78,7 +79,9 @@ def score(model: GPT, corpus: Corpus, part: Part, precision: Precision, how: How
     tokens = getattr(corpus, part)[at]
     interval, block = loss_interval(losses), model.config.block
     aligned = document_starts(corpus, part) is not None
-    name = f"non-overlapping windows of {block}" if how == "windows" else f"sliding windows of {block}, their second half scored"
+    name = (
+        f"non-overlapping windows of {block}" if how == "windows" else f"sliding windows of {block} with their second half scored"
+    )
     found = Score(
         part=part,
         evaluation=f"{'windows of whole tales' if aligned else name}, {precision}",
@@ -89,8 +92,8 @@ def score(model: GPT, corpus: Corpus, part: Part, precision: Precision, how: How
     )
     if not (corpus.name == "tales" and aligned):
         return found
-    from erlangen.data import tales
+    from erlangen.data.tales import floor as floor_of
 
-    floor = tales.floor(corpus.tokenizer.decode(tokens))
+    floor = floor_of(corpus.tokenizer.decode(tokens))
     above = loss_interval(losses.numpy() - floor)
     return replace(found, floor=float(floor.mean()), above_floor=above.estimate, above_floor_interval=(above.low, above.high))
