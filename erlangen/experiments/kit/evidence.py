@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from erlangen.experiments.kit.tasks import task_name
@@ -35,6 +35,11 @@ class Arm:
         """Names the seeds that fall short of `least`, for the guard against nets that were not trained."""
         short = {seed: value for seed, value in self.values(quantity).items() if not value >= least}
         return tuple(f"{self.name} seed {seed} ({value:.3g} {unit}, needs {least:g})" for seed, value in short.items())
+
+    def above(self, quantity: Quantity, most: float, unit: str = "nats") -> tuple[str, ...]:
+        """Names the seeds whose loss, say, is not `most` or less: the same guard for what falls in training."""
+        high = {seed: value for seed, value in self.values(quantity).items() if not value <= most}
+        return tuple(f"{self.name} seed {seed} ({value:.4g} {unit}, needs {most:g} or less)" for seed, value in high.items())
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,10 @@ class Effect:
     test: str = ""
     per: str = "seed"
 
+    def exp(self) -> Effect:
+        """An effect on logarithms as one on ratios."""
+        return replace(self, interval=lambda level: self.interval(level).exp())
+
 
 def spread_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     """`mean_interval`, its ends unknown where all values are equal: no spread is no proof of certainty."""
@@ -116,9 +125,10 @@ def by_seed(
 
 
 def group(arm: Arm, quantity: Quantity, unit: str = "", name: str = "") -> Group:
-    """An arm's mean for the record of a verdict."""
+    """An arm's mean for the record of a verdict. In "%" its interval ends at 0 and 100: a rate of 118 % does not exist."""
     mean = arm.mean(quantity)
-    low, high = (None if math.isnan(end) else end for end in (mean.low, mean.high))
+    least, most = (0.0, 100.0) if unit == "%" else (-math.inf, math.inf)
+    low, high = (None if math.isnan(end) else min(max(end, least), most) for end in (mean.low, mean.high))
     return Group(
         name=name or arm.name, mean=None if math.isnan(mean.estimate) else mean.estimate, interval=(low, high), unit=unit
     )
@@ -148,11 +158,5 @@ def ratio(left: Arm, right: Arm, quantity: Quantity, *, unit: str = "") -> Effec
         value = read(result, quantity)
         return math.log(value) if value > 0 else math.nan
 
-    logs = by_seed(lambda mine, theirs: log(mine) - log(theirs), left, right)
-    return Effect(
-        interval=lambda level: logs.interval(level).exp(),
-        missing=logs.missing,
-        not_finite=logs.not_finite,
-        groups=tuple(group(arm, quantity, unit) for arm in (left, right)),
-        test="t interval over seeds of paired log ratios",
-    )
+    logs = by_seed(lambda mine, theirs: log(mine) - log(theirs), left, right, test="t interval over seeds of paired log ratios")
+    return replace(logs.exp(), groups=tuple(group(arm, quantity, unit) for arm in (left, right)))

@@ -126,7 +126,7 @@ def curves(
     same_y: bool = True,
 ) -> Spec:
     """A line through the rows of each color, with its band from `low` to `high`; log_x is the logarithm's base."""
-    across = alt.Scale(type="log", base=log_x) if log_x else alt.Scale(zero=False)
+    across = alt.Scale(type="log", base=log_x) if log_x else alt.Scale(zero=False, padding=8)  # or the outer dots are cut
     up = alt.Scale(type="log") if log_y else alt.Scale(domain=list(domain)) if domain else alt.Scale(zero=False)
     base = alt.Chart(records(columns, rows)).encode(
         x=alt.X(f"{x}:Q", scale=across, title=x_title or x),

@@ -1,23 +1,51 @@
-"""Recipes changed from the command line: `--set key=value`, checked against the field's own type."""
+"""A preset's recipe with changes: `--set key=value` or `settings={...}`, checked against the type of the recipe's field."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Mapping
-from typing import Any, get_type_hints
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, get_type_hints
 
 from erlangen.errors import ErlangenError
 
+Settings: TypeAlias = Mapping[str, object] | Sequence[str]  # {"epochs": 5} or ["epochs=5"]
 
-def parse_settings(settings: list[str]) -> dict[str, str]:
-    """['a=1', 'b=x'] -> {'a': '1', 'b': 'x'}. Raises ErlangenError where an equals sign is missing."""
-    pairs = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
+
+def choose_recipe(presets: Mapping[str, Any], preset: str, settings: Settings | None = None, seeds: int | None = None) -> Any:
+    """The preset's recipe with `settings` and, where it is given, the number of seeds.
+
+    Raises ErlangenError for a preset or key that there is not, with a suggestion, and for an impossible value.
+    """
+    if preset not in presets:
+        raise ErlangenError(f"--preset {preset}: there are {', '.join(presets)}")
+    changes = parse_settings(settings or [])
+    if seeds is not None:
+        if "seeds" in changes:
+            raise ErlangenError(f"--seeds {seeds} and --set seeds={changes['seeds']}: give one of them")
+        if not hasattr(presets[preset], "seeds"):
+            raise ErlangenError(f"--seeds {seeds}: this recipe has no seeds; {keys_in_words(presets[preset])}")
+        changes["seeds"] = str(seeds)
+    return override(presets[preset], changes)
+
+
+def parse_settings(settings: Settings) -> dict[str, str]:
+    """['a=1', 'b=x,y'] or {'a': 1, 'b': ('x', 'y')} -> {'a': '1', 'b': 'x,y'}.
+
+    Raises ErlangenError where an equals sign is missing or a key is given twice.
+    """
+    if isinstance(settings, Mapping):
+        return {
+            key: ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value) for key, value in settings.items()
+        }
+    pairs: dict[str, str] = {}
+    for setting in [settings] if isinstance(settings, str) else settings:
+        key, equals, value = (part.strip() for part in setting.partition("="))
         if not equals:
             raise ErlangenError(f"--set {setting}: write key=value, as in --set seeds=3")
-        pairs[key.strip()] = value.strip()
+        if key in pairs:
+            raise ErlangenError(f"--set {key}: given twice, as {pairs[key]} and as {value}")
+        pairs[key] = value
     return pairs
 
 
@@ -34,7 +62,7 @@ def override(recipe: Any, settings: Mapping[str, str]) -> Any:
     for key, text in settings.items():
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}"
+            hint = f"did you mean {close[0]!r}?" if close else keys_in_words(recipe)
             raise ErlangenError(f"--set {key}: this recipe has no such key; {hint}")
         current = getattr(recipe, key)
         value = [part.strip() for part in text.split(",") if part.strip()] if isinstance(current, tuple) else text
@@ -46,3 +74,8 @@ def override(recipe: Any, settings: Mapping[str, str]) -> Any:
         return dataclasses.replace(recipe, **changes)
     except ValueError as error:
         raise ErlangenError(f"--set: {error}") from None
+
+
+def keys_in_words(recipe: Any) -> str:
+    """'its keys are epochs, seeds'"""
+    return f"its keys are {', '.join(field.name for field in dataclasses.fields(recipe))}"

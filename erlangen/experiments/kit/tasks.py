@@ -16,15 +16,23 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from erlangen.errors import ErlangenError
 from erlangen.records.runs import Job, JobResult, Measurement
+
+Task = TypeVar("Task")
 
 
 def task_name(kind: type) -> str:
     """`EveryGraph` -> 'every-graph': what a job's parameters call the task."""
     return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
+
+
+def task_of(kind: type[Task], recipe: Any, **fields: Any) -> Task:
+    """A task with these fields, and for the rest the recipe's own of the same names."""
+    names = [field.name for field in dataclasses.fields(kind) if field.name not in fields]  # type: ignore[arg-type]
+    return kind(**{name: getattr(recipe, name) for name in names}, **fields)
 
 
 def job(task: Any, *, seed: int = 0, seconds: float = 1.0, portable: bool = False, exclusive: bool = False) -> Job:

@@ -1,42 +1,40 @@
 """Claims G9 and G11: a Transformer layer as a graph network on the complete graph, and what becomes of a graph's structure there.
 
 G9 is counted, in float64, against `torch.nn.TransformerEncoderLayer`. G11 trains one network, a Transformer over edges, on
-contextual block models; only the edges it attends along change. Dwivedi & Bresson (arXiv 2012.09699, 2020) made attention
-along edges out of the same worry, that full attention does poorly where the topology matters and is not in the features.
-`standard` takes about twelve minutes on two cores.
+contextual block models; only the edges it attends along change. Dwivedi & Bresson (arXiv 2012.09699, 2020) restricted attention
+to edges because full attention does poorly where the topology matters and is not in the features. `standard` takes about twelve
+minutes on two cores.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from itertools import product
+from typing import Annotated, Literal, get_args
 
 from annotated_types import Ge, Gt, Le
 
+from erlangen.experiments.kit.tasks import job, task_of
+from erlangen.experiments.transformer_as_graph.comparisons import COMPARISONS, PLACES, Where
+from erlangen.experiments.transformer_as_graph.tasks import ArmName, Layer, Order, Picture, Relabel, Train
 from erlangen.records.runs import Claim, Job
 
 TITLE = "Transformers as graph networks"
+QUESTION = "Is a Transformer layer a graph network, and what does attention to every node make of a graph's structure?"
 MEMORY_MB = 500
-
-ARMS = (
-    "self", "graph", "diluted", "random", "complete", "complete/walks", "complete/eigenvectors", "graph/eigenvectors",
-    "self/eigenvectors",
-)  # fmt: skip
-"""What is attended to, and what is added to the features: return probabilities of walks, or eigenvectors of the Laplacian.
-
-diluted: the graph's edges, and three random ones for each.
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """sizes: tokens of the layers compared in G9, for each of `draws` seeds.
+    """What is compared, on how many graphs, and the edges of the verdicts.
 
+    sizes: tokens of the layers compared in G9, for each of `draws` seeds.
     classes: of the block models; homophilies: share of edges within a class, to which 1 / classes is added, where an edge says
-    nothing. nodes: of each graph, a new one for each seed. fit: training accuracy in percent, of the weights chosen by the
-    validation nodes, that an arm must reach before a verdict compares it: an arm that sees features alone stops early, so it is
-    not 100. margin: points of accuracy within which two arms count as equal; tolerance: the same for attention on edges over
-    their share.
+    nothing. nodes: of each graph, a new one for each seed.
+    fit: mean training accuracy in percent, of the weights chosen by the validation nodes, that an arm must reach before a verdict
+    compares it. An arm that sees features alone stops early, so it is not 100.
+    margin: smallest difference in points of test accuracy that matters; tolerance: smallest preference for true edges that
+    matters, relative to what attention would give them without one.
     """
 
     sizes: tuple[Annotated[int, Ge(1), Le(512)], ...] = (1, 2, 3, 5, 8, 16, 33)
@@ -66,6 +64,11 @@ class Recipe:
         """The homophilies for so many classes, rising: those asked for and 1 / classes."""
         return tuple(sorted({*self.homophilies, 1 / classes}))
 
+    def places(self, classes: int, where: Where) -> tuple[float, ...]:
+        """The homophilies at one of `PLACES`."""
+        points = self.points(classes)
+        return {"most": points[-1:], "least": points[:1], "nothing": (1 / classes,), "all": points}[where]
+
 
 PRESETS = {
     "quick": Recipe(
@@ -75,80 +78,66 @@ PRESETS = {
     "standard": Recipe(),
 }  # fmt: skip
 
-COMPARED = {
-    "homophilous": "edges against everyone, where neighbors are most alike",
-    "heterophilous": "edges against everyone, where neighbors are least alike",
-    "uninformative": "edges against everyone, where an edge says nothing of the class",
-    "diluted": "edges against edges among three times as many random ones",
-    "mask": "edges against as many edges of no meaning: structure or sparsity",
-    "everyone": "everyone against nobody but itself: whether attention to all brings anything; over all homophilies",
-    "walks": "everyone, told return probabilities, against everyone told nothing; over all homophilies",
-    "eigenvectors": "everyone, told Laplacian eigenvectors, against everyone told nothing",
-    "gap": "edges told nothing against everyone told the eigenvectors: whether the gap closes",
-    "fair": "edges against everyone, both told the eigenvectors",
-    "listening": "everyone against nobody but itself, both told the eigenvectors: whether attention uses them",
-}
-"""Comparisons of two arms, by part; `judge.py` says which arms and where."""
-
 CLAIMS = (
     Claim(
         id="G9",
-        statement="A Transformer layer is a graph network on the complete graph, with dot-product attention and self-loops; a "
-        "causal one is a graph network on a directed graph.",
+        statement="A Transformer layer is a graph network on the complete graph.",
         how="torch's TransformerEncoderLayer, without dropout, against the layer over edges with its weights: outputs, "
         "attention, and the gradients of the input and of every weight, in float64. All relabelings of small graphs. The order "
         "in which attention ranks the tokens, for every pair of nodes that ask.",
         parts={
-            "complete": "the whole layer on the complete graph",
-            "causal": "the layer with a causal mask, on the directed graph",
-            "loops": "whether the self-loops are needed",
-            "additive": "whether additive GAT could be such a layer",
-            "permutation": "which relabelings of the tokens the layer commutes with",
+            "complete graph": "A Transformer layer is a graph network on the complete graph.",
+            "causal mask": "With a causal mask, the layer is a graph network on a directed graph whose edges never lead back.",
+            "self-loops": "Without its self-loops the complete graph gives a different layer.",
+            "additive attention": "GAT's attention cannot be a Transformer's: every node ranks the tokens in the same order.",
+            "relabeling": "The layer commutes with a relabeling of its tokens if and only if it keeps the graph: with all of "
+            "them on the complete graph, with none but the identity on the causal one.",
         },
     ),
     Claim(
         id="G11",
         statement="Attention to every node dilutes structure, so GAT is better on graphs.",
-        how="One network, a Transformer of two layers over edges, with one set of first weights a seed, on contextual block "
+        how="One network, a Transformer of two layers over edges, with one set of initial weights per seed, on contextual block "
         "models with features that alone give about 70 %; only the edges it attends along change, and what is added to the "
         "features. Two settings of dropout for every arm, chosen by the validation nodes. Accuracy on test nodes, paired by "
-        "seed; attention on true edges against their share of those attended along.",
+        "seed; attention on true edges against their share of those attended along. GAT itself is not run: the layer is a "
+        "Transformer's under every mask.",
         parts={
-            "dilution": "attention on true edges against their share, when everyone is attended to",
-            "dilution/class": "the same against other nodes of the same classes",
-            "dilution/eigenvectors": "the same, told the eigenvectors",
-            **{f"{part}/{classes}": f"{text}; {classes} classes" for classes in (2, 4) for part, text in COMPARED.items()},
-            "overall": "whether the edges are better everywhere",
+            "attention on true edges": "If every node is attended to, true edges get no more of the attention than their share.",
+            "attention within a class": "If every node is attended to, neighbors get no more attention than the rest of their "
+            "class.",
+            "attention within a class, with eigenvectors": "With eigenvectors as features too, neighbors get no more attention "
+            "than the rest of their class.",
+            **{
+                comparison.name(classes): f"With {classes} classes, {PLACES[comparison.where]}: {comparison.says}."
+                for classes, comparison in product((2, 4), COMPARISONS)
+            },
+            "all graphs with structure": "Where the edges say something of the class, attention along them is more accurate than "
+            "attention to every node.",
         },
     ),
 )
+QUOTES = {
+    "complete graph": "A Transformer layer is a graph network on the complete graph.",
+    "attention on true edges": "Attention to every node dilutes structure",
+    "all graphs with structure": "Attention to every node dilutes structure, so GAT is better on graphs.",
+}
+"""The report's own words, by the part that judges them."""
 
 
-def jobs(recipe: Recipe, precision: str = "float32", device: str = "cpu") -> list[Job]:
-    """The exact checks by draw, a picture, then one job for each arm, block model and seed.
-
-    On a CPU, float64 where counted and float32 where trained, whatever `precision` and `device` say.
-    """
-    name = "transformer-as-graph"
-    sizes = ",".join(str(size) for size in recipe.sizes)
+def jobs(recipe: Recipe) -> list[Job]:
+    """The exact checks by draw, a picture, then one job for each arm, block model and seed."""
     exact = [
-        Job(experiment=name, params={"task": task, **({"sizes": sizes} if task == "layer" else {})}, seed=seed, seconds=seconds)
+        job(task, seed=seed, seconds=seconds)
         for seed in range(recipe.draws)
-        for task, seconds in (("layer", 0.1 * len(recipe.sizes)), ("order", 0.2), ("relabel", 0.8))
+        for task, seconds in ((Layer(sizes=recipe.sizes), 0.1 * len(recipe.sizes)), (Order(), 0.2), (Relabel(), 0.8))
     ]
+    seconds = 0.1 + 0.8 * (recipe.nodes / 300) * recipe.epochs / 80
     trained = [
-        Job(
-            experiment=name,
-            params={
-                "task": "train", "classes": classes, "homophily": homophily, "arm": arm, "nodes": recipe.nodes,
-                "epochs": recipe.epochs, "patience": recipe.patience,
-            },
-            seed=seed,
-            seconds=0.1 + 0.8 * (recipe.nodes / 300) * recipe.epochs / 80,
-        )
+        job(task_of(Train, recipe, classes=classes, homophily=homophily, arm=arm), seed=seed, seconds=seconds)
         for seed in range(recipe.seeds)
         for classes in recipe.classes
         for homophily in recipe.points(classes)
-        for arm in ARMS
-    ]  # fmt: skip
-    return [*exact, Job(experiment=name, params={"task": "picture"}, seconds=2.0), *trained]
+        for arm in get_args(ArmName)
+    ]
+    return [*exact, job(Picture(), seconds=2.0), *trained]

@@ -1,4 +1,4 @@
-"""Claim G11: one network, several masks: whom attention may listen to, and what it then makes of a graph."""
+"""Claim G11: one network under several masks: which nodes it attends to, and what it then makes of a graph."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from erlangen.data.graphs import Graph, block_model, karate_club, random_split, undirected
+from erlangen.data.graphs import Graph, block_model, undirected
+from erlangen.experiments.transformer_as_graph.tasks import Train
 from erlangen.models.graph_transformer import BlockConfig, GraphTransformer, GraphTransformerConfig
 from erlangen.nn.graph.algebra import add_self_loops, adjacency, complete_graph
 from erlangen.nn.graph.encodings import laplacian_eigenvectors, return_probabilities
@@ -21,6 +22,26 @@ DEGREE, FEATURES, ENCODED = 10, 16, 8  # mean degree; width of the features and 
 SIGNAL = {2: 1.2, 4: 1.8}  # by classes: features alone then give about 70 %
 TRAINING = 20  # nodes of each class
 EXTRA = 3  # random edges beside each true one, where a mask is diluted
+PLANTED = 2.0  # the positive control: true edges get so many times their attention
+
+
+def train(task: Train, job: Job) -> list[Measurement]:
+    """Tune and train one arm on one block model; test it, and measure how much of its attention is on true edges."""
+    mask, _, encoding = task.arm.partition("/")
+    graph = block_graph(task.classes, task.homophily, task.nodes, job.seed)
+    masked = replace(graph, x=encoded(graph, encoding), edge_index=mask_edges(graph, mask, job.seed))
+    net, history, dropout = tune(masked, NodeSchedule(epochs=task.epochs, patience=task.patience, lr=0.005), job.seed)
+    source, target = graph.edge_index
+    measured = [
+        Measurement("dropout", dropout),
+        Measurement("best_epoch", history.best_epoch, "epochs"),
+        Measurement("train_accuracy", history.train_accuracy, "%"),
+        Measurement("validation_accuracy", history.validation_accuracy, "%"),
+        Measurement("test_accuracy", accuracy(evaluate(net, masked), masked), "%"),
+        Measurement("test_nodes", int(masked.test_mask.sum()) if masked.test_mask is not None else 0, "nodes"),
+        Measurement("homophily", float((graph.y[source] == graph.y[target]).double().mean()), "of the edges"),
+    ]
+    return measured if mask in ("self", "random") else [*measured, *attention_on_edges(net, masked, graph)]
 
 
 def block_graph(classes: int, homophily: float, nodes: int, seed: int) -> Graph:
@@ -33,8 +54,8 @@ def block_graph(classes: int, homophily: float, nodes: int, seed: int) -> Graph:
     )  # fmt: skip
 
 
-def attended(graph: Graph, mask: str, seed: int) -> Tensor:
-    """The edges (2, E') along which a mask lets nodes attend, a loop at every node included.
+def mask_edges(graph: Graph, mask: str, seed: int) -> Tensor:
+    """The edges (2, E') along which a mask lets nodes attend, with a self-loop at every node.
 
     random: the graph's own edges with all nodes renamed: as many, with the same degrees, but between others. diluted: its
     edges and EXTRA times as many between nodes that have none.
@@ -42,7 +63,7 @@ def attended(graph: Graph, mask: str, seed: int) -> Tensor:
     n, rng = graph.num_nodes, np.random.default_rng([seed, graph.num_nodes])
     if mask == "complete":
         return complete_graph(n)
-    edges = {"self": graph.edge_index[:, :0]}.get(mask, graph.edge_index)
+    edges = graph.edge_index[:, :0] if mask == "self" else graph.edge_index
     if mask == "random":
         edges = torch.from_numpy(rng.permutation(n))[edges]
     if mask == "diluted":
@@ -52,8 +73,8 @@ def attended(graph: Graph, mask: str, seed: int) -> Tensor:
     return add_self_loops(edges, n)
 
 
-def told(graph: Graph, encoding: str) -> Tensor:
-    """The features beside a place for each encoding, (N, FEATURES + 2 ENCODED): zeros where an arm is not told it.
+def encoded(graph: Graph, encoding: str) -> Tensor:
+    """The features beside a place for each encoding, (N, FEATURES + 2 ENCODED), which is zero where an arm does not get it.
 
     So all arms have the same parameters. Eigenvectors come from both ends of the spectrum, the slow ones and those that change
     along edges; their signs stay: there is one graph, the same in training and test.
@@ -74,70 +95,51 @@ def standardized(columns: Tensor) -> Tensor:
     return (centered / centered.square().mean(0).sqrt().clamp(min=1e-9)).float()
 
 
-def trained(graph: Graph, dropout: float, schedule: NodeSchedule, seed: int) -> tuple[GraphTransformer, NodeHistory]:
+def train_network(graph: Graph, dropout: float, schedule: NodeSchedule, seed: int) -> tuple[GraphTransformer, NodeHistory]:
     """The network, trained along the graph's edges as they are; the seed alone decides its first weights."""
     seed_everything(seed)
-    config = GraphTransformerConfig(
-        in_features=graph.x.shape[1], classes=int(graph.y.max()) + 1, block=BlockConfig(dropout=dropout, norm_first=True),
-        form="dense",
-    )  # fmt: skip
+    block = BlockConfig(dropout=dropout, norm_first=True)
+    config = GraphTransformerConfig(in_features=graph.x.shape[1], classes=int(graph.y.max()) + 1, block=block, form="dense")
     net = GraphTransformer(config)
     return net, fit(net, graph, schedule)
 
 
-def tuned(graph: Graph, schedule: NodeSchedule, seed: int) -> tuple[GraphTransformer, NodeHistory, float]:
+def tune(graph: Graph, schedule: NodeSchedule, seed: int) -> tuple[GraphTransformer, NodeHistory, float]:
     """The better of SETTINGS by the validation nodes, and its dropout."""
-    tried = [(*trained(graph, dropout, schedule, seed), dropout) for dropout in SETTINGS]
-    return max(tried, key=lambda one: (one[1].validation_accuracy, -one[1].validation_loss))
+    tried = [(*train_network(graph, dropout, schedule, seed), dropout) for dropout in SETTINGS]
+    return max(tried, key=lambda net: (net[1].validation_accuracy, -net[1].validation_loss))
 
 
-def train(job: Job) -> list[Measurement]:
-    """Tune and train one arm on one block model; test it, and see what its attention is on."""
-    classes, nodes, epochs, patience = (int(str(job.params[name])) for name in ("classes", "nodes", "epochs", "patience"))
-    mask, _, encoding = str(job.params["arm"]).partition("/")
-    graph = block_graph(classes, float(str(job.params["homophily"])), nodes, job.seed)
-    seen = replace(graph, x=told(graph, encoding), edge_index=attended(graph, mask, job.seed))
-    net, history, dropout = tuned(seen, NodeSchedule(epochs=epochs, patience=patience, lr=0.005), job.seed)
-    source, target = graph.edge_index
-    found = [
-        Measurement("dropout", dropout),
-        Measurement("best_epoch", history.best_epoch, "epochs"),
-        Measurement("train_accuracy", history.train_accuracy, "%"),
-        Measurement("validation_accuracy", history.validation_accuracy, "%"),
-        Measurement("test_accuracy", accuracy(evaluate(net, seen), seen), "%"),
-        Measurement("test_nodes", int(seen.test_mask.sum()) if seen.test_mask is not None else 0, "nodes"),
-        Measurement("homophily", float((graph.y[source] == graph.y[target]).double().mean()), "of the edges"),
-    ]
-    return found if mask in ("self", "random") else [*found, *listened(net, seen, graph)]
-
-
-def listened(net: GraphTransformer, seen: Graph, graph: Graph) -> list[Measurement]:
+def attention_on_edges(net: GraphTransformer, masked: Graph, graph: Graph) -> list[Measurement]:
     """By layer, mean over nodes with a neighbor, and over heads: attention on true edges; on as many nodes of the same classes
     without an edge; and e to the entropy, the number of nodes that attention is spread over. Beside it the share of true edges
     among those attended along.
+
+    planted: the same of attention whose true edges got PLANTED times as much before it was normalized, a positive control.
     """
     n = graph.num_nodes
-    edge, allowed = (adjacency(edges, n) > 0 for edges in (graph.edge_index, seen.edge_index))  # (N, N): [target, source]
+    edge, allowed = (adjacency(edges, n) > 0 for edges in (graph.edge_index, masked.edge_index))  # (N, N): [target, source]
     has = edge.any(1)
-    mass, matched, spread = [], [], []
-    for weight in net.attention(seen.x, seen.edge_index):  # (E', heads)
+    values: dict[str, list[float]] = {}
+
+    def keep(name: str, per_node: Tensor) -> None:
+        values.setdefault(name, []).append(float(per_node[has].mean()))
+
+    for weight in net.attention(masked.x, masked.edge_index):  # (E', heads)
         dense = torch.zeros(n, n, weight.shape[1], dtype=torch.float64)
-        dense[seen.edge_index[1], seen.edge_index[0]] = weight.double()
-        spread.append(float(torch.special.entr(dense).sum(1).exp()[has].mean()))
+        dense[masked.edge_index[1], masked.edge_index[0]] = weight.double()
         attention = dense.mean(2)
-        mass.append(float((attention * edge).sum(1)[has].mean()))
-        matched.append(float(of_same_classes(attention, edge, allowed, graph.y)[has].mean()))
-    share = float((edge.sum(1) / allowed.sum(1))[has].double().mean())
-    return [
-        Measurement("attention_on_edges", tuple(mass), "of 1, by layer"),
-        Measurement("attention_on_same_classes", tuple(matched), "of 1, by layer"),
-        Measurement("nodes_attended", tuple(spread), "nodes, by layer"),
-        Measurement("share_of_edges", share, "of 1"),
-    ]
+        planted = attention * torch.where(edge, PLANTED, 1.0)
+        keep("nodes_attended", torch.special.entr(dense).sum(1).exp())
+        for prefix, shown in (("", attention), ("planted_", planted / planted.sum(1, keepdim=True))):
+            keep(f"{prefix}attention_on_edges", (shown * edge).sum(1))
+            keep(f"{prefix}attention_on_same_classes", of_same_classes(shown, edge, allowed, graph.y))
+    share = Measurement("share_of_edges", float((edge.sum(1) / allowed.sum(1))[has].double().mean()), "of 1")
+    return [*(Measurement(name, tuple(layers), "by layer") for name, layers in values.items()), share]
 
 
 def of_same_classes(attention: Tensor, edge: Tensor, allowed: Tensor, y: Tensor) -> Tensor:
-    """What each node's neighbors would get if each got what the others of its class get that are none, (N,).
+    """What each node's neighbors would get if each got what the other nodes of its class get, (N,).
 
     NaN for a node that has a neighbor of a class but sees nobody else of it, as along the edges alone.
     """
@@ -146,25 +148,3 @@ def of_same_classes(attention: Tensor, edge: Tensor, allowed: Tensor, y: Tensor)
     neighbors, strangers = edge.double() @ members, others.double() @ members  # (N, classes): how many of each
     each = (attention * others) @ members / strangers
     return torch.where(neighbors > 0, neighbors * each, 0).sum(1)
-
-
-def picture(job: Job) -> list[Measurement]:
-    """The karate club with made-up features that tell its halves apart a little: first-layer attention along ties, and to all."""
-    club = karate_club()
-    rng = np.random.default_rng(job.seed)
-    means = rng.normal(size=(2, FEATURES))
-    means /= np.linalg.norm(means, axis=1, keepdims=True)
-    x = SIGNAL[2] * means[club.y.numpy()] + rng.normal(size=(club.num_nodes, FEATURES))
-    masks = random_split(club.y, 6, 8, rng)
-    graph = replace(club, x=torch.from_numpy(x).float(), train_mask=masks[0], validation_mask=masks[1], test_mask=masks[2])
-    found = [
-        Measurement("club", tuple(float(club) for club in graph.y)),
-        Measurement("edges", tuple(float(node) for node in graph.edge_index.flatten()), "sources, then targets"),
-    ]
-    for mask in ("graph", "complete"):
-        seen = replace(graph, edge_index=attended(graph, mask, job.seed))
-        net, _, _ = tuned(seen, NodeSchedule(epochs=60, patience=20, lr=0.005), job.seed)
-        weight = net.attention(seen.x, seen.edge_index)[0].mean(1)
-        dense = torch.zeros(graph.num_nodes, graph.num_nodes).index_put((seen.edge_index[1], seen.edge_index[0]), weight)
-        found.append(Measurement(f"{mask}_attention", tuple(dense.flatten().tolist()), "who asks, then whom"))
-    return found

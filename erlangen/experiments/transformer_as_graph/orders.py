@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from erlangen.experiments.transformer_as_graph.tasks import Order
 from erlangen.nn.graph.algebra import complete_graph
 from erlangen.nn.graph.attention import GATConv, TransformerConv
 from erlangen.records.runs import Job, Measurement
@@ -14,26 +15,28 @@ EQUAL = 1e-12  # weights of about 0.1, in float64, that are no further apart cou
 
 
 @torch.no_grad()
-def order(job: Job) -> list[Measurement]:
+def count_orders(task: Order, job: Job) -> list[Measurement]:
     """Random layers on a complete graph: cases in which two nodes rank two tokens in opposite order.
 
     A case is a pair of tokens and a pair of nodes that ask, in one head of one layer. fixed: layers without such a case.
     """
     torch.manual_seed(job.seed)
     edges = complete_graph(NODES)
-    found = []
+    measured = []
     for name, kind in (("gat", GATConv), ("dot", TransformerConv)):
-        turned, fixed = 0, 0
+        opposite = []
         for _ in range(LAYERS):
             layer, x = kind(WIDTH, WIDTH, HEADS).double(), torch.randn(NODES, WIDTH, dtype=torch.float64)
-            seen, weight = layer(x, edges, return_attention_weights=True)[1]
+            edge_index, weight = layer(x, edges, return_attention_weights=True)[1]
             attention = weight.new_zeros(HEADS, NODES, NODES)  # [head, who asks, token]
-            attention[:, seen[1], seen[0]] = weight.T
-            opposite = sum(opposite_orders(head) for head in attention)
-            turned, fixed = turned + opposite, fixed + (opposite == 0)
-        found += [Measurement(f"{name}_turned", turned, "cases"), Measurement(f"{name}_fixed", fixed, "layers")]
+            attention[:, edge_index[1], edge_index[0]] = weight.T
+            opposite.append(sum(opposite_orders(head) for head in attention))
+        measured += [
+            Measurement(f"{name}_turned", sum(opposite), "cases"),
+            Measurement(f"{name}_fixed", opposite.count(0), "layers"),
+        ]
     pairs = NODES * (NODES - 1) // 2
-    return [*found, Measurement("cases", LAYERS * HEADS * pairs**2, "cases"), Measurement("layers", LAYERS, "layers")]
+    return [*measured, Measurement("cases", LAYERS * HEADS * pairs**2, "cases"), Measurement("layers", LAYERS, "layers")]
 
 
 def opposite_orders(attention: Tensor) -> int:

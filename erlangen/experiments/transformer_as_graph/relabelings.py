@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from erlangen.experiments.transformer_as_graph.layers import WIDTH, random_layer
+from erlangen.experiments.transformer_as_graph.tasks import Relabel
 from erlangen.measure.equivariance import relative_change
 from erlangen.models.graph_transformer import TransformerBlock
 from erlangen.nn.graph.algebra import add_self_loops, complete_graph
@@ -20,7 +21,7 @@ STAR = tuple(pair for leaf in range(1, NODES) for pair in ((0, leaf), (leaf, 0))
 
 
 def graphs() -> dict[str, Tensor]:
-    """What may see what, loops included."""
+    """The graphs that a layer is tried on, self-loops included."""
     return {
         "complete": complete_graph(NODES),
         "causal": complete_graph(NODES, causal=True),
@@ -31,7 +32,7 @@ def graphs() -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def relabel(job: Job) -> list[Measurement]:
+def relabel(task: Relabel, job: Job) -> list[Measurement]:
     """Of all relabelings p of five tokens: how many the layer commutes with, f(x[p]) = f(x)[p], and how many keep the graph.
 
     wrong: those it commutes with that do not keep the graph, or the other way round, or that lie between equal and apart.
@@ -40,24 +41,24 @@ def relabel(job: Job) -> list[Measurement]:
     generator = torch.Generator().manual_seed(job.seed)
     block = TransformerBlock.of_torch(random_layer(2, True, generator))
     x = torch.randn(NODES, WIDTH, generator=generator, dtype=torch.float64)
-    found = []
+    measured = []
     for name, edges in graphs().items():
         expected = block(x, edges)
         errors: dict[bool, list[float]] = {True: [], False: []}  # by whether p keeps the graph
         for p in permutations(range(NODES)):
             moved = float(relative_change(expected[list(p)], block(x[list(p)], edges)).max())
             errors[keeps(edges, p)].append(moved)
-        wrong = sum(not error <= EQUAL for error in errors[True]) + sum(not error >= APART for error in errors[False])
-        commuting = sum(error <= EQUAL for error in errors[True] + errors[False])
-        found += [
-            Measurement(f"{name}_cases", len(errors[True]) + len(errors[False]), "relabelings"),
-            Measurement(f"{name}_commuting", commuting, "relabelings"),
-            Measurement(f"{name}_keeping", len(errors[True]), "relabelings"),
-            Measurement(f"{name}_wrong", wrong, "relabelings"),
-            Measurement(f"{name}_error", max(errors[True]), "spread of the output"),
-            Measurement(f"{name}_apart", min(errors[False], default=float("nan")), "spread of the output"),
-        ]
-    return found
+        kept, lost = errors[True], errors[False]
+        counts = {
+            "cases": len(kept) + len(lost),
+            "commuting": sum(error <= EQUAL for error in kept + lost),
+            "keeping": len(kept),
+            "wrong": sum(not error <= EQUAL for error in kept) + sum(not error >= APART for error in lost),
+        }
+        spreads = {"error": max(kept), "apart": min(lost, default=float("nan"))}
+        measured += [Measurement(f"{name}_{what}", count, "relabelings") for what, count in counts.items()]
+        measured += [Measurement(f"{name}_{what}", size, "spread of the output") for what, size in spreads.items()]
+    return measured
 
 
 def keeps(edges: Tensor, p: tuple[int, ...]) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from erlangen.experiments.transformer_as_graph.layers import layer
-from erlangen.experiments.transformer_as_graph.masks import picture, train
-from erlangen.experiments.transformer_as_graph.orders import order
+from erlangen.experiments.kit.tasks import perform
+from erlangen.experiments.transformer_as_graph.club import picture
+from erlangen.experiments.transformer_as_graph.layers import compare_layers
+from erlangen.experiments.transformer_as_graph.masks import train
+from erlangen.experiments.transformer_as_graph.orders import count_orders
 from erlangen.experiments.transformer_as_graph.relabelings import relabel
+from erlangen.experiments.transformer_as_graph.tasks import Layer, Order, Picture, Relabel, Train
 from erlangen.records.runs import Job, Measurement
-
-TASKS = {"layer": layer, "order": order, "relabel": relabel, "picture": picture, "train": train}
 
 
 def run(job: Job) -> list[Measurement]:
-    """Measurements of one job, by its task."""
-    return TASKS[str(job.params["task"])](job)
+    """Perform the job's task."""
+    return perform(job, {Layer: compare_layers, Order: count_orders, Relabel: relabel, Picture: picture, Train: train})
