@@ -12,72 +12,73 @@ import numpy as np
 import pytest
 import torch
 from scipy import integrate, stats
+from support.figures import assert_drawn
+from support.results import result
 
 from erlangen.data.graphs import karate_club
-from erlangen.experiments import convolution_forms
-from erlangen.experiments.convolution_forms import PRESETS, TOLERANCE, Recipe, jobs
+from erlangen.experiments import convolution_forms, planned_jobs
+from erlangen.experiments.convolution_forms import CLAIMS, PRESETS, Recipe
 from erlangen.experiments.convolution_forms.dense import Differences, adjacency_and_degree, dense, sizes
 from erlangen.experiments.convolution_forms.direction import kind_of, small_graphs
 from erlangen.experiments.convolution_forms.drawing import Drawn, drawn_graphs, layer_of, of_layer, random_edges
-from erlangen.experiments.convolution_forms.judge import findings, verdicts
+from erlangen.experiments.convolution_forms.equality import TOLERANCE
+from erlangen.experiments.convolution_forms.figures import figures
+from erlangen.experiments.convolution_forms.judge import answers, verdicts
 from erlangen.experiments.convolution_forms.medians import selection_matrix
 from erlangen.experiments.convolution_forms.messages import by_hand, ways
-from erlangen.experiments.convolution_forms.run import TASKS, run
+from erlangen.experiments.convolution_forms.run import RUNNERS, run
+from erlangen.experiments.convolution_forms.tasks import (
+    Additivity,
+    EveryGraph,
+    Matrix,
+    Message,
+    OnGraphs,
+    Pair,
+    PastFloat32,
+    Pyg,
+    Residual,
+    Transposes,
+)
+from erlangen.experiments.kit.evidence import Evidence
+from erlangen.experiments.kit.tasks import job, task_name
 from erlangen.records.runs import Job, JobResult
 from erlangen.statistics.intervals import mean_interval
 
 SMALL = Recipe(seeds=20, graphs=3, nodes=7, draws=200, past_float32=False)
 
 
-def measured(job: Job, number: int = 0) -> JobResult:
-    return JobResult(
-        key=str(number), experiment=job.experiment, params=job.params, seed=job.seed, precision="float32", device="cpu",
-        measurements=tuple(run(job)),
-    )  # fmt: skip
+def measured(planned: Job) -> JobResult:
+    return result(planned, run(planned))
+
+
+def once(task: object, seed: int = 0) -> JobResult:
+    return measured(job(task, seed=seed))
 
 
 @pytest.fixture(scope="module")
-def results() -> list[JobResult]:
+def evidence() -> Evidence:
     pytest.importorskip("torch_geometric", reason="torch_geometric is not installed")
-    return [measured(job, number) for number, job in enumerate(jobs(SMALL))]
-
-
-def once(task: str, **params: object) -> JobResult:
-    return measured(Job(experiment="convolution-forms", params={"task": task, **params}))
+    return Evidence(tuple(measured(planned) for planned in planned_jobs("convolution-forms", SMALL)))
 
 
 def cases(count: int, seed: int = 0) -> list[Drawn]:
-    return list(drawn_graphs(Job(experiment="", params={"graphs": count, "nodes": 7}, seed=seed)))
+    return list(drawn_graphs(OnGraphs(graphs=count, nodes=7), seed))
 
 
-def test_what_is_claimed_is_judged_as_it_is(results: list[JobResult]):
-    found = verdicts(SMALL, results)
-    assert {f"{verdict.claim}/{verdict.part}": verdict.verdict for verdict in found} == {
-        "G4/mpnn": "supported",
-        "G4/edge-free": "refuted",
-        "G4/degree": "refuted",
-        "G5/matrix": "supported",
-        "G5/direction": "supported",
-        "G5/visibility": "refuted",
-        "G5/transposes": "refuted",
-        "G5/pyg": "supported",
-        "G6/additivity": "supported",
-        "G6/degrees-1-2": "refuted",
-        "G6/residual": "supported",
-        "G6/selection": "supported",
-        "G6/reason": "refuted",
-        "G6/library": "supported",
-    }
-    assert {(verdict.claim, verdict.part) for verdict in found} == {
-        (claim.id, part) for claim in convolution_forms.CLAIMS for part in claim.parts
-    }
-    figures = findings(SMALL, results, found).figures
-    assert [figure.name for figure in figures] == ["pair", "differences", "residual", "rules", "direction", "library"]
+def test_what_is_claimed_is_judged_as_it_is(evidence: Evidence):
+    found = verdicts(SMALL, evidence)
+    assert {verdict.part for verdict in found if verdict.verdict == "refuted"} == {"row-normalized", "non-associative"}
+    assert {verdict.verdict for verdict in found} == {"supported", "refuted"}
+    assert [(verdict.claim, verdict.part) for verdict in found] == [(claim.id, part) for claim in CLAIMS for part in claim.parts]
+    shown = figures(SMALL, evidence)
+    assert_drawn(shown)
+    assert [figure.name for figure in shown] == ["message form", "matrix form", "residual", "rules", "direction", "library"]
+    assert [answer.answer for answer in answers(SMALL, evidence, found)] == ["supported", "partly", "partly"]
 
 
 def test_equal_jobs_give_equal_numbers_and_another_seed_other_graphs():
-    job = Job(experiment="", params={"task": "matrix", "graphs": 3, "nodes": 7}, seed=4)
-    assert run(job) == run(job) != run(replace(job, seed=5))
+    planned = job(Matrix(graphs=3, nodes=7), seed=4)
+    assert run(planned) == run(planned) != run(replace(planned, seed=5))
 
 
 def test_drawn_graphs_have_all_kinds_of_trouble():
@@ -127,6 +128,25 @@ def test_a_slightly_wrong_layer_is_told_from_a_right_one(off: str):
     assert len(found["wrong, by quantity"]) == 6
 
 
+@pytest.mark.parametrize("kind", [Message, Matrix, Pyg])
+def test_every_comparison_sees_the_planted_difference(kind: type):
+    """On some graphs: without edges W does not reach the output."""
+    library = {"torch_geometric": "any"} if kind is Pyg else {}
+    if library:
+        pytest.importorskip("torch_geometric", reason="torch_geometric is not installed")
+    found = once(kind(graphs=8, nodes=7, **library)).values("planted")
+    assert len(found) == 8
+    assert max(found) > TOLERANCE["float32"]
+
+
+def test_rows_of_means_add_up_to_1_where_an_edge_arrives():
+    rows, wrong, reached, wrong_reached = once(Matrix(graphs=30, nodes=7)).values("row sums")
+    in_degrees = [len(set(torch.where(case.edge_index[1] == v)[0].tolist())) for case in cases(30) for v in range(case.n)]
+    assert (rows, reached) == (len(in_degrees), sum(degree > 0 for degree in in_degrees))
+    assert (wrong, wrong_reached) == (rows - reached, 0)
+    assert wrong > 0
+
+
 def test_what_is_no_number_stays_none():
     apart = Differences()
     number, none = torch.tensor([1.0]), torch.tensor([math.nan])
@@ -139,7 +159,7 @@ def test_what_is_no_number_stays_none():
 
 def test_two_stars_in_fractions():
     """h' = 2 · mean + h of ones: for a sum to give it, each of d edges must carry 1/d."""
-    found = once("pair")
+    found = once(Pair())
     for number, degree in ((1, 1), (2, 3)):
         output = 2 * Fraction(degree, degree) + 1
         assert found.values(f"outputs_{number}") == (float(output), *(1.0,) * degree)
@@ -173,7 +193,7 @@ def test_small_graphs_are_all_there_and_hidden_where_shares_agree():
         expected[kind] += 1
         hidden += shares == shares_turned and kind != "symmetric"
     assert len(listed) == len({(n, tuple(edges.flatten().tolist())) for n, edges in listed}) == 2 + 4**4 + 2**9
-    found = once("every-graph")
+    found = once(EveryGraph())
     assert {kind: found.values(kind)[0] for kind in expected} == expected
     assert sum(found.values(kind)[0] - found.values(kind)[1] for kind in ("directed", "directed with multi-edges")) == hidden > 0
     assert found.values("symmetric")[1] == 0
@@ -181,7 +201,7 @@ def test_small_graphs_are_all_there_and_hidden_where_shares_agree():
 
 
 def test_transposes_matter_but_for_symmetric_weights_and_missing_edges():
-    found = once("transposes", graphs=60, nodes=5)
+    found = once(Transposes(graphs=60, nodes=5))
     for arm in ("W", "B", "W and B"):
         assert found.values(arm)[0] == found.values(arm)[1] > 0
     for arm in ("symmetric W and B", "W, no edges"):
@@ -200,7 +220,7 @@ PLAIN = {
 
 
 def test_additivity_is_counted_as_plain_python_does():
-    found = once("additivity")
+    found = once(Additivity())
     for name, rule in PLAIN.items():
         for degree in (1, 2, 3):
             signals = list(itertools.product((-1, 0, 1), repeat=degree))
@@ -216,6 +236,16 @@ def test_additivity_is_counted_as_plain_python_does():
             x, y = signals[:3], signals[3:]
             assert (rule(x), rule(y), rule([a + b for a, b in zip(x, y, strict=True)])) == (at_x, at_y, at_both)
             assert at_x + at_y != at_both
+
+
+def test_associativity_is_counted_as_plain_python_does():
+    found = once(Additivity())
+    for name, rule in PLAIN.items():
+        triples = list(itertools.product((-1, 0, 1), repeat=3))
+        broken = sum(abs(rule([rule([a, b]), c]) - rule([a, b, c])) > 1e-9 for a, b, c in triples)
+        assert found.value(f"{name}_not_associative") == broken
+    assert found.value("sum_not_associative") == found.value("max_not_associative") == 0
+    assert found.value("mean_not_associative") > 0
 
 
 def order_statistic_moments(rank: int, n: int) -> tuple[float, float]:
@@ -237,7 +267,7 @@ def test_residual_is_the_closed_form(how: str):
     means, variances = np.array(moments).T
     with_offset = 1 - (1 / degrees).sum() / variances.sum()
     alone = with_offset + np.square(means).sum() / variances.sum()
-    drawn = [measured(Job(experiment="", params={"task": "residual", "draws": 1000}, seed=seed)) for seed in range(10)]
+    drawn = [once(Residual(draws=1000), seed) for seed in range(10)]
     for arm, expected in (("matrix and offset", with_offset), ("matrix", alone)):
         found = mean_interval([result.value(f"karate_{how}_{arm}") for result in drawn], 0.9999)
         grown = expected * (1 + 35 / 1000)  # what least squares on 1000 draws adds, about one part for each coefficient
@@ -247,13 +277,13 @@ def test_residual_is_the_closed_form(how: str):
 
 def test_the_best_matrix_of_every_aggregator_nears_that_of_the_mean():
     """Four times the draws, half the distance: nothing but sampling keeps them apart."""
-    few, many = (measured(Job(experiment="", params={"task": "residual", "draws": draws}, seed=3)) for draws in (2000, 8000))
+    few, many = (once(Residual(draws=draws), 3) for draws in (2000, 8000))
     for graph, how in itertools.product(("karate", "directed"), ("median", "midpoint", "max")):
         assert 0.4 < many.value(f"{graph}_{how}_from_mean") / few.value(f"{graph}_{how}_from_mean") < 0.6
 
 
 def test_the_best_matrix_of_the_mean_is_its_own():
-    found = once("residual", draws=100)
+    found = once(Residual(draws=100))
     for graph in ("karate", "directed"):
         assert found.value(f"{graph}_mean_matrix") < 1e-24
         assert found.value(f"{graph}_mean_from_mean") < 1e-12
@@ -269,14 +299,14 @@ def test_selection_matrices_pick_the_lower_median_of_the_neighbors():
             assert float(s[v] @ column) == (statistics.median_low(arrived) if arrived else 0)
 
 
-def test_selection_depends_on_x(results: list[JobResult]):
-    found = [result for result in results if result.params["task"] == "selection"]
+def test_selection_depends_on_x(evidence: Evidence):
+    found = [result for result in evidence.results if result.params["task"] == "selection"]
     assert sum(result.value("moved") for result in found) > 0
     assert all(result.value("moved") >= result.value("wrong_elsewhere") for result in found)
 
 
-def test_torch_geometric_fails_where_it_was_found_to_and_ours_nowhere(results: list[JobResult]):
-    (found,) = [result for result in results if result.params["task"] == "faults"]
+def test_torch_geometric_fails_where_it_was_found_to_and_ours_nowhere(evidence: Evidence):
+    (found,) = [result for result in evidence.results if result.params["task"] == "faults"]
     assert all(found.values(m.name)[3] == 0 for m in found.measurements)
     assert found.values("median, no edges")[:2] == (20, 20)
     assert found.values("gradient of max at 0")[2] == 8
@@ -287,28 +317,31 @@ def test_torch_geometric_fails_where_it_was_found_to_and_ours_nowhere(results: l
 @pytest.mark.slow
 def test_torch_geometric_loses_its_place_past_2_to_the_24_edges():
     pytest.importorskip("torch_geometric", reason="torch_geometric is not installed")
-    found = once("past-float32", torch_geometric="any")
+    found = once(PastFloat32(torch_geometric="any"))
     assert found.values("median, past 2²⁴ edges") == (1, 0, 1, 0)
 
 
 def test_without_torch_geometric_only_its_own_parts_are_not_measured(monkeypatch: pytest.MonkeyPatch):
     tiny = replace(SMALL, seeds=1, graphs=2, past_float32=True)
-    there = {(job.params["task"], job.seed): job.key("") for job in jobs(tiny)}
+    there = {(planned.params["task"], planned.seed): planned.key("") for planned in planned_jobs("convolution-forms", tiny)}
     monkeypatch.setattr(convolution_forms, "library", lambda: None)
-    made = jobs(tiny)
-    changed = {task for (task, _), key in there.items() if key not in {job.key("") for job in made}}
+    made = planned_jobs("convolution-forms", tiny)
+    changed = {task for (task, _), key in there.items() if key not in {planned.key("") for planned in made}}
     assert changed <= {"pyg", "faults", "past-float32"}
-    asking = [job for job in made if "torch_geometric" in job.params]
-    assert {job.params["task"] for job in asking} == {"pyg", "faults", "past-float32"}
-    found = {verdict.part: verdict for verdict in verdicts(tiny, [measured(job) for job in asking])}
-    for part in ("pyg", "library"):
+    asking = [planned for planned in made if "torch_geometric" in planned.params]
+    assert {planned.params["task"] for planned in asking} == {"pyg", "faults", "past-float32"}
+    found = {verdict.part: verdict for verdict in verdicts(tiny, Evidence(tuple(measured(planned) for planned in asking)))}
+    for part in ("torch_geometric", "torch_geometric's median and max", "our median and max"):
         assert found[part].verdict == "not measured"
         assert 'pip install "erlangen[graph]"' in found[part].next_step
-    assert "pip" not in found["matrix"].next_step
+    assert "pip" not in found["matrix form"].next_step
 
 
 def test_presets_run_the_same_tasks_but_for_the_long_one():
-    tasks = {name: {str(job.params["task"]) for job in jobs(preset)} for name, preset in PRESETS.items()}
-    assert tasks["standard"] == set(TASKS)
+    tasks = {
+        name: {str(planned.params["task"]) for planned in planned_jobs("convolution-forms", preset)}
+        for name, preset in PRESETS.items()
+    }
+    assert tasks["standard"] == {task_name(kind) for kind in RUNNERS}
     assert tasks["standard"] - tasks["quick"] == {"past-float32"}
     assert PRESETS["quick"].seeds >= 20

@@ -10,37 +10,55 @@ from pathlib import Path
 
 import networkx
 import pytest
+from support.figures import assert_drawn
+from support.results import result
 
-from erlangen.experiments.graph_algebra import PRESETS, Recipe, jobs
-from erlangen.experiments.graph_algebra.judge import findings, published, verdicts
+from erlangen.experiments import planned_jobs
+from erlangen.experiments.graph_algebra import CLAIMS, NODES, PRESETS, Recipe
+from erlangen.experiments.graph_algebra.figures import figures
+from erlangen.experiments.graph_algebra.judge import answers, verdicts
+from erlangen.experiments.graph_algebra.laplacian import published
 from erlangen.experiments.graph_algebra.run import GRAPHS, listed_walks, run
-from erlangen.records.runs import JobResult, Measurement, Verdict
+from erlangen.experiments.kit.evidence import Evidence
+from erlangen.records.runs import Measurement, Verdict
 
 REFERENCE = Path(__file__).parents[2].parent / "shared" / "reference" / "published.json"
 SMALL = Recipe(length=4, seeds=20, draws=2000)
+EXPECTED = {
+    "paths": "refuted", "walk 3-2-1": "supported", "walks": "supported", "adjacency matrices": "supported",
+    "nodes that change most": "refuted", "node that changes least": "supported", "smooth X": "supported",
+    "white X": "supported", **{f"white X, node {node}": "supported" for node in NODES}, "Laplacian matrix": "supported",
+}  # fmt: skip
+Value = float | tuple[float, ...]
 
 
 @pytest.fixture(scope="module")
-def results() -> list[JobResult]:
-    return [
-        JobResult(
-            key=str(number), experiment=job.experiment, params=job.params, seed=job.seed, precision="float32", device="cpu",
-            measurements=tuple(run(job)),
-        )
-        for number, job in enumerate(jobs(SMALL))
-    ]  # fmt: skip
+def evidence() -> Evidence:
+    return Evidence(tuple(result(job, run(job)) for job in planned_jobs("graph-algebra", SMALL)))
 
 
-def judged(results: list[JobResult], recipe: Recipe = SMALL) -> dict[str, Verdict]:
-    return {f"{verdict.claim}/{verdict.part}": verdict for verdict in verdicts(recipe, results)}
+def judged(evidence: Evidence, recipe: Recipe = SMALL) -> dict[str, Verdict]:
+    return {verdict.part: verdict for verdict in verdicts(recipe, evidence)}
 
 
-def spoiled(results: list[JobResult], name: str, value: float | tuple[float, ...]) -> list[JobResult]:
-    """The results with one measurement changed."""
-    return [
-        replace(result, measurements=tuple(Measurement(m.name, value) if m.name == name else m for m in result.measurements))
-        for result in results
+def outcomes(evidence: Evidence, recipe: Recipe = SMALL) -> dict[str, str]:
+    return {part: verdict.verdict for part, verdict in judged(evidence, recipe).items()}
+
+
+def spoiled(evidence: Evidence, **values: Value) -> Evidence:
+    """The same evidence with some measurements changed."""
+    changed = [
+        replace(old, measurements=tuple(Measurement(m.name, values.get(m.name, m.value)) for m in old.measurements))
+        for old in evidence.results
     ]
+    return Evidence(tuple(changed))
+
+
+def without(evidence: Evidence, task: str, seed: int) -> Evidence:
+    """The same evidence as if one job had failed."""
+    kept = tuple(old for old in evidence.results if (old.params["task"], old.seed) != (task, seed))
+    failed = [job for job in planned_jobs("graph-algebra", SMALL) if (job.params["task"], job.seed) == (task, seed)]
+    return Evidence(kept, tuple(failed))
 
 
 @pytest.mark.skipif(not REFERENCE.exists(), reason="needs ../shared/reference/published.json")
@@ -63,70 +81,166 @@ def test_listed_walks_without_repetition_are_networkx_paths(side: str):
         assert ours == theirs
 
 
-def test_the_statements_are_judged_as_they_are(results: list[JobResult]):
-    found = {part: verdict.verdict for part, verdict in judged(results).items()}
-    assert found == {
-        "G1/adjacency": "supported",
-        "G1/walks": "supported",
-        "G1/paths": "refuted",
-        "G2/laplacian": "supported",
-        "G2/nodes": "refuted",
-        "G2/smooth": "refuted",
-        "G2/white": "supported",
-    }
-    assert "2, 4 and 5" in str(judged(results)["G2/nodes"].corrected)
+@pytest.mark.parametrize("side", GRAPHS)
+def test_the_one_walk_of_two_edges_from_3_to_1_passes_2(side: str):
+    walks = [[node + 1 for node in walk] for walk in listed_walks(GRAPHS[side](), 2, 2)]
+    assert [walk for walk in walks if walk[-1] == 1] == [[3, 2, 1]]
+
+
+def test_the_statements_are_judged_as_they_are(evidence: Evidence):
+    found = judged(evidence)
+    assert outcomes(evidence) == EXPECTED
+    assert set(EXPECTED) == {part for claim in CLAIMS for part in claim.parts}
+    assert "2, 4 and 5" in str(found["nodes that change most"].corrected)
+    for verdict in found.values():
+        assert (verdict.corrected is not None) == (verdict.verdict == "refuted")
+        assert bool(verdict.quote) == (verdict.of == "report")
+        assert verdict.of == "report" or verdict.verdict == "supported"  # nothing that nobody said is refuted
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "part"),
+    ("values", "refuted"),
     [
-        ("left_adjacency_squared", (0.0,) * 25, "G1/adjacency"),
-        ("right_laplacian", (0.0,) * 36, "G2/laplacian"),
-        ("entries_that_are_not_walks", 1.0, "G1/walks"),
-        ("change", (2.0, 12.0, 6.0, 12.0, 12.0, 6.5), "G2/white"),
+        ({"left_adjacency_squared": (3.0, *(0.0,) * 24)}, {"adjacency matrices", "walk 3-2-1"}),
+        ({"right_adjacency": (0.0,) * 36}, {"adjacency matrices", "walk 3-2-1"}),
+        ({"right_laplacian": (0.0,) * 36}, {"Laplacian matrix"}),
+        ({"entries_that_are_not_walks": 1.0}, {"walks"}),
+        ({"white_change": (12.0, 12.0, 6.0, 12.0, 12.0, 6.0)}, {"node that changes least"}),
+        ({"white_change": (2.0, 12.0, 2.0, 12.0, 12.0, 6.0)}, {"node that changes least"}),
+        ({"smooth_change": (2.0, 12.0, 6.0, 12.0, 12.0, 6.0)}, {"smooth X"}),
     ],
 )
-def test_a_wrong_number_refutes(results: list[JobResult], name: str, value: float | tuple[float, ...], part: str):
-    assert judged(results)[part].verdict == "supported"
-    assert judged(spoiled(results, name, value))[part].verdict == "refuted"
+def test_a_wrong_number_refutes(evidence: Evidence, values: dict[str, Value], refuted: set[str]):
+    assert {part for part, outcome in outcomes(spoiled(evidence, **values)).items() if outcome == "refuted"} >= refuted
+    assert not {part for part in refuted if EXPECTED[part] == "refuted"}
 
 
-@pytest.mark.parametrize(("name", "value", "part"), [("cases", 0.0, "G1/walks"), ("change", (math.nan, *(1.0,) * 5), "G2/white")])
-def test_what_is_no_number_or_no_case_is_not_measured(results: list[JobResult], name: str, value: object, part: str):
-    assert judged(spoiled(results, name, value))[part].verdict == "not measured"
+def test_what_is_refuted_here_would_be_supported_by_other_numbers(evidence: Evidence):
+    assert outcomes(spoiled(evidence, entries_that_are_not_paths=0.0))["paths"] == "supported"
+    degree, change = (1.0, 3.0, 3.0, 2.0, 3.0, 2.0), (2.0, 12.0, 12.0, 6.0, 12.0, 6.0)
+    as_stated = spoiled(evidence, right_degree=degree, white_change=change)
+    assert outcomes(as_stated)["nodes that change most"] == "supported"
+    half = spoiled(evidence, white_change=change)  # the nodes, but not those of degree 3
+    assert outcomes(half)["nodes that change most"] == "refuted"
 
 
-def test_what_is_refuted_here_would_be_supported_by_other_numbers(results: list[JobResult]):
-    assert judged(spoiled(results, "entries_that_are_not_paths", 0.0))["G1/paths"].verdict == "supported"
-    degree_decides = (2.0, 12.0, 6.0, 12.0, 12.0, 6.0)
-    assert judged(spoiled(results, "smooth_change", degree_decides))["G2/smooth"].verdict == "supported"
-    as_stated = (2.0, 12.0, 12.0, 6.0, 12.0, 6.0)
-    assert judged(spoiled(results, "white_change", as_stated))["G2/nodes"].verdict == "supported"
+def white_world(evidence: Evidence, offset: float, scatter: float = 0.01) -> Evidence:
+    """As if node 3 changed by (1 + offset) (d² + d), all others as they should, with some scatter over seeds."""
+    signs = {seed: scatter * (1 if seed % 2 else -1) for seed in range(SMALL.seeds)}
+
+    def changed(seed: int) -> tuple[float, ...]:
+        return tuple(
+            (d * d + d) * (1 + signs[seed] + (offset if node == 3 else 0))
+            for node, d in zip(NODES, (1, 3, 2, 3, 3, 2), strict=True)
+        )
+
+    results = [
+        replace(old, measurements=(Measurement("change", changed(old.seed)),)) if old.params["task"] == "white" else old
+        for old in evidence.results
+    ]
+    return Evidence(tuple(results))
 
 
-def test_one_seed_is_inconclusive_and_none_not_measured(results: list[JobResult]):
-    one = [result for result in results if result.params["task"] != "white" or result.seed == 0]
-    assert judged(one, replace(SMALL, seeds=1))["G2/white"].verdict == "inconclusive"
-    assert {verdict.verdict for verdict in judged([]).values()} == {"not measured"}
-    assert len(judged([])) == 7
+@pytest.mark.parametrize(
+    ("offset", "scatter", "expected"),
+    [
+        (0.0, 0.01, "supported"),
+        (0.03, 0.01, "supported"),
+        (0.05, 0.01, "inconclusive"),  # on the edge
+        (0.08, 0.01, "refuted"),
+        (-0.08, 0.01, "refuted"),
+        (-1 / 3, 0.01, "refuted"),  # d², without the d
+        (0.0, 0.2, "inconclusive"),
+        (math.nan, 0.01, "not measured"),
+    ],
+)
+def test_white_x_is_an_equivalence_at_every_node(evidence: Evidence, offset: float, scatter: float, expected: str):
+    found = judged(white_world(evidence, offset, scatter))
+    assert found["white X, node 3"].verdict == found["white X"].verdict == expected
+    assert expected == "inconclusive" or found["white X, node 1"].verdict == "supported"
+    assert found["white X"].region == (-0.05, 0.05)
 
 
-def test_simulation_covers_the_closed_form(results: list[JobResult]):
+def test_no_spread_and_one_seed_are_inconclusive(evidence: Evidence):
+    assert outcomes(white_world(evidence, 0.0, 0.0))["white X"] == "inconclusive"
+    one = Evidence(tuple(old for old in evidence.results if old.seed == 0))
+    assert outcomes(one, replace(SMALL, seeds=1))["white X"] == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("values", "part"),
+    [
+        ({"entries_that_are_not_paths": 0.0}, "walks"),
+        ({"smooth_change": tuple((d * d + d) / 6 for d in (1, 3, 2, 3, 3, 2))}, "white X, node 1"),
+    ],
+)
+def test_a_comparison_that_sees_nothing_supports_nothing(evidence: Evidence, values: dict[str, Value], part: str):
+    found = judged(spoiled(evidence, **values))[part]
+    assert found.verdict == "inconclusive"
+    assert "the comparison sees" in found.next_step
+
+
+@pytest.mark.parametrize(
+    ("values", "parts"),
+    [
+        ({"cases": 0.0}, {"walks", "paths"}),
+        ({"entries_that_are_not_walks": math.nan}, {"walks"}),
+        ({"entries_that_are_not_paths": math.nan}, {"paths"}),
+        ({"left_adjacency_squared": (math.nan,) * 25}, {"adjacency matrices", "walk 3-2-1"}),
+        ({"right_laplacian": (math.nan,) * 36}, {"Laplacian matrix"}),
+        ({"white_change": (math.nan,) * 6}, {"nodes that change most", "node that changes least", "smooth X"}),
+        ({"change": (math.nan,) * 6}, {"white X", "white X, node 1"}),
+        ({"right_degree": (math.nan,) * 6}, {"nodes that change most", "white X"}),
+    ],
+)
+def test_what_is_not_a_number_or_has_no_case_is_not_measured(evidence: Evidence, values: dict[str, Value], parts: set[str]):
+    found = outcomes(spoiled(evidence, **values))
+    assert {found[part] for part in parts} == {"not measured"}
+
+
+@pytest.mark.parametrize(
+    ("task", "seed", "parts"),
+    [
+        ("walks", 0, {"walks", "paths"}),
+        ("matrices", 0, {"adjacency matrices", "walk 3-2-1", "Laplacian matrix", "nodes that change most", "white X, node 2"}),
+        ("smooth", 0, {"nodes that change most", "node that changes least", "smooth X"}),
+        ("white", 7, {"white X", "white X, node 4"}),
+    ],
+)
+def test_parts_whose_jobs_failed_are_not_measured(evidence: Evidence, task: str, seed: int, parts: set[str]):
+    found = judged(without(evidence, task, seed))
+    assert {found[part].verdict for part in parts} == {"not measured"}
+    assert all(f"graph-algebra {task}" in found[part].next_step for part in parts - {"white X"})
+    assert "supported" in {verdict.verdict for verdict in found.values()}
+
+
+def test_without_results_nothing_is_measured():
+    assert set(outcomes(Evidence(())).values()) == {"not measured"}
+
+
+def test_simulation_covers_the_closed_form(evidence: Evidence):
     """Six nodes' relative errors over 40 000 draws: the variance of (LX)v² is 2 (d² + d)²."""
-    drawn = [result.values("change") for result in results if result.params["task"] == "white"]
+    drawn = [old.values("change") for old in evidence.results if old.params["task"] == "white"]
     for degree, values in zip((1, 3, 2, 3, 3, 2), zip(*drawn, strict=True), strict=True):
         expected = degree**2 + degree
         assert sum(values) / len(values) == pytest.approx(expected, rel=5 * math.sqrt(2 / (SMALL.draws * SMALL.seeds)))
 
 
-@pytest.mark.parametrize("kept", [0, 1, 3, 23])
-def test_figures_are_made_of_whatever_there_is(results: list[JobResult], kept: int):
-    shown = findings(SMALL, results[:kept], verdicts(SMALL, results[:kept]))
-    assert all(len(row) == len(figure.columns) for figure in shown.figures for row in figure.rows)
-    if kept == 23:
-        assert [figure.name for figure in shown.figures] == ["graph", "white", "walks"]
+@pytest.mark.parametrize("kept", [0, 1, 2, 3, 23])
+def test_answers_and_figures_are_made_of_whatever_there_is(evidence: Evidence, kept: int):
+    some = Evidence(evidence.results[:kept])
+    paths, nodes = answers(SMALL, some, verdicts(SMALL, some))
+    assert paths.answer == ("partly" if kept >= 2 else "not measured")
+    assert nodes.answer == ("partly" if kept >= 3 else "not measured")
+    if kept >= 3:
+        assert "from the number of paths" in paths.sentence
+        assert "nodes 2, 4 and 5 change most and node 1 changes least" in nodes.sentence
+    shown = figures(SMALL, some)
+    assert_drawn(shown)
+    assert [figure.name for figure in shown] == (["walks", "graph"] if kept >= 3 else ["walks"] if kept == 2 else [])
 
 
 def test_presets_differ_in_size_alone():
     assert PRESETS["quick"].draws < PRESETS["standard"].draws
-    assert {job.params["task"] for job in jobs(PRESETS["quick"])} == {"matrices", "walks", "white", "smooth"}
+    tasks = {job.params["task"] for job in planned_jobs("graph-algebra", PRESETS["quick"])}
+    assert tasks == {"matrices", "walks", "white", "smooth"}

@@ -2,59 +2,83 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from support.figures import assert_drawn
-from support.results import result
+from support.results import evidence_of, result
 
-from erlangen.experiments.graph_cost import CLAIMS, PRESETS, Recipe, jobs
-from erlangen.experiments.graph_cost.judge import findings, verdicts
+from erlangen.experiments import planned_jobs
+from erlangen.experiments.graph_cost import CLAIMS, PRESETS, QUOTES, Recipe
+from erlangen.experiments.graph_cost.figures import figures
+from erlangen.experiments.graph_cost.judge import GROWTH, answers, exponent, verdicts
 from erlangen.experiments.graph_cost.run import PairAttention, regular, run
+from erlangen.experiments.graph_cost.tasks import Sweep
+from erlangen.experiments.kit.evidence import Evidence
+from erlangen.experiments.kit.tasks import job, read_task
 from erlangen.measure.cost import median_seconds
 from erlangen.nn.graph.algebra import complete_graph, multi_edges
 from erlangen.nn.graph.attention import TransformerConv
-from erlangen.records.runs import JobResult, Measurement, Verdict
+from erlangen.records.runs import Job, Measurement, Verdict
 
-RECIPE = Recipe(seeds=4, tolerance=0.2)
+RECIPE = Recipe(seeds=8)
+EXPONENTS = {"gat": 1.0, "dot": 1.0, "plain": 2.0, "fused": 2.0, "gat, more edges": 1.0, "plain, more edges": 0.0}
+COUNTED = {"pairs, GAT", "pairs, Transformer"}
 
 
-def made_up(
-    seconds: dict[str, float] | None = None, memory: dict[str, float] | None = None, full: float = 3.0, scatter: float = 0.02
-) -> list[JobResult]:
-    """As if costs grew with these exponents, by layer/over, and GAT took `full` times as long on the full graph."""
-    exponents = {
-        "gat/nodes": 1.0,
-        "dot/nodes": 1.0,
-        "plain/tokens": 2.0,
-        "fused/tokens": 2.0,
-        "gat/degrees": 1.0,
-        "plain/degrees": 0.0,
-    }
-    times = exponents | (seconds or {})
-    memories = exponents | {"fused/tokens": 1.0} | (memory or {})
+def name_of(task: Sweep) -> str:
+    return task.layer if task.over == "nodes" else f"{task.layer}, more edges"
+
+
+def world(
+    seconds: dict[str, float] | None = None,
+    memory: dict[str, float] | None = None,
+    full: float = 3.0,
+    scatter: float = 0.02,
+    pairs: dict[str, float] | None = None,
+    recipe: Recipe = RECIPE,
+    failed: Sequence[tuple[str, int]] = (),
+) -> Evidence:
+    """As if costs grew with these exponents, by layer, and GAT took `full` times as long on the complete graph.
+
+    pairs: what to multiply the pairs attended by. failed: sweeps, by name and seed, that gave no result.
+    """
+    times = EXPONENTS | (seconds or {})
+    memories = EXPONENTS | {"fused": 1.0} | (memory or {})
     rng = np.random.default_rng(0)
-    found = []
-    for job in jobs(RECIPE):
-        sizes = np.array([float(size) for size in str(job.params["sizes"]).split(",")])
-        name = f"{job.params['layer']}/{job.params['over']}"
-        unit = (full if name == "gat/degrees" else 1.0) / (sizes[-1] ** times[name])
+
+    def measure(job: Job) -> list[Measurement] | None:
+        task = read_task(Sweep, job)
+        name, sizes = name_of(task), np.array(task.sizes, dtype=float)
+        if (name, job.seed) in failed:
+            return None
+        unit = (full if name == "gat, more edges" else 1.0) / sizes[-1] ** times[name]
         values = unit * sizes ** times[name] * np.exp(scatter * rng.normal(size=len(sizes)))
-        held = 5 + sizes ** memories[name] / sizes[0] ** memories[name] * 100
-        measurements = (
-            Measurement("seconds", tuple(map(float, values))), Measurement("memory", tuple(map(float, held))),
-        )  # fmt: skip
-        found.append(result(job, measurements))
-    return found
+        held = 5 + (sizes / sizes[0]) ** memories[name] * 100 * np.exp(scatter / 10 * rng.normal(size=len(sizes)))
+        attended = [n * k if task.layer in ("gat", "dot") else n * n for n, k in task.graphs()]
+        factor = (pairs or {}).get(name, 1.0)
+        return [
+            Measurement("seconds", tuple(map(float, values))),
+            Measurement("memory", tuple(map(float, held))),
+            Measurement("edges", tuple(factor * count for count in attended)),
+        ]
+
+    return evidence_of(planned_jobs("graph-cost", recipe), measure)
 
 
-def judged(results: list[JobResult], recipe: Recipe = RECIPE) -> dict[str, Verdict]:
-    return {verdict.part: verdict for verdict in verdicts(recipe, results)}
+def judged(evidence: Evidence, recipe: Recipe = RECIPE) -> dict[str, Verdict]:
+    return {verdict.part: verdict for verdict in verdicts(recipe, evidence)}
+
+
+def outcomes(evidence: Evidence, recipe: Recipe = RECIPE) -> dict[str, str]:
+    return {part: verdict.verdict for part, verdict in judged(evidence, recipe).items()}
 
 
 @pytest.mark.parametrize("degree", [1, 5, 16])
@@ -91,68 +115,145 @@ def test_the_three_dot_products_are_one_layer():
 
 
 def test_a_job_measures_every_size():
-    small = Recipe(nodes=(64, 128, 256), tokens=(16, 32, 64), degrees=(16, 20, 24), filled=32, features=8)
-    for job in jobs(replace(small, seeds=1)):
-        assert job.exclusive
-        found = {measurement.name: measurement.value for measurement in run(job)}
+    small = Recipe(seeds=1, nodes=(64, 128, 256), tokens=(16, 32, 64), degrees=(16, 20, 24), filled=32, features=8)
+    for planned in planned_jobs("graph-cost", small):
+        assert planned.exclusive
+        task = read_task(Sweep, planned)
+        found = {measurement.name: measurement.value for measurement in run(planned)}
         assert all(value > 0 for value in found["seconds"])  # type: ignore[union-attr]
         assert all(value >= 0 for value in found["memory"])  # type: ignore[union-attr]
-        if job.params["layer"] in ("gat", "dot") and job.params["over"] == "nodes":
-            assert found["edges"] == (640.0, 1280.0, 2560.0)
+        follows_edges = task.layer in ("gat", "dot")
+        assert found["edges"] == tuple(n * k if follows_edges else n * n for n, k in task.graphs())
 
 
-def test_cost_as_stated():
-    found = judged(made_up())
-    expected = dict.fromkeys(CLAIMS[0].parts, "supported") | {"transformer/fused-memory": "refuted", "full": "refuted"}
-    assert {part: verdict.verdict for part, verdict in found.items()} == expected
-    assert found["full"].effect == pytest.approx(3, rel=0.1)
+def test_cost_as_expected_supports_everything():
+    found = judged(world())
+    assert outcomes(world()) == dict.fromkeys(CLAIMS[0].parts, "supported")
+    assert found["time, complete graph"].effect == pytest.approx(3, rel=0.1)
+    assert {part for part, verdict in found.items() if verdict.of == "report"} == COUNTED == set(QUOTES)
+    assert {verdict.of for part, verdict in found.items() if part not in COUNTED} == {"extension"}
 
 
 @pytest.mark.parametrize(
-    ("part", "name", "exponent"),
+    ("name", "factor", "refuted"),
+    [("gat", 2.0, {"pairs, GAT"}), ("plain, more edges", 0.5, {"pairs, Transformer"}), ("fused", 1.5, {"pairs, Transformer"})],
+)
+def test_another_number_of_pairs_refutes_the_report(name: str, factor: float, refuted: set[str]):
+    found = outcomes(world(pairs={name: factor}))
+    assert {part for part, outcome in found.items() if outcome == "refuted"} == refuted
+
+
+@pytest.mark.parametrize("exponent", [0.5, 3.0])
+def test_no_clock_decides_the_claim(exponent: float):
+    evidence = world(dict.fromkeys(EXPONENTS, exponent))
+    (found,) = answers(RECIPE, evidence, verdicts(RECIPE, evidence))
+    assert "refuted" in outcomes(evidence).values()
+    assert found.answer == "supported"
+
+
+def test_counts_on_complete_graphs_alone_support_nothing():
+    """There both layers attend to the same pairs."""
+    complete = [job(Sweep(layer=layer, over="neighbors", sizes=(16,), fixed=16, features=8)) for layer in ("gat", "plain")]
+    found = judged(evidence_of(complete, lambda job: [Measurement("edges", (256.0,))]))
+    for part in COUNTED:
+        assert found[part].verdict == "inconclusive"
+        assert "tells edges from all pairs" in found[part].next_step
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "exponent", "expected"),
     [
-        ("gat/time", "gat/nodes", 1.6), ("gat/density", "gat/degrees", 1.6), ("edges", "dot/nodes", 1.6),
-        ("transformer/time", "plain/tokens", 1.5), ("transformer/time", "plain/tokens", 2.6),
-        ("transformer/fused-time", "fused/tokens", 1.0),
+        ("time, GAT", "gat", 1.6, "refuted"),
+        ("time, GAT", "gat", 1.2, "inconclusive"),  # on the edge
+        ("time, GAT", "gat", 0.6, "supported"),  # less than an upper bound is within it
+        ("time, GAT, more edges", "gat, more edges", 1.6, "refuted"),
+        ("time, dot product along edges", "dot", 1.6, "refuted"),
+        ("time, unfused attention", "plain", 1.5, "refuted"),
+        ("time, unfused attention", "plain", 2.6, "refuted"),
+        ("time, unfused attention", "plain", 2.2, "inconclusive"),
+        ("time, unfused attention", "plain", 1.8, "inconclusive"),
+        ("time, fused attention", "fused", 1.0, "refuted"),
     ],
-)  # fmt: skip
-def test_another_exponent_refutes(part: str, name: str, exponent: float):
-    found = judged(made_up({name: exponent}))
-    assert found[part].verdict == "refuted"
-    assert found[part].effect == pytest.approx(exponent, abs=0.1)
+)
+def test_the_time_is_judged_by_its_exponent(part: str, name: str, exponent: float, expected: str):
+    found = judged(world({name: exponent}))[part]
+    assert found.verdict == expected
+    assert found.effect == pytest.approx(exponent, abs=0.02)
+    assert (found.corrected is not None) == (expected == "refuted")
 
 
 def test_memory_is_judged_by_its_last_step():
-    assert judged(made_up(memory={"gat/nodes": 2.0}))["gat/memory"].verdict == "refuted"
-    assert judged(made_up(memory={"plain/tokens": 1.0}))["transformer/memory"].verdict == "refuted"
-    assert judged(made_up(memory={"fused/tokens": 2.0}))["transformer/fused-memory"].verdict == "supported"
+    task = Sweep(layer="gat", over="nodes", sizes=(16, 32, 64, 128), fixed=4, features=8)
+    late = result(job(task), [Measurement(name, (100.0, 100.0, 100.0, 200.0)) for name in ("memory", "seconds")])
+    assert exponent("memory")(late) == pytest.approx(1.0)
+    assert exponent("seconds")(late) == pytest.approx(0.3)
+    assert outcomes(world(memory={"gat": 2.0}))["memory, GAT"] == "refuted"
+    assert outcomes(world(memory={"plain": 1.0}))["memory, unfused attention"] == "refuted"
+    assert outcomes(world(memory={"fused": 2.0}))["memory, fused attention"] == "refuted"
 
 
-def test_less_than_an_upper_bound_is_within_it():
-    assert judged(made_up({"gat/nodes": 0.6}))["gat/time"].verdict == "supported"
+@pytest.mark.parametrize(
+    ("full", "scatter", "expected"), [(3.0, 0.02, "supported"), (0.5, 0.02, "refuted"), (1.0, 0.3, "inconclusive")]
+)
+def test_the_complete_graph_is_judged_by_the_ratio_of_times(full: float, scatter: float, expected: str):
+    assert outcomes(world(full=full, scatter=scatter))["time, complete graph"] == expected
 
 
-def test_cheaper_on_the_full_graph_supports():
-    assert judged(made_up(full=0.5))["full"].verdict == "supported"
-    assert judged(made_up(full=1.0, scatter=0.3))["full"].verdict == "inconclusive"
+def test_a_graph_that_is_not_complete_says_nothing_of_the_complete_one():
+    sparse = replace(RECIPE, filled=2048)
+    found = judged(world(recipe=sparse), sparse)["time, complete graph"]
+    assert found.verdict == "inconclusive"
+    assert "the fullest graph is complete" in found.next_step
 
 
-def test_scatter_is_inconclusive_and_missing_not_measured():
-    assert judged(made_up(scatter=1.5))["transformer/time"].verdict == "inconclusive"
-    assert {verdict.verdict for verdict in judged([]).values()} == {"not measured"}
-    lacking = [result for result in made_up() if not (result.params["layer"] == "gat" and result.seed == 2)]
-    for part in ("gat/time", "gat/density", "full"):
-        assert judged(lacking)[part].verdict == "not measured"
-    one = [result for result in made_up() if result.seed == 0]
-    assert {verdict.verdict for verdict in judged(one, replace(RECIPE, seeds=1)).values()} == {"inconclusive"}
+def test_scatter_one_seed_and_no_spread_are_inconclusive():
+    clocks = {*GROWTH, "time, complete graph"}
+    one = replace(RECIPE, seeds=1)
+    assert outcomes(world(scatter=1.5))["time, unfused attention"] == "inconclusive"
+    for found in (outcomes(world(recipe=one), one), outcomes(world(scatter=0.0))):
+        assert {found[part] for part in clocks} == {"inconclusive"}
+        assert {found[part] for part in COUNTED} == {"supported"}
 
 
-@pytest.mark.parametrize("kept", [0, 1, 3, 24])
-def test_figures_are_made_of_whatever_there_is(kept: int):
-    results = made_up()[:kept]
-    shown = findings(RECIPE, results, verdicts(RECIPE, results))
-    assert_drawn(shown.figures)
-    assert len(shown.figures) == (2 if kept == 24 else min(kept, 1))
+def test_what_a_failed_job_leaves_out_is_not_measured():
+    assert set(outcomes(Evidence(())).values()) == {"not measured"}
+    found = judged(world(failed=[("gat", 2), ("plain, more edges", 3)]))
+    lacking = {"pairs, GAT", "pairs, Transformer", "time, GAT", "memory, GAT", "time, complete graph"}
+    assert {part for part, verdict in found.items() if verdict.verdict == "not measured"} == lacking
+    assert "seed 2" in found["time, GAT"].next_step
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, math.nan])
+def test_a_cost_that_is_not_positive_is_not_measured(value: float):
+    def broken(job: Job) -> list[Measurement]:
+        task = read_task(Sweep, job)
+        costs = tuple(float(size) for size in task.sizes[1:])
+        pairs = tuple(float(n * k if task.layer in ("gat", "dot") else n * n) for n, k in task.graphs())
+        return [Measurement("seconds", (value, *costs)), Measurement("memory", (*costs, value)), Measurement("edges", pairs)]
+
+    found = judged(evidence_of(planned_jobs("graph-cost", RECIPE), broken))
+    assert {found[part].verdict for part in GROWTH} == {"not measured"}
+    assert "quiet machine" in found["time, GAT"].next_step
+    assert {found[part].verdict for part in COUNTED} == {"supported"}
+
+
+def test_pairs_that_are_not_a_number_are_not_measured():
+    found = outcomes(world(pairs={"gat": math.nan}))
+    assert found["pairs, GAT"] == "not measured"
+    assert found["pairs, Transformer"] == "supported"
+
+
+@pytest.mark.parametrize("kept", [0, 1, 3, 48])
+def test_answers_and_figures_are_made_of_whatever_there_is(kept: int):
+    evidence = Evidence(world().results[:kept])
+    (found,) = answers(RECIPE, evidence, verdicts(RECIPE, evidence))
+    shown = figures(RECIPE, evidence)
+    assert_drawn(shown)
+    assert [figure.name for figure in shown] == (["density", "size"] if kept == 48 else ["size"] if kept else [])
+    assert found.answer == {0: "not measured", 1: "not measured", 3: "supported", 48: "supported"}[kept]
+    if kept == 48:
+        assert "GAT attends to 16,384 pairs at 16 neighbors each and to 1,048,576 at 1024" in found.sentence
+        assert "GAT 1.0" in found.sentence
 
 
 @pytest.mark.parametrize(("key", "value"), [("nodes", (64, 128)), ("tokens", (64, 32, 128)), ("degrees", (16, 32, 4096))])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from erlangen.experiments.convolution_forms.drawing import Drawn, gradients
+from erlangen.experiments.convolution_forms.drawing import Activation, Drawn, gradients, layer_of, of_layer
 from erlangen.records.runs import Measurement
 
 VISIBLE = 1e-9  # of the largest output, in float64: a million times what is rounding, a millionth of what is not
+PLANTED = 3e-5  # by which a weight is off in a layer that must be seen to differ
 
 
 def adjacency_and_degree(edge_index: Tensor, n: int, weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -59,6 +61,13 @@ class Differences:
     def add(self, name: str, ours: Sequence[Tensor], theirs: Sequence[Tensor], size: Sequence[float]) -> None:
         rows = self.found.setdefault(name, [])
         rows.append([difference(a, b, s) for a, b, s in zip(ours, theirs, size, strict=True)])
+
+    def plant(self, case: Drawn, truth: Sequence[Tensor], size: Sequence[float], activation: Activation = torch.tanh) -> None:
+        """Add a layer in float32 whose W is off by 3e-5: a comparison that does not see it proves nothing."""
+        wrong = replace(case, w=case.w * (1 + PLANTED))
+        self.add(
+            "planted", of_layer(wrong, layer_of(wrong, "index", torch.float32, activation), torch.float32, False), truth, size
+        )
 
     def measurements(self) -> list[Measurement]:
         made = []

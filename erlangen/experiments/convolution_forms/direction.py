@@ -1,4 +1,4 @@
-"""G5: edges turned round, on which graphs the layer shows it."""
+"""G5: edges reversed, on which graphs the layer shows it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from erlangen.experiments.convolution_forms.dense import adjacency_and_degree, differs
 from erlangen.experiments.convolution_forms.drawing import Drawn, drawn_graphs, layer_of
+from erlangen.experiments.convolution_forms.tasks import Direction, EveryGraph
 from erlangen.records.runs import Job, Measurement
 
 KINDS = ("symmetric", "directed", "directed with multi-edges")
@@ -25,7 +26,7 @@ def kind_of(edge_index: Tensor, n: int) -> str:
 
 @torch.no_grad()
 def seen(case: Drawn) -> bool:
-    """Whether the layer's output changes where its edges are turned round."""
+    """Whether the layer's output changes when all edges are reversed."""
     layer, x = layer_of(case, "matrix", torch.float64, None), case.x.double()
     return differs(layer(x, case.edge_index.flip(0)), layer(x, case.edge_index))
 
@@ -43,9 +44,9 @@ def counted(graphs: Iterator[Drawn]) -> tuple[list[Measurement], Tensor]:
     return [Measurement(kind, tuple(count), "graphs, seen") for kind, count in counts.items()], hidden
 
 
-def direction(job: Job) -> list[Measurement]:
+def direction(task: Direction, job: Job) -> list[Measurement]:
     """Every drawn graph as it is, and with each edge both ways."""
-    return counted(version for case in drawn_graphs(job) for version in (case, case.both_ways()))[0]
+    return counted(version for case in drawn_graphs(task, job.seed) for version in (case, case.both_ways()))[0]
 
 
 def small_graphs() -> Iterator[tuple[int, Tensor]]:
@@ -56,7 +57,7 @@ def small_graphs() -> Iterator[tuple[int, Tensor]]:
             yield n, places.repeat_interleave(torch.tensor(times), dim=1)
 
 
-def every_graph(job: Job) -> list[Measurement]:
+def every_graph(task: EveryGraph, job: Job) -> list[Measurement]:
     """All small graphs, with features and weights drawn for each."""
     generator = torch.Generator().manual_seed(job.seed)
 

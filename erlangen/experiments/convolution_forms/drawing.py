@@ -1,19 +1,22 @@
-"""Random directed graphs with all that goes wrong, and weights of a layer for each."""
+"""Random directed graphs with all kinds of trouble, and a layer's weights for each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from erlangen.experiments.convolution_forms.tasks import OnGraphs
 from erlangen.nn.graph.algebra import in_degree, isolated_nodes, multi_edges, self_loops
 from erlangen.nn.graph.convolution import Form, GraphConvolution
-from erlangen.records.runs import Job, Measurement
+from erlangen.records.runs import Measurement
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+Activation: TypeAlias = Callable[[Tensor], Tensor] | None
 WIDTH = 3
 NARROW, WIDE = 2, 4  # the matrix form multiplies by W before or after it adds up, whichever moves narrower rows
 
@@ -61,11 +64,11 @@ def random_edges(rng: np.random.Generator, nodes: int) -> tuple[int, Tensor]:
     return n, torch.from_numpy(edges)
 
 
-def drawn_graphs(job: Job, square: bool = False) -> Iterator[Drawn]:
-    """As many as the job asks for, each `nodes` at most. square: W and B are 3 × 3."""
-    rng = np.random.default_rng(job.seed)
-    for number in range(int(str(job.params["graphs"]))):
-        n, edge_index = random_edges(rng, int(str(job.params["nodes"])))
+def drawn_graphs(task: OnGraphs, seed: int, square: bool = False) -> Iterator[Drawn]:
+    """The task's random graphs, each with features and weights. square: W and B are 3 × 3."""
+    rng = np.random.default_rng(seed)
+    for number in range(task.graphs):
+        n, edge_index = random_edges(rng, task.nodes)
         out = WIDTH if square else (NARROW, WIDE)[number % 2]
         shapes = ((n, WIDTH), (edge_index.shape[1],), (out, WIDTH), (out,), (out, WIDTH), (n, out))
         x, weight, w, bias, b, cotangent = (torch.from_numpy(rng.normal(size=shape)).float() for shape in shapes)
@@ -73,7 +76,7 @@ def drawn_graphs(job: Job, square: bool = False) -> Iterator[Drawn]:
 
 
 def kinds(drawn: Sequence[Drawn]) -> Measurement:
-    """How many of the graphs have each of `KINDS`."""
+    """How many of the graphs have isolated nodes, nodes that nothing reaches, self-loops, multi-edges, no edges at all."""
     counts = np.zeros(5)
     for case in drawn:
         edges, n = case.edge_index, case.n
@@ -83,9 +86,7 @@ def kinds(drawn: Sequence[Drawn]) -> Measurement:
     return Measurement("kinds", tuple(float(count) for count in counts), "graphs")
 
 
-def layer_of(
-    case: Drawn, form: Form, dtype: torch.dtype, activation: Callable[[Tensor], Tensor] | None = torch.tanh
-) -> GraphConvolution:
+def layer_of(case: Drawn, form: Form, dtype: torch.dtype, activation: Activation = torch.tanh) -> GraphConvolution:
     """The layer in one of its forms, with the drawn weights."""
     out, width = case.w.shape
     layer = GraphConvolution(width, out, form=form, activation=activation).to(dtype)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from erlangen.experiments.convolution_forms.drawing import random_edges
+from erlangen.experiments.convolution_forms.tasks import Faults, PastFloat32
 from erlangen.nn.graph.aggregate import Aggregation, aggregate
 from erlangen.records.runs import Job, Measurement
 
@@ -98,9 +99,9 @@ def past_2_to_the_24() -> Iterator[Case]:
     yield messages, target, 2, torch.tensor([[0.0], [2.0]])
 
 
-def faults(job: Job) -> list[Measurement]:
+def faults(task: Faults, job: Job) -> list[Measurement]:
     """For each kind of input how often theirs and ours fail; nothing without torch_geometric."""
-    if job.params["torch_geometric"] is None:
+    if task.torch_geometric is None:
         return []
     from torch_geometric.nn import aggr
 
@@ -116,9 +117,9 @@ def faults(job: Job) -> list[Measurement]:
     ]
 
 
-def past_float32(job: Job) -> list[Measurement]:
+def past_float32(task: PastFloat32, job: Job) -> list[Measurement]:
     """More edges than float32 can number; nothing without torch_geometric."""
-    if job.params["torch_geometric"] is None:
+    if task.torch_geometric is None:
         return []
     from torch_geometric.nn import aggr
 

@@ -3,154 +3,123 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 
-import altair as alt
+from erlangen.experiments.convolution_forms import FITTED, GRAPHS, Recipe, tasks
+from erlangen.experiments.convolution_forms.equality import TOLERANCE, comparisons
+from erlangen.experiments.convolution_forms.median_parts import RULES, violations
+from erlangen.experiments.kit.counts import numbers, sums
+from erlangen.experiments.kit.evidence import Evidence
+from erlangen.experiments.kit.panels import Row, cells, dots, significant
+from erlangen.records.runs import Figure
+from erlangen.statistics.intervals import mean_interval
 
-from erlangen.experiments.convolution_forms import TOLERANCE, Recipe
-from erlangen.experiments.convolution_forms.evidence import comparisons, task, total
-from erlangen.experiments.convolution_forms.median_verdicts import CURVED, GRAPHS, residual_interval, rules
-from erlangen.experiments.convolution_forms.pair_figure import stars
-from erlangen.experiments.kit.panels import records, spec, tooltip
-from erlangen.records.files import Scalar
-from erlangen.records.runs import Figure, JobResult
-
-LEAST = 1e-18  # where a difference of 0 is drawn on a logarithmic axis
-QUANTITIES = ("output", "of x", "of W", "of bias", "of B", "of edge weights")
-PEERS = ("message", "matrix", "pyg")
+RANKING = ("median", "midpoint", "max")  # by definition: what they give is decided by which value is larger
+LEAST = 1e-9  # of what is allowed: where smaller differences, and none at all, are drawn
 
 
-def figures(recipe: Recipe, results: Sequence[JobResult]) -> Iterator[Figure]:
+def figures(recipe: Recipe, evidence: Evidence) -> list[Figure]:
     """Those for which there are results."""
-    found = {name: task(recipe, results, name) for name in ("pair", "residual", "additivity", *PEERS)}
-    if found["pair"]:
-        yield stars(found["pair"][0])
-    if any(found[name] for name in PEERS):
-        made = differences([found[name] for name in PEERS])
-        if made.rows:
-            yield made
-    if found["residual"]:
-        yield residuals(found["residual"])
-    if found["additivity"]:
-        yield rule_table(found["additivity"][0])
-    direction = [*task(recipe, results, "every-graph"), *task(recipe, results, "direction")]
-    if direction:
-        yield directions(direction)
-    faults = [m for name in ("faults", "past-float32") for result in task(recipe, results, name) for m in result.measurements]
-    if faults:
-        yield Figure(
-            name="library",
-            title="torch_geometric's own aggregators",
-            caption="Inputs on which its median or max raises or gives a wrong answer, and on which ours does either.",
-            columns=("input", "cases", "raised", "wrong", "ours raised or wrong"),
-            rows=tuple((m.name, *m.value) for m in faults if isinstance(m.value, tuple)),
-        )
+    shown = [
+        differences("message form", "message form and a node-by-node program", evidence, tasks.Message),
+        differences("matrix form", "the three forms, dense matrices and torch_geometric", evidence, tasks.Matrix, tasks.Pyg),
+        residuals(recipe, evidence),
+        rules(evidence),
+        directions(evidence),
+        library(evidence),
+    ]
+    return [figure for figure in shown if figure.rows]
 
 
-def differences(found: Sequence[list[JobResult]]) -> Figure:
-    """Largest difference of every pair of answers, beside what is allowed."""
-    columns = ("compared", "precision", "largest", *QUANTITIES)
-    rows: list[tuple[Scalar, ...]] = []
-    for results in found:
-        for what, precision, values in comparisons(results):
-            by_quantity = [result.values(f"{precision} {what}, by quantity") for result in results]
-            worst = [max(column) for column in zip(*by_quantity, strict=True)]
-            worst += [math.nan] * (len(QUANTITIES) - len(worst))
-            rows.append((what, precision, max(values), *(None if math.isnan(value) else value for value in worst)))
-    drawn = [(what, precision, max(float(str(largest)), LEAST)) for what, precision, largest, *_ in rows]
-    domain, colors = list(TOLERANCE), ["#E69F00", "#0072B2"]
-    color = alt.Color("precision:N", title=None, scale=alt.Scale(domain=domain, range=colors))
-    x = alt.X(
-        "largest:Q",
-        title="largest relative difference (0 stands at the left edge)",
-        scale=alt.Scale(type="log", domain=[LEAST, 1e-4]),
-        axis=alt.Axis(values=[1e-18, 1e-15, 1e-12, 1e-9, 1e-6], format="~e"),
-    )
-    points = (
-        alt.Chart(records(("compared", "precision", "largest"), drawn))
-        .mark_circle(size=60, opacity=1)
-        .encode(x=x, y=alt.Y("compared:N", title=None, sort=None, axis=alt.Axis(grid=True, labelLimit=320)), color=color)
-        .encode(yOffset=alt.YOffset("precision:N"))
-        .encode(tooltip=tooltip(("compared", "precision", "largest"), drawn))
-    )
-    bounds = (
-        alt.Chart(records(("precision", "largest"), list(TOLERANCE.items())))
-        .mark_rule(strokeDash=[5, 4], strokeWidth=2)
-        .encode(x=x, color=color)
-    )
+def differences(name: str, title: str, evidence: Evidence, *kinds: type) -> Figure:
+    """The largest difference of every pair of answers, over what is allowed."""
+    columns = ("compared", "precision", "largest difference", "allowed", "log10 of largest / allowed")
+    rows: list[Row] = []
+    for what, precision, values in (comparison for kind in kinds for comparison in comparisons(evidence.of(kind))):
+        largest, allowed = max(values, default=math.nan), TOLERANCE[precision]
+        over = significant(math.log10(max(largest / allowed, LEAST)), 3)
+        rows.append((what.replace("by hand", "node by node"), precision, significant(largest, 2), allowed, over))
+    farthest = max([0.0, *(float(str(row[4])) for row in rows if row[4] is not None)])
+    spec = dots(
+        columns, rows, x=columns[4], y="compared", low=columns[4], high=columns[4], color="precision", colors=tuple(TOLERANCE),
+        title="largest difference over what is allowed, log10", reference=0.0, domain=(math.log10(LEAST) - 0.5, farthest + 0.5),
+    )  # fmt: skip
     return Figure(
-        name="differences",
-        title="Largest differences between the forms",
-        caption="Output and gradients over all random directed graphs, relative to the terms that are added up; dashed: what is "
-        "allowed in float32 and in float64.",
+        name=name,
+        title=f"Largest differences: {title}",
+        caption="Outputs and gradients on all random directed graphs, relative to the terms that are added up. Left of the "
+        "dashed line a difference is rounding; no difference at all is drawn at -9.",
         columns=columns,
         rows=tuple(rows),
-        spec=spec(bounds + points, height=24 * len({row[0] for row in rows})),
+        spec=spec,
     )
 
 
-def residuals(found: Sequence[JobResult]) -> Figure:
+def residuals(recipe: Recipe, evidence: Evidence) -> Figure:
     """What the best fixed matrix leaves over, by aggregator."""
-    columns = ("aggregator", "graph", "residual", "low", "high", "matrix without offset", "M from D⁻¹A")
-    rows: list[tuple[Scalar, ...]] = []
-    for how in ("mean", *CURVED):
+    results = evidence.of(tasks.Residual)
+    columns = ("aggregator", "graph", "residual", "low", "high", "matrix without offset", "distance of M from D⁻¹A")
+    rows: list[Row] = []
+    for how in ("mean", *FITTED) if results else ():
         for graph, name in GRAPHS.items():
             best, alone, apart = (
-                residual_interval(found, graph, how, arm) for arm in ("matrix and offset", "matrix", "from_mean")
+                mean_interval([result.value(f"{graph}_{how}_{arm}") for result in results])
+                for arm in ("matrix and offset", "matrix", "from_mean")
             )
-            ends = (None if math.isnan(end) else end for end in (best.low, best.high))
-            rows.append((how, name, best.estimate, *ends, alone.estimate, apart.estimate))
-    base = alt.Chart(records(columns, rows)).encode(
-        y=alt.Y("aggregator:N", title=None, sort=None),
-        yOffset=alt.YOffset("graph:N"),
-        color=alt.Color("graph:N", title=None),
-        tooltip=tooltip(columns, rows),
-    )
-    title, scale, axis = "residual on held-out X, of the variance", alt.Scale(domainMin=0), alt.Axis(tickCount=6)
-    points = base.mark_circle(size=45, opacity=1).encode(x=alt.X("residual:Q", title=title, scale=scale, axis=axis))
-    lines = base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", title=title, scale=scale, axis=axis), x2="high:Q")
+            rows.append((how, name, *cells(best), significant(alone.estimate), significant(apart.estimate)))
+    spec = dots(
+        columns, rows, x="residual", y="aggregator", color="graph", colors=GRAPHS.values(), reference=recipe.material,
+        title="share of the variance of held-out X that the best fixed matrix leaves", order=("mean", *FITTED),
+    )  # fmt: skip
     return Figure(
         name="residual",
         title="What the best fixed matrix leaves over",
-        caption=f"Mean over {len(found)} seeds with 95 % t intervals; a fixed offset for every node is fitted beside the matrix. "
-        "The table has the matrix alone, too, and how far it lies from the mean's own, ‖M - D⁻¹A‖ / ‖D⁻¹A‖.",
+        caption=f"Mean over {len(results)} seeds with 95 % t intervals; dashed: {recipe.material:.0%}. The matrix M is fitted "
+        "with an offset for every node. The table also has the matrix alone, and ‖M - D⁻¹A‖ / ‖D⁻¹A‖.",
         columns=columns,
         rows=tuple(rows),
-        spec=spec(lines + points, height=170),
+        spec=spec,
     )
 
 
-def whole(count: float) -> int | None:
-    return int(count) if math.isfinite(count) else None
-
-
-def rule_table(result: JobResult) -> Figure:
-    pairs = result.values("pairs")
-    rows = tuple(
-        (name, "yes" if ranks else "no", whole(rows[-1]), *(whole(count) for count in violations))
-        for name, ranks, rows, violations in rules(result)
-    )
+def rules(evidence: Evidence) -> Figure:
+    """Which aggregators are additive, and which are associative."""
+    pairs = numbers(evidence.of(tasks.Additivity), "pairs")
+    rows: list[Row] = []
+    for rule in RULES if pairs else ():
+        triples = numbers(evidence.of(tasks.Additivity), f"{rule}_not_associative")
+        rows.append(
+            (rule, "yes" if rule in RANKING else "no", *map(int, triples[:1] or (-1,)), *map(int, violations(evidence, rule)))
+        )
     return Figure(
         name="rules",
-        title="Which aggregators are additive",
-        caption=f"Pairs (x, y) of signals of -1, 0 and 1 with f(x + y) ≠ f(x) + f(y), by in-degree, of "
-        f"{', '.join(f'{count:.0f}' for count in pairs)}. Each depends on all of its neighbors; only where no pair is left is "
-        "there a fixed matrix.",
-        columns=("aggregator", "ranks rows", "rows that matter, of 5", *(f"in-degree {n}" for n in range(1, len(pairs) + 1))),
-        rows=rows,
+        title="Which aggregators are linear and associative",
+        caption=f"Pairs (x, y) of signals of -1, 0 and 1 with f(x + y) ≠ f(x) + f(y), of {', '.join(f'{n:.0f}' for n in pairs)} "
+        "at in-degrees 1 to 5, and triples with f(f(a, b), c) ≠ f(a, b, c), of 27. Only where no pair is left is there a matrix.",
+        columns=("aggregator", "compares values", "triples", *(f"in-degree {n}" for n in range(1, len(pairs) + 1))),
+        rows=tuple(rows),
     )
 
 
-def directions(found: Sequence[JobResult]) -> Figure:
-    kinds = ("symmetric", "directed", "directed with multi-edges")
+def directions(evidence: Evidence) -> Figure:
+    """On how many graphs the layer shows that all edges were reversed."""
+    results = [*evidence.of(tasks.EveryGraph), *evidence.of(tasks.Direction)]
+    counts = {kind: sums(results, kind) for kind in ("symmetric", "directed", "directed with multi-edges")}
     return Figure(
         name="direction",
-        title="A turned round",
-        caption="Graphs on which the layer's output changes when all edges are turned: every small graph, and random ones.",
-        columns=("graphs", "how many", "seen", "not seen"),
-        rows=tuple(
-            (kind, whole(n), whole(seen), whole(n - seen))
-            for kind in kinds
-            for n, seen in [(total(found, kind, 0), total(found, kind, 1))]
-        ),
+        title="Reversed edges",
+        caption="Graphs on which the layer's output changes when all edges are reversed: every small graph, and random ones.",
+        columns=("graphs", "how many", "output changes"),
+        rows=tuple((kind, *map(int, count)) for kind, count in counts.items() if count),
+    )
+
+
+def library(evidence: Evidence) -> Figure:
+    """Where torch_geometric's median and max fail, and ours."""
+    results = [*evidence.of(tasks.Faults), *evidence.of(tasks.PastFloat32)]
+    return Figure(
+        name="library",
+        title="torch_geometric's own median and max",
+        caption="Inputs on which its median or max raises an error or gives a wrong answer, and on which ours does either.",
+        columns=("input", "cases", "raised", "wrong", "ours raised or wrong"),
+        rows=tuple((m.name, *result.values(m.name)) for result in results for m in result.measurements),
     )

@@ -1,65 +1,59 @@
-"""One graph convolution, three forms: from results to verdicts and to what the page shows."""
+"""One graph convolution, three forms: verdicts and answers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from erlangen.experiments.convolution_forms import Recipe, matrix_verdicts, median_verdicts, message_verdicts
-from erlangen.experiments.convolution_forms.evidence import task
-from erlangen.experiments.convolution_forms.figures import figures
-from erlangen.experiments.convolution_forms.library_verdict import library
-from erlangen.records.runs import Findings, JobResult, Verdict
+from erlangen.experiments.convolution_forms import Recipe
+from erlangen.experiments.convolution_forms.library_parts import library_parts
+from erlangen.experiments.convolution_forms.matrix_parts import matrix_parts
+from erlangen.experiments.convolution_forms.median_parts import median_parts
+from erlangen.experiments.convolution_forms.message_parts import message_parts
+from erlangen.experiments.kit.answers import answer
+from erlangen.experiments.kit.compare import decide
+from erlangen.experiments.kit.evidence import Evidence
+from erlangen.records.runs import Answer, Verdict
 
-ASKED = (
-    "Are indices, messages and matrices one and the same graph convolution? What must a message know, and why is a median "
-    "no matrix?"
-)
+INSTALL = 'torch_geometric is not installed: pip install "erlangen[graph]"'
+ASKING = ("torch_geometric", "torch_geometric's median and max", "our median and max")
 
 
-def verdicts(recipe: Recipe, results: Sequence[JobResult]) -> list[Verdict]:
-    """One for each of fourteen parts; those whose jobs failed, or that lack torch_geometric, are `not measured`."""
-    message, matrix, median = message_verdicts, matrix_verdicts, median_verdicts
+def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
+    """Messages, matrices, medians; parts that ask torch_geometric say how to install it where it is missing."""
+    parts = [*message_parts(evidence), *matrix_parts(evidence), *median_parts(recipe, evidence), *library_parts(recipe, evidence)]
+    bare = any(result.params.get("torch_geometric", "") is None for result in evidence.results)
     return [
-        message.mpnn(recipe, results),
-        message.edge_free(recipe, results),
-        message.degree(recipe, results),
-        matrix.matrix(recipe, results),
-        matrix.direction(recipe, results),
-        matrix.visibility(recipe, results),
-        matrix.transposes(recipe, results),
-        matrix.pyg(recipe, results),
-        *median.additivity(recipe, results),
-        median.residual(recipe, results),
-        median.selection(recipe, results),
-        median.reason(recipe, results),
-        library(recipe, results),
+        replace(verdict, next_step=INSTALL) if bare and verdict.part in ASKING and verdict.verdict == "not measured" else verdict
+        for verdict in decide(parts)
     ]
 
 
-def findings(recipe: Recipe, results: Sequence[JobResult], verdicts: Sequence[Verdict]) -> Findings:
-    """The page's question, its answer, its figures."""
-    return Findings(asked=ASKED, found=answer(recipe, results, verdicts), figures=tuple(figures(recipe, results)))
+def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]:
+    """In how many comparisons the forms differ, how many rows of D⁻¹A add up to 1, and why a median has no matrix."""
+    judged = {verdict.part: verdict for verdict in verdicts}
 
+    def count(part: str) -> str:
+        verdict = judged[part]
+        return "an unknown number" if verdict.effect is None else f"{verdict.effect:.0f} of {verdict.n}"
 
-def answer(recipe: Recipe, results: Sequence[JobResult], verdicts: Sequence[Verdict]) -> str:
-    """What was found, in sentences made of verdicts and measured numbers."""
-    outcome = {f"{verdict.claim} {verdict.part}": verdict.verdict for verdict in verdicts}
-    said = []
-    forms = {outcome.get("G4 mpnn"), outcome.get("G5 matrix")}
-    if forms == {"supported"}:
-        said.append("The three forms are one layer.")
-    elif "refuted" in forms:
-        said.append("The forms are not one layer.")
-    pair = task(recipe, results, "pair")
-    if pair and outcome.get("G4 mpnn") == "supported" and outcome.get("G4 edge-free") == "refuted":
-        needed = [pair[0].value(f"message_{number}") for number in (1, 2)]
-        said.append(
-            "Where the aggregation is a mean a message needs nothing of the edge; under a sum and the same update the same two "
-            f"features need {needed[0]:.3g} on an edge of one graph and {needed[1]:.3g} in another."
-        )
-    if any(verdict.part == "degree" and verdict.effect == 0 for verdict in verdicts):  # no graph on which the update fails
-        said.append("A message (h_u, 1) and an update that divides do without either.")
-    if outcome.get("G6 additivity") == "supported" and outcome.get("G6 selection") == "supported":
-        said.append("A median has no fixed matrix, for it is not additive; it does have one that depends on X.")
-    refuted = ", ".join(part for part, verdict in outcome.items() if verdict == "refuted")
-    return " ".join([*said, f"{len(outcome)} parts were judged; refuted as stated: {refuted or 'none'}."])
+    shares = [verdict.effect for verdict in verdicts if "fixed matrix, " in verdict.part and verdict.effect is not None]
+    share = f"at least {100 * min(shares):.0f} %" if shares else "an unknown share"
+    messages = (
+        "Index form, message form and a program that goes from node to node differ beyond rounding in "
+        f"{count('message form')} comparisons; each message is the neighbor's embedding h_u and nothing else."
+    )
+    matrices = (
+        f"The three forms differ from dense matrices beyond rounding in {count('matrix form')} comparisons. Of the rows of D⁻¹A, "
+        f"{count('row-normalized')} do not add up to 1; of those of nodes that an edge reaches, "
+        f"{count('row-normalized, reached nodes')}."
+    )
+    medians = (
+        f"The best fixed matrix leaves {share} of the variance of a median or maximum. Of aggregators, {count('nonlinear')} "
+        f"contradict that nonlinearity is the reason, and {count('non-associative')} that non-associativity is."
+    )
+    return [
+        answer("G4", verdicts, messages, figure="message form"),
+        answer("G5", verdicts, matrices, figure="matrix form"),
+        answer("G6", verdicts, medians, figure="residual"),
+    ]

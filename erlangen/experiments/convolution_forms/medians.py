@@ -11,6 +11,7 @@ from torch import Tensor
 
 from erlangen.data.graphs import karate_club
 from erlangen.experiments.convolution_forms.drawing import drawn_graphs, kinds
+from erlangen.experiments.convolution_forms.tasks import Additivity, Residual, Selection
 from erlangen.nn.graph.aggregate import Aggregation, aggregate
 from erlangen.nn.graph.algebra import adjacency
 from erlangen.records.runs import Job, Measurement
@@ -39,7 +40,7 @@ def signals(degree: int) -> Tensor:
     return torch.tensor(list(product((-1.0, 0.0, 1.0), repeat=degree)), dtype=torch.float64).T
 
 
-def additivity(job: Job) -> list[Measurement]:
+def additivity(task: Additivity, job: Job) -> list[Measurement]:
     """f(x + y) against f(x) + f(y) for all pairs, by rule and degree; on how many neighbors f depends; a small counterexample."""
     made, counterexamples = [], {}
     for name, rule in RULES.items():
@@ -60,10 +61,18 @@ def additivity(job: Job) -> list[Measurement]:
                 counterexamples[name] = tuple(float(value) for value in found)
         made.append(Measurement(f"{name}_violations", tuple(map(float, violated)), "pairs, by degree"))
         made.append(Measurement(f"{name}_rows", tuple(map(float, matter)), "neighbors that matter, by degree"))
+        made.append(Measurement(f"{name}_not_associative", not_associative(rule), "triples, of 27"))
     made.append(Measurement("pairs", tuple(9.0**degree for degree in DEGREES), "pairs, by degree"))
     return made + [
         Measurement(f"{name}_counterexample", found, "x, y, f(x), f(y), f(x + y)") for name, found in counterexamples.items()
     ]
+
+
+def not_associative(rule: Callable[[Tensor], Tensor]) -> int:
+    """Triples (a, b, c) of -1, 0 and 1 for which f(f(a, b), c) is not f(a, b, c): they cannot be aggregated group by group."""
+    triples = signals(3)
+    grouped = rule(torch.stack([rule(triples[:2]), triples[2]]))
+    return int(((grouped - rule(triples)).abs() > 1e-9).sum())
 
 
 def pushed(values: Tensor, row: int) -> Tensor:
@@ -80,13 +89,13 @@ def simple_directed(rng: np.random.Generator, nodes: int = 30, degree: float = 5
     return torch.from_numpy(np.stack(np.nonzero(there)))
 
 
-def residual(job: Job) -> list[Measurement]:
+def residual(task: Residual, job: Job) -> list[Measurement]:
     """Least squares fits of one N×N matrix, with and without an offset per node, to each aggregator of white signals.
 
     Σ (aggregate(X) - M X)² over all nodes of held-out X, by their variance. Beside it how far M is from the mean's D⁻¹ A.
     """
     rng = np.random.default_rng(job.seed)
-    draws, karate, made = int(str(job.params["draws"])), karate_club(), []
+    draws, karate, made = task.draws, karate_club(), []
     for name, edges, n in (("karate", karate.edge_index, karate.num_nodes), ("directed", simple_directed(rng), 30)):
         fit, held_out = (torch.from_numpy(rng.normal(size=(n, draws))) for _ in range(2))  # (N, draws)
         a = adjacency(edges, n).double()
@@ -103,7 +112,7 @@ def residual(job: Job) -> list[Measurement]:
 
 
 def selection_matrix(edge_index: Tensor, x: Tensor) -> Tensor:
-    """S (N, N) of one feature x (N,): row v has a 1 at the neighbor that holds the lower median, and none if nothing arrives."""
+    """S (N, N) of one feature x (N,): row v has a 1 at the neighbor that holds the lower median, or none."""
     s = torch.zeros(len(x), len(x), dtype=x.dtype)
     for v in range(len(x)):
         by_value = sorted((float(x[u]), u) for u, target in edge_index.T.tolist() if target == v)
@@ -112,9 +121,9 @@ def selection_matrix(edge_index: Tensor, x: Tensor) -> Tensor:
     return s
 
 
-def selection(job: Job) -> list[Measurement]:
+def selection(task: Selection, job: Job) -> list[Measurement]:
     """S_f(X) X_f against the median of every feature, bit by bit; then the S of one feature used for the next."""
-    cases = list(drawn_graphs(job))
+    cases = list(drawn_graphs(task, job.seed))
     wrong, moved, elsewhere = 0, 0, 0
     for case in cases:
         x = case.x.double()

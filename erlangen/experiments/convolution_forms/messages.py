@@ -9,6 +9,7 @@ from torch import Tensor
 
 from erlangen.experiments.convolution_forms.dense import Differences, sizes
 from erlangen.experiments.convolution_forms.drawing import DTYPES, Drawn, drawn_graphs, gradients, kinds, layer_of, of_layer
+from erlangen.experiments.convolution_forms.tasks import Message, Pair
 from erlangen.nn.graph.algebra import in_degree
 from erlangen.nn.graph.convolution import GraphConvolution
 from erlangen.nn.graph.message_passing import MessagePassing
@@ -52,11 +53,12 @@ class Counted(MessagePassing):
         return aggregated[:, :-1] / aggregated[:, -1:].clamp(min=1)
 
 
-def message(job: Job) -> list[Measurement]:
+def message(task: Message, job: Job) -> list[Measurement]:
     """Index form, message form and the sentence by hand; then three ways to bring in 1/|N(v)|, and a sum that goes without."""
-    cases, apart = list(drawn_graphs(job)), Differences()
+    cases, apart = list(drawn_graphs(task, job.seed)), Differences()
     for case in cases:
         truth, size = by_hand(case), sizes(case, False)
+        apart.plant(case, truth, size)
         for name, dtype in DTYPES.items():
             index, passed = (of_layer(case, layer_of(case, form, dtype), dtype, False) for form in ("index", "message"))
             apart.add(f"{name} index form, message form", index, passed, size)
@@ -109,7 +111,7 @@ def center(degree: int, h: float, w: float, b: float) -> tuple[Tensor, Tensor, f
     return outputs, w * Summed()(x, edges) + b * x, (float(outputs[0]) - b * h) / w / degree
 
 
-def pair(job: Job) -> list[Measurement]:
+def pair(task: Pair, job: Job) -> list[Measurement]:
     """Stars of two degrees: whether they need the same message. One pair of them in full, the others counted.
 
     Everything is a small integer but the message itself, h/degree: two of them that should be equal differ by less than 1e-12.

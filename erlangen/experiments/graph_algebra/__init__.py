@@ -1,28 +1,38 @@
-"""Claims G1 and G2: what powers of the adjacency and the Laplacian say of a graph.
+"""Claims G1 and G2: what powers of the adjacency matrix count, and which nodes the Laplacian changes.
 
-The report's two graphs, 5 and 6 nodes. Both presets take seconds: most of it is counted, not sampled.
+The report's two graphs have 5 and 6 nodes. Both presets take seconds: most of it is counted, not sampled.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le
 
+from erlangen.experiments.graph_algebra.tasks import Matrices, Smooth, Walks, White
+from erlangen.experiments.kit.tasks import job, task_of
+from erlangen.experiments.kit.wording import wording
 from erlangen.records.runs import Claim, Job
 
 TITLE = "Graphs as matrices"
+QUESTION = "What do powers of the adjacency matrix count, and which nodes does the Laplacian change most?"
 MEMORY_MB = 400
+NODES = range(1, 7)  # of the right graph, counted from 1 as in the report
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """length: walks of 1 to so many edges are listed one by one. Each of `seeds` draws `draws` random signals."""
+    """length: walks of 1 to so many edges are listed one by one. Each of `seeds` draws `draws` random signals.
+
+    deviation: share by which the mean change of a node under white X may miss d² + d.
+    """
 
     length: Annotated[int, Ge(1), Le(9)] = 6
     seeds: Annotated[int, Ge(1), Le(10_000)] = 40
     draws: Annotated[int, Ge(1), Le(10_000_000)] = 20_000
+    deviation: Annotated[float, Gt(0), Le(1)] = 0.05
 
 
 PRESETS = {"quick": Recipe(length=5, seeds=20, draws=5_000), "standard": Recipe(length=7, seeds=100, draws=100_000)}
@@ -30,40 +40,45 @@ PRESETS = {"quick": Recipe(length=5, seeds=20, draws=5_000), "standard": Recipe(
 CLAIMS = (
     Claim(
         id="G1",
-        statement="The adjacency of the two graphs; (Aⁿ)uv counts the paths of length n between u and v.",
-        how="Adjacency and its square against the report's matrices, entry by entry. Every walk of up to n edges is listed by "
-        "following edges, and counted with and without those that meet a node twice; both against Aⁿ in exact integers.",
+        statement="The entry (u, v) of Aⁿ counts the paths of length n between u and v.",
+        how="Every walk of up to n edges is listed by following edges, and counted with and without those that meet a node "
+        "twice. Both counts are compared with Aⁿ in exact integers.",
         parts={
-            "adjacency": "A and A² of the drawings",
-            "paths": "whether Aⁿ counts paths",
-            "walks": "whether Aⁿ counts walks",
+            "paths": "The entry (u, v) of Aⁿ counts the paths of length n between u and v.",
+            "walk 3-2-1": "In both graphs 3-2-1 is the one walk of two edges from node 3 to node 1.",
+            "walks": "The entry (u, v) of Aⁿ counts the walks of n edges from u to v.",
+            "adjacency matrices": "Every entry of the adjacency matrices and of A² is the same as in the report.",
         },
     ),
     Claim(
         id="G2",
-        statement="The Laplacian of the right graph; the nodes that change most under LX are 2, 3 and 5, those of degree 3.",
-        how="L against the report's matrix; the expected change of every node under white X in closed form and by simulation; "
-        "then X for which another node changes most.",
+        statement="Under LX the nodes that change most are 2, 3 and 5, those of degree 3, and node 1 changes least.",
+        how="The expected squared change of each node of the right graph under white X, in closed form and by simulation, and "
+        "its change under the smoothest X that is not constant.",
         parts={
-            "laplacian": "L of the drawing",
-            "nodes": "which nodes change most under white X",
-            "white": "E (LX)v² = d² + d for white X",
-            "smooth": "whether the nodes of highest degree change most under any X",
+            "nodes that change most": "The nodes that change most under LX are 2, 3 and 5, those of degree 3.",
+            "node that changes least": "Node 1 changes least under LX.",
+            "smooth X": "Under the smoothest X that is not constant, a node of lower degree changes most.",
+            "white X": "Under white X the expected squared change of every node of degree d is d² + d.",
+            **{
+                f"white X, node {v}": f"Under white X node {v}, of degree d, has the expected squared change d² + d."
+                for v in NODES
+            },
+            "Laplacian matrix": "Every entry of the Laplacian matrix of the right graph is the same as in the report.",
         },
     ),
 )
+QUOTES = {
+    "paths": "(Aⁿ)uv counts paths of length n",
+    "walk 3-2-1": "the walk 3-2-1",
+    "nodes that change most": "the nodes that change most are 2, 3 and 5, those of degree 3",
+    "node that changes least": "node 1 changes least",
+}
+said = partial(wording, CLAIMS, QUOTES)
 
 
-def jobs(recipe: Recipe, precision: str = "float32", device: str = "cpu") -> list[Job]:
-    """Three that count, and a draw for each seed. All in exact integers or float64: `precision` and `device` change nothing."""
-    name = "graph-algebra"
-    counting = [
-        Job(experiment=name, params={"task": "matrices"}, seconds=0.2),
-        Job(experiment=name, params={"task": "walks", "length": recipe.length}, seconds=0.5),
-        Job(experiment=name, params={"task": "smooth"}, seconds=0.2),
-    ]
-    drawing = [
-        Job(experiment=name, params={"task": "white", "draws": recipe.draws}, seed=seed, seconds=0.05 + recipe.draws / 2e6)
-        for seed in range(recipe.seeds)
-    ]
-    return counting + drawing
+def jobs(recipe: Recipe) -> list[Job]:
+    """Three that count, and one that draws for each seed. All compute in exact integers or in float64."""
+    counting = [job(Matrices(), seconds=0.2), job(task_of(Walks, recipe), seconds=0.5), job(Smooth(), seconds=0.2)]
+    white, seconds = task_of(White, recipe), 0.05 + recipe.draws / 2e6
+    return counting + [job(white, seed=seed, seconds=seconds) for seed in range(recipe.seeds)]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import torch
 from torch import Tensor
 
 from erlangen.data.graphs import Graph, left_graph, right_graph
+from erlangen.experiments.graph_algebra.tasks import Matrices, Smooth, Walks, White
+from erlangen.experiments.kit.tasks import perform
 from erlangen.nn.graph.algebra import adjacency, in_degree, laplacian, walk_counts
 from erlangen.records.runs import Job, Measurement
 
@@ -15,8 +18,8 @@ GRAPHS = {"left": left_graph, "right": right_graph}
 
 
 def run(job: Job) -> list[Measurement]:
-    """Measurements of one job, by its task."""
-    return {"matrices": matrices, "walks": walks, "white": white, "smooth": smooth}[str(job.params["task"])](job)
+    """Perform the job's task."""
+    return perform(job, {Matrices: matrices, Walks: walks, Smooth: smooth, White: white})
 
 
 def flat(matrix: Tensor) -> tuple[float, ...]:
@@ -24,7 +27,7 @@ def flat(matrix: Tensor) -> tuple[float, ...]:
     return tuple(float(value) for value in matrix.flatten().tolist())
 
 
-def matrices(job: Job) -> list[Measurement]:
+def matrices(task: Matrices, job: Job) -> list[Measurement]:
     """A, A², degrees and L of both graphs."""
     found = []
     for name, make in GRAPHS.items():
@@ -56,53 +59,54 @@ def listed_walks(graph: Graph, start: int, length: int) -> Iterator[list[int]]:
     return follow([start])
 
 
-def walks(job: Job) -> list[Measurement]:
+def counted_walks(graph: Graph, length: int) -> tuple[Tensor, Tensor]:
+    """Walks of `length` edges, and those of them that are paths, by [target, source]; (N, N) each, counted one by one."""
+    walked, simple = torch.zeros(2, graph.num_nodes, graph.num_nodes, dtype=torch.int64)
+    for start in range(graph.num_nodes):
+        for walk in listed_walks(graph, start, length):
+            walked[walk[-1], start] += 1
+            simple[walk[-1], start] += len(set(walk)) == len(walk)
+    return walked, simple
+
+
+def walks(task: Walks, job: Job) -> list[Measurement]:
     """Entries of Aⁿ against the listed walks, and against those that are paths: no node twice."""
-    cases, not_walks, not_paths = 0, 0, 0
-    by_length: dict[int, list[int]] = {}
-    longest = int(str(job.params["length"]))
-    for make in GRAPHS.values():
+    rows = []
+    for length, make in product(range(1, task.length + 1), GRAPHS.values()):
         graph = make()
-        n = graph.num_nodes
-        for length in range(1, longest + 1):
-            counts = walk_counts(graph.edge_index, n, length).to_dense()  # (N, N): [target, source]
-            walked, simple = torch.zeros(n, n, dtype=torch.int64), torch.zeros(n, n, dtype=torch.int64)
-            for start in range(n):
-                for walk in listed_walks(graph, start, length):
-                    walked[walk[-1], start] += 1
-                    simple[walk[-1], start] += len(set(walk)) == len(walk)
-            cases += n * n
-            not_walks += int((counts != walked).sum())
-            not_paths += int((counts != simple).sum())
-            total = by_length.setdefault(length, [0, 0])
-            total[0] += int(walked.sum())
-            total[1] += int(simple.sum())
+        power = walk_counts(graph.edge_index, graph.num_nodes, length).to_dense()
+        walked, simple = counted_walks(graph, length)
+        rows.append((power.numel(), (power != walked).sum(), (power != simple).sum(), walked.sum(), simple.sum()))
+    table = torch.tensor(rows)  # (lengths · graphs, 5)
+    entries, not_walks, not_paths = table[:, :3].sum(0).tolist()
+    walks_by_length, paths_by_length = table[:, 3:].reshape(task.length, len(GRAPHS), 2).sum(1).T
     return [
-        Measurement("cases", cases, "entries of Aⁿ"),
+        Measurement("cases", entries, "entries of Aⁿ"),
         Measurement("entries_that_are_not_walks", not_walks, "entries of Aⁿ"),
         Measurement("entries_that_are_not_paths", not_paths, "entries of Aⁿ"),
-        Measurement("walks_by_length", tuple(float(total[0]) for total in by_length.values()), "walks"),
-        Measurement("paths_by_length", tuple(float(total[1]) for total in by_length.values()), "paths"),
+        Measurement("walks_by_length", flat(walks_by_length), "walks"),
+        Measurement("paths_by_length", flat(paths_by_length), "paths"),
     ]
 
 
 def right_laplacian() -> Tensor:
+    """L of the right graph, (6, 6) float64."""
     graph = right_graph()
     return laplacian(graph.edge_index, graph.num_nodes).double()
 
 
-def white(job: Job) -> list[Measurement]:
+def white(task: White, job: Job) -> list[Measurement]:
     """Mean (LX)v² over white signals X, by node."""
     generator = torch.Generator().manual_seed(job.seed)
     matrix = right_laplacian()
-    x = torch.randn(len(matrix), int(str(job.params["draws"])), generator=generator, dtype=torch.float64)  # (N, draws)
+    x = torch.randn(len(matrix), task.draws, generator=generator, dtype=torch.float64)  # (N, draws)
     return [Measurement("change", flat((matrix @ x).square().mean(1)))]
 
 
-def smooth(job: Job) -> list[Measurement]:
+def smooth(task: Smooth, job: Job) -> list[Measurement]:
     """The closed form for white X, the diagonal of L Lᵀ, and (LX)v² for X the smoothest signal that is not constant.
 
-    That is the eigenvector of L's second eigenvalue λ: L x = λ x, so that nodes change as they lie apart, not by degree.
+    That is the eigenvector x of L's second eigenvalue λ. L x = λ x: a node changes in proportion to its value, not to its degree.
     """
     matrix = right_laplacian()
     values, vectors = torch.linalg.eigh(matrix)

@@ -1,31 +1,36 @@
 """Claim G10: what a layer of graph attention costs, and what one of a Transformer, as the graph grows and as it fills.
 
-One layer, forward and backward, one core. The Transformer's attention is measured as it is written down, with its N × N matrix,
-and as libraries run it today, fused, which never holds that matrix: the two differ in memory, not in the number of products.
+The claim is about counts, so it is judged on the pairs of nodes that each layer attends to. Clocks illustrate: one layer, forward
+and backward, one core. The Transformer's attention is measured unfused, with its N × N matrix, and fused, as libraries run it
+today: fused attention never holds that matrix, so the two differ in memory, not in the number of products.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from annotated_types import Ge, Le
 
+from erlangen.experiments.graph_cost.tasks import Layer, Over, Sweep
+from erlangen.experiments.kit.tasks import job
+from erlangen.experiments.kit.wording import wording
 from erlangen.records.runs import Claim, Job
 
 TITLE = "What attention costs on a graph"
+QUESTION = "Does the cost of graph attention grow with the number of edges, and that of a Transformer with the number of pairs?"
 MEMORY_MB = 3000
-
-LAYERS = ("gat", "dot", "plain", "fused")
 
 Size = Annotated[int, Ge(16), Le(10_000_000)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """nodes: sizes of graphs of `degree` neighbors a node, for the layers that follow edges; tokens: for those over all pairs.
+    """nodes: sizes of graphs with `degree` neighbors each, for layers that follow edges; tokens: for those over all pairs.
 
-    degrees: edges a node on a graph of `filled` nodes, up to all of them. tolerance: on an exponent. Sizes rise.
+    degrees: neighbors of each node on a graph of `filled` nodes, up to all of them. Sizes must rise.
+    tolerance: by how much an exponent may miss 1 or 2.
     """
 
     seeds: Annotated[int, Ge(1), Le(100)] = 5
@@ -41,9 +46,9 @@ class Recipe:
         for name in ("nodes", "tokens", "degrees"):
             sizes = getattr(self, name)
             if len(sizes) < 3 or list(sizes) != sorted(set(sizes)):
-                raise ValueError(f"{name}: three sizes or more, rising")
+                raise ValueError(f"{name}: give three sizes or more, in rising order")
         if self.degrees[-1] > self.filled:
-            raise ValueError(f"degrees: {self.degrees[-1]} neighbors on a graph of {self.filled} nodes")
+            raise ValueError(f"degrees: {self.degrees[-1]} neighbors are too many for a graph of {self.filled} nodes")
 
 
 PRESETS = {
@@ -57,46 +62,47 @@ CLAIMS = (
     Claim(
         id="G10",
         statement="A GAT layer costs O(E), a Transformer layer O(N²).",
-        how="Median time of forward and backward, and peak memory, of one layer on one core: over N at a fixed degree, and over "
-        "the number of edges at a fixed N. Exponents on logarithms, one a seed, each in a process of its own with nothing "
-        "beside it.",
+        how="The pairs of nodes that each layer attends to are counted. Beside the count stand the median time of forward and "
+        "backward, and the peak memory, of one layer on one core: over the number of nodes N at a fixed number of neighbors, and "
+        "over the number of edges at a fixed N. Each seed runs in a process of its own, alone on the machine, and gives one "
+        "exponent, on logarithms.",
         parts={
-            "gat/time": "exponent of GAT's time over N at fixed degree",
-            "gat/memory": "exponent of GAT's memory over N at fixed degree",
-            "gat/density": "exponent of GAT's time over E at fixed N",
-            "transformer/time": "exponent of the plain Transformer attention's time over N",
-            "transformer/fused-time": "exponent of the fused one's time over N",
-            "transformer/memory": "exponent of the plain one's memory over N",
-            "transformer/fused-memory": "exponent of the fused one's memory over N",
-            "edges": "dot-product attention along edges: exponent of its time over N at fixed degree",
-            "full": "GAT on the complete graph against the Transformer on the same nodes",
+            "pairs, GAT": "A GAT layer attends to as many pairs of nodes as there are edges.",
+            "pairs, Transformer": "A Transformer layer attends to all N² pairs of nodes, whatever the edges.",
+            "time, GAT": "At a fixed number of neighbors GAT's time grows at most linearly with the number of nodes.",
+            "memory, GAT": "At a fixed number of neighbors GAT's memory grows at most linearly with the number of nodes.",
+            "time, GAT, more edges": "On a fixed number of nodes GAT's time grows at most linearly with the number of edges.",
+            "time, dot product along edges": "The time of dot-product attention along edges grows at most linearly, too.",
+            "time, unfused attention": "The time of unfused attention grows quadratically with the number of nodes.",
+            "memory, unfused attention": "The memory of unfused attention grows quadratically with the number of nodes.",
+            "time, fused attention": "The time of fused attention grows quadratically with the number of nodes.",
+            "memory, fused attention": "The memory of fused attention, which holds no N × N matrix, grows at most linearly.",
+            "time, complete graph": "On the complete graph GAT takes longer than unfused attention.",
         },
     ),
 )
+QUOTES = {"pairs, GAT": "GAT O(E)", "pairs, Transformer": "Transformer O(N²)"}
+said = partial(wording, CLAIMS, QUOTES)
 
 
-def jobs(recipe: Recipe, precision: str = "float32", device: str = "cpu") -> list[Job]:
-    """One sweep of sizes a job, alone on the machine. In float32 on a CPU whatever `precision` and `device` say."""
-    sizes = {"nodes": recipe.nodes, "tokens": recipe.tokens, "degrees": recipe.degrees}
-    sweeps = (
-        ("gat", "nodes"),
-        ("dot", "nodes"),
-        ("plain", "tokens"),
-        ("fused", "tokens"),
-        ("gat", "degrees"),
-        ("plain", "degrees"),
+def jobs(recipe: Recipe) -> list[Job]:
+    """One series of graphs for each layer and seed, alone on the machine."""
+    sweeps: tuple[tuple[Layer, Over, tuple[int, ...], float], ...] = (  # seconds a node or neighbor
+        ("gat", "nodes", recipe.nodes, 3e-5),
+        ("dot", "nodes", recipe.nodes, 3e-5),
+        ("plain", "nodes", recipe.tokens, 4e-4),
+        ("fused", "nodes", recipe.tokens, 4e-4),
+        ("gat", "neighbors", recipe.degrees, 1e-3),
+        ("plain", "neighbors", recipe.degrees, 1e-3),
     )
+    fixed = {"nodes": recipe.degree, "neighbors": recipe.filled}
     return [
-        Job(
-            experiment="graph-cost",
-            params={
-                "layer": layer, "over": over, "sizes": ",".join(map(str, sizes[over])), "features": recipe.features,
-                **({"filled": recipe.filled} if over == "degrees" else {"degree": recipe.degree}),
-            },
+        job(
+            Sweep(layer=layer, over=over, sizes=sizes, fixed=fixed[over], features=recipe.features),
             seed=seed,
             exclusive=True,
-            seconds=2.5 + sum(size for size in sizes[over]) * {"nodes": 3e-5, "tokens": 4e-4, "degrees": 1e-3}[over],
+            seconds=2.5 + sum(sizes) * each,
         )
         for seed in range(recipe.seeds)
-        for layer, over in sweeps
-    ]  # fmt: skip
+        for layer, over, sizes, each in sweeps
+    ]

@@ -3,82 +3,55 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-import altair as alt
-
-from erlangen.experiments.kit.panels import records, spec, tooltip
-from erlangen.records.files import Scalar
-from erlangen.records.runs import Figure, JobResult
+from erlangen.experiments.graph_cost import Recipe
+from erlangen.experiments.graph_cost.tasks import Over, Sweep
+from erlangen.experiments.kit.evidence import Evidence
+from erlangen.experiments.kit.panels import Row, curves, significant
+from erlangen.experiments.kit.tasks import read_task
+from erlangen.records.runs import Figure
 from erlangen.statistics.intervals import mean_interval
 
-NAMES = {"gat": "GAT", "dot": "dot product, along edges", "plain": "Transformer, written down", "fused": "Transformer, fused"}
-COLORS = alt.Scale(domain=list(NAMES.values()), range=["#D55E00", "#E69F00", "#0072B2", "#009E73"])
+NAMES = {"gat": "GAT", "dot": "dot product along edges", "plain": "unfused attention", "fused": "fused attention"}
+COSTS = {"edges": "pairs attended", "seconds": "time, s", "memory": "memory, MiB"}
 
 
-def points(results: Sequence[JobResult], over: tuple[str, ...], panels: dict[str, str]) -> list[tuple[Scalar, ...]]:
-    """(layer, panel, size, geometric mean over seeds)."""
-    rows: list[tuple[Scalar, ...]] = []
-    for layer, title in NAMES.items():
-        found = [result for result in results if result.params["layer"] == layer and result.params["over"] in over]
-        for name, panel in panels.items():
-            for place, size in enumerate(str(found[0].params["sizes"]).split(",") if found else []):
-                values = [result.values(name)[place] for result in found if len(result.values(name)) > place]
-                mean = mean_interval([math.log(value) if value > 0 else math.nan for value in values]).estimate
-                if math.isfinite(mean):
-                    rows.append((title, panel, int(size), float(f"{math.exp(mean):.4g}")))
-    return rows
+def figures(recipe: Recipe, evidence: Evidence) -> list[Figure]:
+    """Costs over the number of neighbors, and over that of nodes; nothing where nothing was measured."""
+    size = (
+        "Pairs attended, time and memory over the number of nodes",
+        f"One layer, forward and backward, on one core; geometric mean over seeds, both axes logarithmic. GAT and the dot "
+        f"product along edges see {recipe.degree} neighbors of each node.",
+    )
+    density = (
+        "Pairs attended, time and memory as the graph fills",
+        f"A graph of {recipe.filled} nodes, with up to {recipe.degrees[-1]} neighbors for each. Unfused attention attends to all "
+        "nodes whatever the edges.",
+    )
+    shown = [drawn(evidence, "density", "neighbors", *density), drawn(evidence, "size", "nodes", *size)]
+    return [figure for figure in shown if figure.rows]
 
 
-def drawn(rows: list[tuple[Scalar, ...]], columns: tuple[str, ...], panels: Sequence[str]) -> dict[str, object]:
-    log = alt.Scale(type="log")
-    chart = (
-        alt.Chart(records(columns, rows))
-        .mark_line(point=True)
-        .encode(
-            x=alt.X(f"{columns[2]}:Q", scale=alt.Scale(type="log", base=2)), y=alt.Y(f"{columns[3]}:Q", scale=log, title=None),
-            color=alt.Color("layer:N", title=None, scale=COLORS), tooltip=tooltip(columns, rows),
-        )
-        .properties(width=250, height=230)
-        .facet(alt.Facet("panel:N", title=None, sort=list(panels)), columns=2)
-        .resolve_scale(y="independent")
+def drawn(evidence: Evidence, name: str, over: Over, title: str, caption: str) -> Figure:
+    """A curve for each layer, in a panel for each cost."""
+    columns = ("layer", "measure", over, "cost")
+    rows: list[Row] = [
+        (NAMES[layer], panel, size, significant(cost))
+        for layer in NAMES
+        for measure, panel in COSTS.items()
+        for size, cost in costs(evidence, layer, over, measure)
+    ]
+    spec = curves(
+        columns, rows, x=over, y="cost", low=None, high=None, color="layer", colors=NAMES.values(), log_x=2, log_y=True,
+        panel="measure", panels=list(COSTS.values()), panel_columns=3, same_y=False,
     )  # fmt: skip
-    return spec(chart)
+    return Figure(name=name, title=title, caption=caption, columns=columns, rows=tuple(rows), spec=spec)
 
 
-def size_figure(results: Sequence[JobResult]) -> list[Figure]:
-    """Time and memory over the number of nodes; nothing where nothing was measured."""
-    columns, panels = ("layer", "panel", "nodes", "cost"), {"seconds": "time, s", "memory": "memory, MiB"}
-    rows = points(results, ("nodes", "tokens"), panels)
-    if not rows:
-        return []
-    return [
-        Figure(
-            name="size",
-            title="Cost over the number of nodes",
-            caption="One layer, forward and backward, one core; geometric mean over seeds, both axes logarithmic. Along edges: a "
-            "fixed number of neighbors a node.",
-            columns=columns,
-            rows=tuple(rows),
-            spec=drawn(rows, columns, list(panels.values())),
-        )
-    ]
-
-
-def density_figure(results: Sequence[JobResult]) -> list[Figure]:
-    """Time over the number of neighbors at a fixed number of nodes."""
-    columns, panels = ("layer", "panel", "neighbors", "cost"), {"seconds": "time, s", "memory": "memory, MiB"}
-    rows = points(results, ("degrees",), panels)
-    if not rows:
-        return []
-    filled = next(result.params["filled"] for result in results if result.params["over"] == "degrees")
-    return [
-        Figure(
-            name="density",
-            title="Cost as the graph fills",
-            caption=f"A graph of {filled} nodes, up to the complete one on the right. The Transformer attends to all anyway.",
-            columns=columns,
-            rows=tuple(rows),
-            spec=drawn(rows, columns, list(panels.values())),
-        )
-    ]
+def costs(evidence: Evidence, layer: str, over: Over, measure: str) -> list[tuple[int, float]]:
+    """(size, geometric mean over seeds) where all seeds measured something positive."""
+    results = evidence.of(Sweep, layer=layer, over=over)
+    logs = ([math.log(value) if value > 0 else math.nan for value in result.values(measure)] for result in results)
+    means = (mean_interval(values).estimate for values in zip(*logs, strict=False))
+    sizes = read_task(Sweep, results[0]).sizes if results else ()
+    return [(size, math.exp(mean)) for size, mean in zip(sizes, means, strict=False) if math.isfinite(mean)]

@@ -1,4 +1,4 @@
-"""What attention costs on a graph: one sweep of sizes."""
+"""What attention costs on a graph: one layer on one series of graphs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from erlangen.experiments.graph_cost.tasks import Layer, Sweep
+from erlangen.experiments.kit.tasks import perform
 from erlangen.measure.cost import median_seconds, peak_mib
 from erlangen.nn.graph.attention import GATConv, TransformerConv
 from erlangen.records.runs import Job, Measurement
@@ -17,7 +19,7 @@ HEADS = 4
 
 
 class PairAttention(nn.Module):
-    """Self-attention over all pairs, x (N, F) -> (N, F): Softmax(Q Kᵀ / √d) V, written down or fused."""
+    """Self-attention over all pairs, x (N, F) -> (N, F): Softmax(Q Kᵀ / √d) V, unfused or fused."""
 
     def __init__(self, features: int, fused: bool) -> None:
         super().__init__()
@@ -34,7 +36,7 @@ class PairAttention(nn.Module):
         return out.transpose(0, 1).flatten(1)
 
 
-LAYERS: dict[str, Callable[[int], nn.Module]] = {
+LAYERS: dict[Layer, Callable[[int], nn.Module]] = {
     "gat": lambda features: GATConv(features, features // HEADS, HEADS, add_self_loops=False),
     "dot": lambda features: TransformerConv(features, features // HEADS, HEADS, root_weight=False),
     "plain": lambda features: PairAttention(features, fused=False),
@@ -43,22 +45,24 @@ LAYERS: dict[str, Callable[[int], nn.Module]] = {
 
 
 def run(job: Job) -> list[Measurement]:
-    """Seconds of forward and backward, and the most MiB held (the least of three), at each size in turn."""
-    features, over = int(str(job.params["features"])), str(job.params["over"])
-    sizes = [int(size) for size in str(job.params["sizes"]).split(",")]
+    """Perform the job's task."""
+    return perform(job, {Sweep: sweep})
+
+
+def sweep(task: Sweep, job: Job) -> list[Measurement]:
+    """Seconds of forward and backward, and the most MiB held (the least of three), on each graph in turn."""
     torch.manual_seed(job.seed)
-    layer = LAYERS[str(job.params["layer"])](features)
-    warm = torch.randn(64, features, requires_grad=True)
+    layer = LAYERS[task.layer](task.features)
+    warm = torch.randn(64, task.features, requires_grad=True)
     layer(warm, torch.randint(64, (2, 640))).sum().backward()  # libraries load their parts before memory is read
     seconds, memory, edges = [], [], []
-    for size in sizes:
-        n, degree = (int(str(job.params["filled"])), size) if over == "degrees" else (size, int(str(job.params["degree"])))
-        edge_index = regular(n, degree)
-        step = step_of(layer, n, features, edge_index)
+    for nodes, degree in task.graphs():
+        edge_index = regular(nodes, degree)
+        step = step_of(layer, nodes, task.features, edge_index)
         step()  # what the libraries load at this size is no cost of the layer
         memory.append(min(peak_mib(step) for _ in range(3)))  # what else is held at times only ever adds
         seconds.append(median_seconds(step, repeats=5, budget=0.3))
-        edges.append(float(n * n if job.params["layer"] in ("plain", "fused") else edge_index.shape[1]))
+        edges.append(float(nodes * nodes if task.layer in ("plain", "fused") else edge_index.shape[1]))
     return [
         Measurement("seconds", tuple(seconds), "s, forward and backward"),
         Measurement("memory", tuple(memory), "MiB above those before, at most"),
@@ -75,6 +79,7 @@ def regular(n: int, degree: int) -> Tensor:
 
 
 def step_of(layer: nn.Module, n: int, features: int, edge_index: Tensor) -> Callable[[], None]:
+    """Forward and backward of the layer on random features."""
     x, grad = torch.randn(n, features, requires_grad=True), torch.randn(n, features)
 
     def step() -> None:

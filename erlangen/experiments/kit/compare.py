@@ -100,7 +100,7 @@ def all_of(part: AllOf, verdicts: Sequence[Verdict]) -> Verdict:
     next_step = "" if outcome in ("supported", "refuted") else f"{outcome}: {named(against)}"
     if outcome == "refuted":
         next_step = f"refuted by {named(against)}"
-    if failed := failing(part.checks):
+    if outcome in ("supported", "refuted") and (failed := failing(part.checks)):
         outcome, next_step = "inconclusive", failed
     return replace(
         weakest, part=part.part, of=part.of, statement=part.statement, quote=part.quote, verdict=outcome, next_step=next_step,

@@ -19,7 +19,7 @@ class Wording(TypedDict):
 
 
 def wording(claims: Sequence[Claim], quotes: Mapping[str, str], part: str, of: Of = "extension") -> Wording:
-    """The wording of one part, the report's own where `quotes` has its words. Raises StopIteration where no claim has the part."""
+    """The wording of one part: the report's where `quotes` has its words. Raises StopIteration where no claim has the part."""
     claim = next(claim for claim in claims if part in claim.parts)
     quote = quotes.get(part, "")
     return Wording(claim=claim.id, part=part, of="report" if quote else of, statement=claim.parts[part], quote=quote)

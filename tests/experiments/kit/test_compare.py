@@ -182,6 +182,14 @@ def test_all_of(gains: tuple[float | None, float | None], outcome: str):
     assert first.statement == "Every row scores higher."
 
 
+@pytest.mark.parametrize(("gain", "outcome"), [(1.0, "inconclusive"), (-1.0, "inconclusive"), (None, "not measured")])
+def test_a_failed_check_of_all_of_decides_nothing_and_measures_nothing(gain: float | None, outcome: str):
+    row = compared(world(better(gain) if gain is not None else (lambda arm, seed: None)))
+    check = (Check("a planted difference is seen", False),)
+    table = AllOf(claim="X1", part="table", of="report", statement="Every row does.", parts=("better",), checks=check)
+    assert decide([table, row])[0].verdict == outcome
+
+
 def test_ratios_are_geometric_and_paired():
     evidence = world(lambda arm, seed: (2.0 + NOISE[seed]) * (3.0 + 0.1 * NOISE[seed] if arm == "new" else 1.0))
     new, old = (evidence.arm(Train, arm=arm) for arm in ("new", "old"))
