@@ -128,8 +128,10 @@ def curves(
     """A line through the rows of each color, with its band from `low` to `high`; log_x is the logarithm's base."""
     across = alt.Scale(type="log", base=log_x) if log_x else alt.Scale(zero=False, padding=8)  # or the outer dots are cut
     up = alt.Scale(type="log") if log_y else alt.Scale(domain=list(domain)) if domain else alt.Scale(zero=False)
+    whole = all(isinstance(row[columns.index(x)], int) for row in rows)
+    ticks = alt.Axis(tickMinStep=1) if whole and not log_x else alt.Axis()  # no half epochs, layers or edges
     base = alt.Chart(records(columns, rows)).encode(
-        x=alt.X(f"{x}:Q", scale=across, title=x_title or x),
+        x=alt.X(f"{x}:Q", scale=across, title=x_title or x, axis=ticks),
         color=alt.Color(f"{color}:N", title=None, scale=palette(colors), legend=alt.Legend(symbolOpacity=1)),
     )
     lines = base.mark_line(point=True, clip=True).encode(

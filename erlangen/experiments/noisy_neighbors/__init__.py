@@ -8,36 +8,34 @@ arXiv 2412.15496 that it depends on which noise dominates. `standard` takes abou
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from annotated_types import Ge, Le
 
+from erlangen.experiments.kit.graphs import check_graphs, graph_parameters, require_graphs
+from erlangen.experiments.kit.tasks import job, task_of
+from erlangen.experiments.noisy_neighbors.tasks import LAYERS, Layer, Train, Weights
 from erlangen.records.runs import Claim, Job
 
 TITLE = "Attention among noisy neighbors"
+QUESTION = "Does attention keep a graph network from listening to noisy neighbors, and does that make it more robust?"
 MEMORY_MB = 600
 
-LAYERS = ("gcn", "gat", "gatv2", "uniform")
-KINDS = ("nodes", "edges", "both")
-REGIMES = ("test", "training")
-
 Share = Annotated[float, Ge(0), Le(0.5)]
-Data = Literal["blocks", "cora"]
-
-_SECONDS = {"gcn": 0.7, "gat": 1.4, "gatv2": 1.9, "uniform": 1.5}  # one training on Cora, one core
-_BLOCKS = 0.4  # of that, for a block model of 1000 nodes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """data: Cora, or block models of `nodes` nodes, a new one for each seed.
+    """data: any of cora, blocks (block models, a new one for each seed), and paths of graphs of yours (.pt, .npz).
 
-    shares: the noise met in the test, on nodes and on edges; in_training: the noise met in training too, as many more
-    trainings squared. fit: training accuracy, in percent, that an arm must reach without noise before a verdict compares it.
-    margin: points of accuracy lost per 10 % of noise within which two arms count as equally robust.
+    shares: noise met in the test, as shares of the nodes and of the edges. in_training: noise met in training too; trainings
+    grow with the square of their number. nodes: size of a block model. fit: training accuracy, in percent, that a net must
+    reach at the noise it is trained with before it is compared. margin: points of accuracy lost per 10 % of noise by which two
+    layers must differ for it to matter. suppression: attention on noisy neighbors, as a share of what equal weights would give
+    them, up to which they count as suppressed.
     """
 
-    data: tuple[Data, ...] = ("blocks", "cora")
+    data: tuple[str, ...] = ("blocks", "cora")
     seeds: Annotated[int, Ge(1), Le(1000)] = 20
     shares: tuple[Share, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
     in_training: tuple[Share, ...] = (0.0, 0.25, 0.5)
@@ -46,13 +44,13 @@ class Recipe:
     nodes: Annotated[int, Ge(100), Le(20_000)] = 600
     fit: Annotated[float, Ge(0), Le(100)] = 90.0
     margin: Annotated[float, Ge(0), Le(10)] = 0.3
+    suppression: Annotated[float, Ge(0), Le(1)] = 0.9
 
     def __post_init__(self) -> None:
-        if not self.data or len(set(self.data)) < len(self.data):
-            raise ValueError("data: name each at most once, and one at least, as in data=blocks")
+        check_graphs(self.data)
         for name, shares in (("shares", self.shares), ("in_training", self.in_training)):
             if len(shares) < 2 or shares[0] != 0 or list(shares) != sorted(set(shares)):
-                raise ValueError(f"{name}: rising shares from 0 on, as in {name}=0,0.25,0.5")
+                raise ValueError(f"{name}: give two or more rising shares, the first of them 0, as in {name}=0,0.25,0.5")
 
 
 PRESETS = {
@@ -62,17 +60,17 @@ PRESETS = {
     "standard": Recipe(),
 }
 
-_PARTS = {
-    **{
-        f"{kind}/{regime}": f"accuracy lost per 10 % noise on {kind} in {regime}, GAT against GCN"
-        for kind in KINDS
-        for regime in REGIMES
-    },
-    "attention/nodes": "attention on neighbors whose features are noise, against their share",
-    "attention/edges": "attention on neighbors by edges that are noise, against their share",
-    "cause": "whether the learned attention does it: GAT against GAT frozen uniform",
-    "gatv2": "accuracy lost per 10 % noise, GATv2 against GCN",
+NAMES = {"gcn": "GCN", "gat": "GAT", "gatv2": "GATv2", "uniform": "GAT with uniform attention"}
+KINDS = {"nodes": "noisy features", "edges": "noisy edges", "both": "noisy features and edges"}
+REGIMES = {"test": "in the test", "training": "in training"}
+ALL = tuple(KINDS)
+
+COMPARED: dict[str, tuple[Layer, Layer, tuple[str, ...]]] = {
+    **{name: ("gat", "gcn", (kind,)) for kind, name in KINDS.items()},
+    "attention as the cause": ("gat", "uniform", ALL),
+    "GATv2": ("gatv2", "gcn", ALL),
 }
+"""Who is said to lose less than whom, over which kinds of noise."""
 
 CLAIMS = (
     Claim(
@@ -81,59 +79,66 @@ CLAIMS = (
         how="The weights of every edge, exactly: equal at each node or not; before and after the features are permuted among the "
         "nodes; and whether the order of a node's neighbors by attention depends on the node that asks.",
         parts={
-            "equal/mean": "whether the mean form weighs neighbors equally",
-            "equal/gcn": "whether Kipf and Welling's form does",
-            "features": "whose weights change when features are permuted",
-            "query/gat": "whether GAT's order of neighbors depends on the node that asks",
-            "query/gatv2": "whether GATv2's does",
+            "equal weights, mean form": "A graph convolution in mean form gives all neighbors of a node the same weight.",
+            "unequal weights, Kipf and Welling": "A graph convolution in Kipf and Welling's form can give neighbors "
+            "different weights, 1 / √(d_u d_v).",
+            "feature-dependent weights": "When features are permuted among the nodes, the attention of GAT and of GATv2 changes "
+            "on every edge, and GCN's weights change on none.",
+            "order of neighbors, GAT": "GAT puts neighbors in the same order of attention whichever node asks.",
+            "order of neighbors, GATv2": "GATv2's order of neighbors can depend on the node that asks.",
         },
     ),
     Claim(
         id="G8",
         statement="GAT suppresses noisy neighbors, so it is more robust to noise than GCN.",
         how="Accuracy at test nodes whose own features are clean, over noise of 0-50 %: features replaced by another node's, "
-        "edges moved, both; slopes by least squares, paired by seed; all arms tuned over the same settings on the clean graph. "
-        "Attention on noisy neighbors against their share of the neighbors, at nodes with both kinds.",
-        parts={f"{data}/{part}": f"{text}; {data}" for data in ("blocks", "cora") for part, text in _PARTS.items()},
+        "edges moved, both; slopes by least squares, paired by seed; all layers tuned over the same settings on the clean graph. "
+        "Attention on noisy neighbors against their share of the neighbors, at nodes with both kinds. On each graph:",
+        parts={
+            **{
+                f"{name}, {where}": f"With {'noise of all kinds' if kinds == ALL else name} {where}, {NAMES[better]} loses "
+                f"less accuracy than {NAMES[worse]}."
+                for name, (better, worse, kinds) in COMPARED.items()
+                for where in REGIMES.values()
+            },
+            "attention on noisy features": "Neighbors with noisy features get clearly less of GAT's attention than equal weights "
+            "would give them.",
+            "attention on noisy edges": "Neighbors by noisy edges get clearly less of GAT's attention than equal weights would "
+            "give them.",
+        },
     ),
 )
 
+QUOTES = {
+    "equal weights, mean form": "GCN treats neighbors equally (Eq. 6)",
+    "feature-dependent weights": "GAT by learned, feature-dependent weights",
+    **{part: "GAT suppresses noisy neighbors, so it is more robust" for part in CLAIMS[1].parts if not part.startswith("GATv2")},
+}
+
 
 def fetch(recipe: Recipe) -> None:
-    """Have the data at hand before any job starts. Raises DataError where it is not to be had."""
-    if "cora" in recipe.data:
-        from erlangen.data.planetoid import cora_folder
-
-        cora_folder()
+    """Have the graphs at hand before any job starts. Raises DataError where one cannot be had."""
+    require_graphs(recipe.data)
 
 
-def jobs(recipe: Recipe, precision: str = "float32", device: str = "cpu") -> list[Job]:
-    """The exact checks, then one job for each data set, arm and seed: it is tuned, trained at every noise, tested at every noise.
-
-    Sparse products in float32 on a CPU whatever `precision` and `device` say.
-    """
-    name = "noisy-neighbors"
-    exact = [Job(experiment=name, params={"task": "weights"}, seed=seed, seconds=0.3) for seed in range(recipe.seeds)]
-    trainings = 4 + len(recipe.in_training) ** 2 - 1
-    size = {"blocks": _BLOCKS * recipe.nodes / 1000, "cora": 1.0}  # of Cora's seconds
+def jobs(recipe: Recipe) -> list[Job]:
+    """The exact checks, then a job for each graph, layer and seed: tune, train and test at every noise. Raises DataError."""
     trained = [
-        Job(
-            experiment=name,
-            params={
-                "task": "train", "data": data, "layer": layer, "epochs": recipe.epochs, "patience": recipe.patience,
-                "shares": text(recipe.shares), "in_training": text(recipe.in_training),
-                **({"nodes": recipe.nodes} if data == "blocks" else {}),
-            },
+        job(
+            task_of(Train, recipe, layer=layer, **graph_parameters(data, recipe.nodes)),
             seed=seed,
-            seconds=1 + trainings * _SECONDS[layer] * recipe.epochs / 200 * size[data],
+            seconds=seconds(recipe, data, layer),
         )
         for seed in range(recipe.seeds)
         for data in recipe.data
         for layer in LAYERS
-    ]  # fmt: skip
-    return exact + sorted(trained, key=lambda job: -job.seconds)
+    ]
+    weights = [job(Weights(), seed=seed, seconds=0.3) for seed in range(recipe.seeds)]
+    return weights + sorted(trained, key=lambda job: -job.seconds)
 
 
-def text(shares: tuple[float, ...]) -> str:
-    """(0.0, 0.25) -> '0,0.25': a job's parameters are plain."""
-    return ",".join(f"{share:g}" for share in shares)
+def seconds(recipe: Recipe, data: str, layer: Layer) -> float:
+    """Of one job, on one core: the settings that are tried, then a training for each noise."""
+    trainings = 4 + len(recipe.in_training) ** 2 - 1
+    on_cora = {"gcn": 0.7, "gat": 1.4, "gatv2": 1.9, "uniform": 1.5}[layer] * recipe.epochs / 200
+    return 1 + trainings * on_cora * (0.4 * recipe.nodes / 1000 if data == "blocks" else 1.0)

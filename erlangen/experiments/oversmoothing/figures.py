@@ -4,114 +4,101 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import product
 
-import altair as alt
-
-from erlangen.experiments.kit.panels import records, spec, tooltip
-from erlangen.experiments.oversmoothing import ARMS, PROPAGATED, Recipe
-from erlangen.records.files import Scalar
-from erlangen.records.runs import Figure, JobResult
+from erlangen.experiments.kit.evidence import Evidence
+from erlangen.experiments.kit.graphs import graph_title
+from erlangen.experiments.kit.panels import Row, cells, clipped, curves
+from erlangen.experiments.oversmoothing import Recipe
+from erlangen.experiments.oversmoothing.judge import FLOOR, NAMES
+from erlangen.experiments.oversmoothing.tasks import PROPAGATED, Propagate, Train
+from erlangen.records.runs import Figure
 from erlangen.statistics.intervals import Interval, mean_interval
 
-NAMES = {
-    "root": "with B",
-    "none": "without B",
-    "loops": "self-loops",
-    "wide": "wider without B",
-    "alone": "no neighbors",
-}
-COLORS = alt.Scale(domain=list(NAMES.values()), range=["#D55E00", "#0072B2", "#009E73", "#56B4E9", "#999999"])
-
-COLUMNS = ("arm", "panel", "depth", "mean", "low", "high")
+COLUMNS = ("nets", "panel", "layers", "mean", "low", "high")
 Mean = Callable[[Sequence[float]], Interval]
+
+lines = partial(curves, COLUMNS, x="layers", y="mean", color="nets", colors=tuple(NAMES.values()), panel="panel")
+"""A line over depth for each kind of net."""
+
+
+def figures(recipe: Recipe, evidence: Evidence) -> list[Figure]:
+    """Accuracy and smoothness over depth, and what averaging does by itself."""
+    made = [accuracy_figure(recipe, evidence), smoothness_figure(recipe, evidence), propagation_figure(recipe, evidence)]
+    return [figure for figure in made if figure.rows]
+
+
+def percent(values: Sequence[float]) -> Interval:
+    """Mean accuracy and its interval."""
+    return clipped(mean_interval(values))
 
 
 def geometric(values: Sequence[float]) -> Interval:
-    """Geometric mean and its interval; what is 0 counts as 10⁻¹², below all that is not."""
-    return mean_interval([math.log(max(value, 1e-12)) for value in values]).exp()
+    """Geometric mean and its interval; 0 counts as FLOOR, which is below everything else."""
+    return mean_interval([math.log(max(value, FLOOR)) for value in values]).exp()
 
 
-def curves(recipe: Recipe, results: Sequence[JobResult], panels: Mapping[str, tuple[str, Mean]]) -> list[tuple[Scalar, ...]]:
-    """(arm, panel, depth, mean, low, high) for each arm, measurement and depth that has nets."""
-    rows: list[tuple[Scalar, ...]] = []
-    trained = [result for result in results if result.params["task"] == "train"]
-    for arm, (panel, (name, mean)), depth in product(ARMS, panels.items(), recipe.depths):
-        values = [r.value(name) for r in trained if r.params["arm"] == arm and r.params["depth"] == depth]
+def over_depth(recipe: Recipe, evidence: Evidence, panels: Mapping[str, str], mean: Mean) -> tuple[Row, ...]:
+    """(nets, panel, layers, mean, low, high) for each arm, panel -> measurement, and depth that has nets."""
+    rows: list[Row] = []
+    for arm, (panel, name), depth in product(NAMES, panels.items(), recipe.depths):
+        values = [result.value(name) for result in evidence.of(Train, arm=arm, depth=depth)]
         interval = mean([value for value in values if math.isfinite(value)])
         if math.isfinite(interval.estimate):
-            ends = [None if math.isnan(end) else float(f"{end:.4g}") for end in (interval.low, interval.high)]
-            rows.append((NAMES[arm], panel, depth, float(f"{interval.estimate:.4g}"), *ends))
-    return rows
+            rows.append((NAMES[arm], panel, depth, *cells(interval)))
+    return tuple(rows)
 
 
-def lines(rows: list[tuple[Scalar, ...]], panels: Sequence[str], y: str, logarithmic: bool) -> dict[str, object]:
-    """A panel each, a line with its band for each arm, depth doubling from tick to tick."""
-    scale = alt.Scale(type="log") if logarithmic else alt.Scale(domain=[0, 100])
-    base = alt.Chart(records(COLUMNS, rows)).encode(
-        x=alt.X("depth:Q", scale=alt.Scale(type="log", base=2), title="layers"),
-        color=alt.Color("arm:N", title=None, scale=COLORS, legend=alt.Legend(symbolOpacity=1)),
-    )
-    powers = alt.Axis(values=[10.0**power for power in range(-12, 3)], format=".0e")
-    at = alt.Y("low:Q", title=y, scale=scale, axis=powers) if logarithmic else alt.Y("low:Q", title=y, scale=scale)
-    bands = base.mark_area(opacity=0.15).encode(y=at, y2="high:Q")
-    drawn = base.mark_line(point=True).encode(y=alt.Y("mean:Q", scale=scale), tooltip=tooltip(COLUMNS, rows))
-    chart = (bands + drawn).properties(width=250, height=220)
-    return spec(chart.facet(alt.Facet("panel:N", title=None, sort=list(panels)), columns=2))
-
-
-def accuracy_figure(recipe: Recipe, results: Sequence[JobResult]) -> Figure:
-    panels: dict[str, tuple[str, Mean]] = {
-        "test": ("test_accuracy", mean_interval), "training": ("train_accuracy", mean_interval),
-    }  # fmt: skip
-    rows = curves(recipe, results, panels)
-    found = [result for result in results if result.params["task"] == "train"]
-    commonest = found[0].value("commonest_class")
+def accuracy_figure(recipe: Recipe, evidence: Evidence) -> Figure:
+    """Test and training accuracy over depth."""
+    panels = {"test accuracy": "test_accuracy", "training accuracy": "train_accuracy"}
+    rows = over_depth(recipe, evidence, panels, percent)
+    commonest = mean_interval([result.value("commonest_class") for result in evidence.of(Train)]).estimate
     return Figure(
         name="accuracy",
-        title="Accuracy over depth",
-        caption=f"Mean and 95 % interval over {recipe.seeds} seeds, {recipe.data}. Where training accuracy falls too, the "
-        f"deep net does not fit at all. Naming the commonest class for every node scores about {commonest:.0f} %.",
+        title=f"Accuracy over depth: {graph_title(recipe.data)}",
+        caption=f"Mean and 95 % interval over {recipe.seeds} seeds. Where training accuracy falls too, the deep net did not "
+        f"train. Predicting the commonest class for every node scores about {commonest:.0f} %.",
         columns=COLUMNS,
-        rows=tuple(rows),
-        spec=lines(rows, list(panels), "accuracy, %", logarithmic=False),
+        rows=rows,
+        spec=lines(rows, panels=list(panels), y_title="accuracy, %", log_x=2, domain=(0, 100)),
     )
 
 
-def smoothness_figure(recipe: Recipe, results: Sequence[JobResult]) -> Figure:
+def smoothness_figure(recipe: Recipe, evidence: Evidence) -> Figure:
+    """Energy and distance over depth, before and after training."""
     panels = {
-        "energy, random weights": ("random_energy", geometric), "energy, trained": ("trained_energy", geometric),
-        "distance, random weights": ("random_distance", geometric), "distance, trained": ("trained_distance", geometric),
-    }  # fmt: skip
-    rows = curves(recipe, results, panels)
+        f"{what}, {when}": f"{weights}_{what}"
+        for what in ("energy", "distance")
+        for weights, when in (("random", "before training"), ("trained", "after training"))
+    }
+    rows = over_depth(recipe, evidence, panels, geometric)
     return Figure(
         name="smoothness",
-        title="How unlike the nodes are, over depth",
-        caption="Last convolution's features: Dirichlet energy over ‖H‖² and mean cosine distance of all pairs; geometric mean "
-        "and its 95 % interval over seeds, 0 drawn as 10⁻¹². Without neighbors nothing is averaged: what falls there "
-        "is the work of depth and relu.",
+        title="How different the nodes' features are, over depth",
+        caption="Features of the last convolution: Dirichlet energy over ‖H‖², and mean cosine distance of all pairs of nodes. "
+        "Geometric mean and 95 % interval over seeds; 0 is drawn as 10⁻¹². Without neighbors nothing is averaged: what falls "
+        "there is due to depth and relu.",
         columns=COLUMNS,
-        rows=tuple(rows),
-        spec=lines(rows, list(panels), "mean", logarithmic=True),
+        rows=rows,
+        spec=lines(rows, panels=list(panels), y_title="geometric mean", log_x=2, log_y=True),
     )
 
 
-def propagation_figure(recipe: Recipe, found: list[JobResult]) -> Figure:
+def propagation_figure(recipe: Recipe, evidence: Evidence) -> Figure:
     """Energy and distance without weights, from depth 0 on."""
-    depths = (0, *recipe.depths)
-    rows: list[tuple[Scalar, ...]] = []
+    rows: list[Row] = []
     for arm, name in product(PROPAGATED, ("energy", "distance")):
-        tables = [result.values(name) for result in found if result.params["arm"] == arm]
-        for depth, values in zip(depths, zip(*tables, strict=True), strict=False):
-            interval = geometric(values)
-            ends = [None if math.isnan(end) else float(f"{end:.4g}") for end in (interval.low, interval.high)]
-            rows.append((NAMES[arm], name, depth + 1, float(f"{interval.estimate:.4g}"), *ends))
-    described = lines(rows, ["energy", "distance"], "mean", logarithmic=True)
+        tables = [result.values(name) for result in evidence.of(Propagate, arm=arm)]
+        for depth, values in zip((0, *recipe.depths), zip(*tables, strict=True), strict=False):
+            rows.append((NAMES[arm], name, depth, *cells(geometric(values))))
     return Figure(
         name="propagation",
         title="Averaging alone, without weights",
-        caption="D⁻¹A; with B = I; with self-loops. Depth is counted from 1 here, which is no averaging at all.",
+        caption="The features themselves (0 layers), then averaged once per layer: by D⁻¹A, with B = I, or with self-loops. "
+        "Energy and distance as above.",
         columns=COLUMNS,
         rows=tuple(rows),
-        spec=described,
+        spec=lines(rows, panels=["energy", "distance"], y_title="geometric mean", log_y=True),
     )

@@ -1,262 +1,141 @@
-"""Depth, and the node itself: verdicts and figures."""
+"""Depth, and the node itself: verdicts and the answer."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
-from erlangen.experiments.kit.judging import counted, ends, not_measured, published_numbers
-from erlangen.experiments.oversmoothing import ARMS, Recipe
-from erlangen.experiments.oversmoothing.figures import NAMES, accuracy_figure, propagation_figure, smoothness_figure
-from erlangen.records.runs import Figure, Findings, JobResult, Outcome, Verdict
-from erlangen.statistics.intervals import Interval, holm, mean_interval, paired_interval, paired_p_value
+from erlangen.experiments.kit.answers import answer
+from erlangen.experiments.kit.compare import decide
+from erlangen.experiments.kit.evidence import Arm, Evidence, difference, ratio
+from erlangen.experiments.kit.graphs import GRAPHS, graph_title
+from erlangen.experiments.kit.parts import Part
+from erlangen.experiments.kit.published import published_numbers
+from erlangen.experiments.kit.wording import Wording, wording
+from erlangen.experiments.oversmoothing import CLAIMS, OF_NETS, QUOTES, Recipe
+from erlangen.experiments.oversmoothing.counts import averaging, itself, of_all_nodes
+from erlangen.experiments.oversmoothing.tasks import Train
+from erlangen.records.runs import Answer, Of, Verdict
+from erlangen.statistics.regions import at_least, at_most, exceeds
 
-NOTHING = 1e-12  # an energy of 0, in logarithms
-ASKED = "Does a graph convolution need B to see the node itself, and does B keep deep nets from over-smoothing?"
-
+NAMES = {
+    "root": "with B",
+    "none": "without B",
+    "loops": "self-loops",
+    "wide": "wider without B",
+    "alone": "no neighbors",
+}
+FLOOR = 1e-12  # what an energy of 0 counts as where its logarithm is taken
 
 published = partial(published_numbers, "erlangen.experiments.oversmoothing")
 """Accuracies from the literature."""
 
 
-def of_task(results: Sequence[JobResult], name: str) -> list[JobResult]:
-    return sorted((result for result in results if result.params["task"] == name), key=lambda result: result.seed)
+def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
+    """What is counted, the energy that depth leaves, and the accuracy of deep nets."""
+    energies = [energy(recipe, evidence, weights) for weights in ("random", "trained")]
+    leads = [lead(recipe, evidence, rival) for rival in ("none", "loops", "wide")]
+    kept = [accuracy_kept(recipe, evidence, arm) for arm in ("root", "alone")]
+    return decide([*itself(evidence), averaging(recipe, evidence), *energies, kept[0], *leads, kept[1]])
 
 
-def nets(results: Sequence[JobResult], arm: str, depth: int) -> dict[int, JobResult]:
-    """Seed -> the trained net."""
-    trained = of_task(results, "train")
-    return {r.seed: r for r in trained if r.params["arm"] == arm and r.params["depth"] == depth}
+def said(recipe: Recipe, part: str, of: Of = "extension") -> Wording:
+    """The wording of a part. The report did not mean a graph of the user's: there its sentences are an extension."""
+    return wording(CLAIMS, QUOTES if recipe.data in GRAPHS else {}, part, of)
 
 
-def values(results: Sequence[JobResult], arm: str, depth: int, name: str) -> list[float]:
-    """A measurement of every net of an arm and depth."""
-    return [net.value(name) for net in nets(results, arm, depth).values()]
-
-
-def paired(left: dict[int, JobResult], right: dict[int, JobResult], name: str) -> tuple[list[float], list[float]]:
-    """The same measurement of two arms, for the seeds that both have."""
-    seeds = sorted(left.keys() & right.keys())
-    return [left[seed].value(name) for seed in seeds], [right[seed].value(name) for seed in seeds]
-
-
-def kept_up(change: Interval, tolerance: float) -> Outcome:
-    """Whether what changed from shallow to deep is a loss of less than `tolerance`."""
-    if math.isnan(change.low):
-        return "inconclusive"
-    return "supported" if change.low > -tolerance else "refuted" if change.high < -tolerance else "inconclusive"
-
-
-def verdicts(recipe: Recipe, results: Sequence[JobResult]) -> list[Verdict]:
-    """Ten parts; those whose jobs failed are `not measured`."""
-    return [
-        *itself(of_task(results, "itself")),
-        propagate(recipe, of_task(results, "propagate")),
-        *(energy(recipe, results, regime) for regime in ("random", "trained")),
-        accuracy(recipe, results),
-        *against(recipe, results),
-        cause(recipe, results),
-    ]
-
-
-def itself(found: list[JobResult]) -> list[Verdict]:
-    """Whether a node sees itself, counted node by node."""
-
-    def total(name: str) -> float:
-        return sum(result.value(name) for result in found) if found else math.nan
-
-    names = ("undirected", "acyclic")
-    nodes = sum(total(f"{name}_nodes") for name in names)
-    blind, seeing = (sum(total(f"{name}_{arm}_1") for name in names) for arm in ("none", "root"))
-    looped, back, away = total("looped_none_1"), total("undirected_none_2"), total("acyclic_none_2")
-    listening = total("undirected_listening")
-    came_back = (
-        f"After two layers without B it is back wherever a walk of two edges returns: at {back:.0f} of "
-        f"{total('undirected_nodes'):.0f} nodes of undirected graphs ({listening:.0f} have neighbors), at {away:.0f} where "
-        f"no walk returns. A self-loop does it in one layer, at {looped:.0f} of {total('looped_nodes'):.0f} nodes."
+def nets(recipe: Recipe, evidence: Evidence, arm: str) -> tuple[Arm, Arm]:
+    """The nets of an arm at `deep` and at the first depth."""
+    deep, first = (
+        replace(evidence.arm(Train, arm=arm, depth=depth), name=f"{NAMES[arm]}, {depth} layers")
+        for depth in (recipe.deep, recipe.depths[0])
     )
-    test = "graphs without self-loops, undirected and acyclic, isolated nodes in both; one node's features moved, float64, no σ"
-    seen = f"{test}: {blind:.0f} nodes see themselves without B, {seeing:.0f} of {nodes:.0f} with"
-    return [
-        counted(
-            "G3", "self", "Without self-loops one layer sees the node itself if, and only if, it has B.", cases=2 * nodes,
-            failures=blind + nodes - seeing, test=seen,
+    return deep, first
+
+
+def short_of_fit(recipe: Recipe, *arms: Arm) -> tuple[str, ...]:
+    """The nets that fall short of the recipe's training accuracy at the depths that are compared."""
+    return tuple(name for arm in arms for name in arm.below("train_accuracy", recipe.fit))
+
+
+def setting(recipe: Recipe) -> str:
+    """What deep and shallow mean."""
+    return f"Here deep means {recipe.deep} layers and shallow {recipe.depths[0]}, on {graph_title(recipe.data)}."
+
+
+def energy(recipe: Recipe, evidence: Evidence, weights: str) -> Part:
+    """The energy of deep nets with B over that of shallow ones: as it is before training, and what training makes of it."""
+    deep, first = nets(recipe, evidence, "root")
+    trained, why = weights == "trained", "a net that keeps less of its energy counts as over-smoothed"
+    return Part(
+        **said(recipe, "energy after training" if trained else "energy with random weights"),
+        effect=ratio(deep, first, lambda result: max(result.value(f"{weights}_energy"), FLOOR)),
+        region=at_least(recipe.keep, why=why) if trained else at_most(recipe.keep, why=why),
+        unit="of the energy",
+        untrained=short_of_fit(recipe, deep, first) if trained else (),
+        corrected=lambda kept: (
+            f"{'After' if trained else 'Before'} training, deep nets with B have {kept.estimate:.2g} of shallow ones' energy."
         ),
-        counted(
-            "G3", "two-layers", "Two layers without B do not see the node itself.", cases=nodes, failures=back + away, test=test,
-            corrected=came_back if back + away else None,
-        ),
-    ]  # fmt: skip
+        note=setting(recipe),
+        remedy="the features are all 0 or not finite there; try a lower --set lr or a larger --set width",
+    )
 
 
-def propagate(recipe: Recipe, found: list[JobResult]) -> Verdict:
-    """Energies without weights at `deep`, over those at the first depth."""
-    first = recipe.depths[0]
-    statement = f"Without weights, B = I keeps the energy: at depth {recipe.deep} no less than {recipe.keep:g} of depth {first}."
-    place = recipe.depths.index(recipe.deep) + 1  # energies start at depth 0
-    kept: dict[str, list[float]] = {}
-    for result in found:
-        values = result.values("energy")
-        if len(values) > place and values[1] > 0:
-            kept.setdefault(str(result.params["arm"]), []).append(values[place] / values[1])
-    if "root" not in kept:
-        return not_measured("G3", "propagate", statement)
-    lost = sum(not value >= recipe.keep for value in kept["root"])
-    shown = ", ".join(f"{NAMES[arm]} {max(values):.3g}" for arm, values in kept.items())
-    left, without = max(kept["root"]), max(kept.get("none", [0.0]))
-    slower = f"It only slows the fall: of the energy {left:.3g} is left, without B {without:.3g}."
-    faster = f"Of the energy {left:.3g} is left, less than without B, {without:.3g}: what averaging alone swaps for ever settles."
-    return counted(
-        "G3", "propagate", statement, cases=len(kept["root"]), failures=lost,
-        test=f"graphs; share of the energy kept, at most: {shown}",
-        corrected=(slower if left > without else faster) if lost else None,
-    )  # fmt: skip
+def accuracy_kept(recipe: Recipe, evidence: Evidence, arm: str) -> Part:
+    """Points of accuracy from shallow to deep: in the test with B, and in training where there are no neighbors to average."""
+    deep, first = nets(recipe, evidence, arm)
+    part, quantity, unit = {
+        "root": ("accuracy of deep nets", "test_accuracy", "points of test accuracy"),
+        "alone": ("depth alone", "train_accuracy", "points of training accuracy"),
+    }[arm]
+    constant = list(deep.values("classes_predicted").values()).count(1)
+    return Part(
+        **said(recipe, part, "control" if arm == "alone" else "extension"),
+        effect=difference(deep, first, quantity, unit="%"),
+        region=at_least(-recipe.tolerance, why="a smaller loss of accuracy does not matter"),
+        unit=unit,
+        untrained=short_of_fit(recipe, deep, first),
+        corrected=lambda change: f"Deep nets ({NAMES[arm]}) lose {-change.estimate:.1f} {unit}.",
+        note=f"{setting(recipe)} Deep nets that predict one class for every node: {constant} of {len(deep.results)}.",
+        published=published()["graphsage_cora"].get(str(recipe.deep)) if (recipe.data, arm) == ("cora", "root") else None,
+        measured=deep.mean(quantity).estimate,
+    )
 
 
-def judged(
-    recipe: Recipe,
-    results: Sequence[JobResult],
-    part: str,
-    statement: str,
-    interval: Interval,
-    outcome: Outcome,
-    *,
-    unit: str,
-    test: str,
-    corrected: str | None,
-    needed: Sequence[str],
-    published: float | None = None,
-    measured: float | None = None,
-) -> Verdict:
-    """A statistical verdict; `not measured` where seeds are missing, `inconclusive` where an arm did not fit when shallow."""
-    if interval.n < recipe.seeds or not math.isfinite(interval.estimate):
-        return not_measured("G3", part, statement, "statistical")
-    first = recipe.depths[0]
-    fits = {NAMES[arm]: mean_interval(values(results, arm, first, "train_accuracy")).estimate for arm in needed}
-    weak = [name for name, fit in fits.items() if not fit >= recipe.fit]
-    if weak or math.isnan(interval.low):
-        outcome, corrected = "inconclusive", None
-    next_step = "more seeds" if outcome == "inconclusive" else ""
-    if weak:
-        next_step = f"{', '.join(weak)} did not fit {recipe.fit:g} % of the training nodes at depth {first}: more epochs"
-    return Verdict(
-        claim="G3", part=part, kind="statistical", statement=statement, verdict=outcome, corrected=corrected,
-        effect=interval.estimate, unit=unit, interval=ends(interval), n=interval.n, test=test, published=published,
-        measured=interval.estimate if measured is None else measured, next_step=next_step,
-    )  # fmt: skip
+def lead(recipe: Recipe, evidence: Evidence, rival: str) -> Part:
+    """Points of test accuracy by which deep nets with B lead those with an alternative to it."""
+    (root, _), (other, _) = (nets(recipe, evidence, arm) for arm in ("root", rival))
+    against = {"none": "none", "loops": "self-loops", "wide": "parameters"}[rival]
+    return Part(
+        **said(recipe, f"deep, B against {against}", "control" if rival == "wide" else "extension"),
+        effect=difference(root, other, "test_accuracy", unit="%"),
+        region=exceeds(recipe.tolerance, why="a smaller lead does not matter"),
+        unit="points of test accuracy",
+        untrained=short_of_fit(recipe, root, other),
+        corrected=lambda gain: f"Deep nets with B lead by {gain.high:.1f} points at most (rival: {NAMES[rival]}).",
+        note=setting(recipe),
+    )
 
 
-def energy(recipe: Recipe, results: Sequence[JobResult], regime: str) -> Verdict:
-    """log10 of the energy at `deep` over that at the first depth, with B; beside it, the other arms."""
-    first, name = recipe.depths[0], f"{regime}_energy"
-    logs = {}
-    for arm in ARMS:
-        pairs = zip(*paired(nets(results, arm, recipe.deep), nets(results, arm, first), name), strict=True)
-        logs[arm] = [math.log10(max(deep, NOTHING) / shallow) for deep, shallow in pairs if shallow > 0 and not math.isnan(deep)]
-    interval, bar = mean_interval(logs["root"]), math.log10(max(recipe.keep, NOTHING))
-    outcome: Outcome = "supported" if interval.low > bar else "refuted" if interval.high < bar else "inconclusive"
-    others = ", ".join(f"{NAMES[arm]} {10 ** mean_interval(kept).estimate:.2g}" for arm, kept in logs.items() if kept)
-    statement = f"With {regime} weights and B, depth {recipe.deep} has {recipe.keep:g} of the energy of depth {first}, or more."
-    shares = f"{10**interval.low:.2g} to {10**interval.high:.2g}"
-    return judged(
-        recipe, results, regime, statement, interval, outcome, unit="log10 of the energy kept",
-        needed=("root",) if regime == "trained" else (),
-        test=f"t interval over seeds (of the share kept: {shares}); geometric means: {others}",
-        corrected=f"Of the energy {10**interval.estimate:.2g} is left." if outcome == "refuted" else None,
-    )  # fmt: skip
+def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]:
+    """What one layer sees, and how accurate shallow and deep nets are; of a graph of the user's only the latter decides."""
+    arms = {name: nets(recipe, evidence, name) for name in ("root", "none")}
 
+    def scores(split: str) -> list[str]:
+        return [f"{arm.mean(f'{split}_accuracy').estimate:.0f} %" for pair in arms.values() for arm in pair]
 
-def accuracy(recipe: Recipe, results: Sequence[JobResult]) -> Verdict:
-    """Points of test accuracy from the first depth to `deep`, with B."""
-    first, deep = recipe.depths[0], nets(results, "root", recipe.deep)
-    change = paired_interval(*paired(deep, nets(results, "root", first), "test_accuracy"))
-    outcome = kept_up(change, recipe.tolerance)
-    mean = mean_interval(values(results, "root", recipe.deep, "test_accuracy")).estimate
-    constant = values(results, "root", recipe.deep, "classes_predicted").count(1)
-    return judged(
-        recipe, results, "accuracy", f"With B a net of {recipe.deep} layers is as accurate as one of {first}.", change, outcome,
-        unit="points of test accuracy", needed=("root",),
-        test=f"paired t by seed, tolerance {recipe.tolerance:g} points; at depth {recipe.deep} {mean:.1f} %, and {constant} of "
-        f"{len(deep)} nets name one class for every node",
-        corrected=f"It loses {-change.estimate:.1f} points." if outcome == "refuted" else None,
-        published=published()["graphsage_cora"].get(str(recipe.deep)) if recipe.data == "cora" else None, measured=mean,
-    )  # fmt: skip
-
-
-def against(recipe: Recipe, results: Sequence[JobResult]) -> list[Verdict]:
-    """B against each rival at `deep`; Holm over the three."""
-    rivals = {
-        "better": ("none", "B makes a deep net more accurate."),
-        "loops": ("loops", "B makes a deep net more accurate than self-loops do."),
-        "parameters": ("wide", "B makes a deep net more accurate than as many parameters without it."),
-    }
-    root = nets(results, "root", recipe.deep)
-    pairs = {part: paired(root, nets(results, arm, recipe.deep), "test_accuracy") for part, (arm, _) in rivals.items()}
-    adjusted = holm([paired_p_value(*pair) for pair in pairs.values()])
-    found = []
-    for (part, (arm, statement)), p in zip(rivals.items(), adjusted, strict=True):
-        gain = paired_interval(*pairs[part])
-        outcome: Outcome = "inconclusive"
-        if p < 0.05:
-            outcome = "supported" if gain.estimate > 0 else "refuted"
-        elif gain.within(recipe.tolerance):
-            outcome = "refuted"
-        ours, theirs = (mean_interval(side).estimate for side in pairs[part])
-        scores = f"with B {ours:.1f} %, {NAMES[arm]} {theirs:.1f} %"
-        found.append(
-            judged(
-                recipe, results, part, statement, gain, outcome, unit="points of test accuracy", needed=("root", arm),
-                test=f"depth {recipe.deep}, paired t by seed, p = {p:.2g} after Holm over three; {scores}",
-                corrected=f"{scores[0].upper()}{scores[1:]}." if outcome == "refuted" else None,
-            )
-        )  # fmt: skip
-    return found
-
-
-def cause(recipe: Recipe, results: Sequence[JobResult]) -> Verdict:
-    """Whether depth is harmless where nothing is averaged: training accuracy of the net without neighbors."""
-    first, last = recipe.depths[0], recipe.deep
-    change = paired_interval(*paired(nets(results, "alone", last), nets(results, "alone", first), "train_accuracy"))
-    outcome = kept_up(change, recipe.tolerance)
-    fits = {NAMES[arm]: mean_interval(values(results, arm, last, "train_accuracy")).estimate for arm in ARMS}
-    fell = {NAMES[arm]: mean_log10(values(results, arm, last, "random_energy")) for arm in ("alone", "none")}
-    return judged(
-        recipe, results, "cause", f"Deep nets suffer from averaging: without neighbors {last} layers fit as well as {first}.",
-        change, outcome, unit="points of training accuracy", needed=("alone",),
-        test=f"paired t by seed; training accuracy at depth {last}: {listed(fits, '{:.0f} %')}; energy before training: "
-        f"{listed(fell, '10^{:.1f}')}",
-        corrected=f"Without any neighbor to average, {last} layers fit {-change.estimate:.0f} points less: depth alone does that."
-        if outcome == "refuted" else None,
-    )  # fmt: skip
-
-
-def listed(numbers: dict[str, float], form: str) -> str:
-    """'with B 61 %, without B 20 %'"""
-    return ", ".join(f"{name} {form.format(number)}" for name, number in numbers.items())
-
-
-def mean_log10(energies: Sequence[float]) -> float:
-    return mean_interval([math.log10(max(energy, NOTHING)) for energy in energies]).estimate
-
-
-def findings(recipe: Recipe, results: Sequence[JobResult], verdicts: Sequence[Verdict]) -> Findings:
-    """The page's question, its answer, its figures."""
-    shown: list[Figure] = []
-    if of_task(results, "train"):
-        shown += [accuracy_figure(recipe, results), smoothness_figure(recipe, results)]
-    if of_task(results, "propagate"):
-        shown.append(propagation_figure(recipe, of_task(results, "propagate")))
-    answer = []
-    means = [
-        mean_interval(values(results, arm, depth, "test_accuracy")).estimate
-        for arm, depth in (("root", recipe.deep), ("none", recipe.deep), ("root", recipe.depths[0]))
-    ]
-    if all(math.isfinite(mean) for mean in means):
-        answer.append(
-            f"With B a net of {recipe.deep} layers scores {means[0]:.1f} %, without B {means[1]:.1f} %; one of "
-            f"{recipe.depths[0]} with B {means[2]:.1f} %."
+    deep_root, root, deep_none, none = scores("test")
+    sentence = (
+        f"One layer without B sees the node itself at {of_all_nodes(evidence, 'none_1'):.0f} of "
+        f"{of_all_nodes(evidence, 'nodes'):.0f} nodes. On {graph_title(recipe.data)}, nets with B score {root} with "
+        f"{recipe.depths[0]} layers and {deep_root} with {recipe.deep}; nets without B score {none} and {deep_none}."
+    )
+    if short_of_fit(recipe, *(deep for deep, _ in arms.values())):
+        fits = scores("train")
+        sentence += (
+            f" The deep nets did not train well enough to tell whether B helps: they fit {fits[0]} (with B) and {fits[2]} "
+            f"(without) of their training nodes, and need {recipe.fit:g} %."
         )
-    refuted = [verdict.part for verdict in verdicts if verdict.verdict == "refuted"]
-    answer.append(f"Refuted as stated: {', '.join(refuted) or 'none'}.")
-    return Findings(asked=ASKED, found=" ".join(answer), figures=tuple(shown))
+    deciding = [verdict for verdict in verdicts if recipe.data in GRAPHS or verdict.part in OF_NETS]
+    return [answer("G3", deciding, sentence, figure="accuracy")]
