@@ -25,3 +25,9 @@ class NewerSchemaError(ErlangenError):
 
 class OlderSchemaError(DamagedFileError):
     """A file written by an older version of erlangen, whose fields meant something else."""
+
+
+class UserCodeError(ErlangenError):
+    """An exception in a user's own experiment. Its text names the file, the line and the error; `__cause__` has the traceback."""
+
+    exit_code = FAILED

@@ -1,4 +1,4 @@
-"""A corpus by its name: the generated tales, Grimms' tales, a text file or a folder of tokens."""
+"""Load a corpus by name: the generated tales, Grimms' Fairy Tales, a text file or a folder of tokens."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from erlangen.data import tales as grammar
 from erlangen.data.bpe import GPT2Tokenizer
 from erlangen.data.characters import CharacterTokenizer
 from erlangen.data.corpus import CHARACTERS, Corpus
 from erlangen.data.extent import longest
 from erlangen.data.files import DataError
 from erlangen.data.grimm import grimm
+from erlangen.data.tales import END, GRAMMAR, tales as draw_tales
 from erlangen.data.text import read_text, strip_gutenberg
 from erlangen.data.token_folder import folder_corpus
 from erlangen.data.tokenizer import Tokenizer
@@ -32,36 +32,39 @@ def load_corpus(
     tales: int = 50_000,
     seed: int = 0,
 ) -> Corpus:
-    """ "grimm", "tales" (as many, drawn by seed), a UTF-8 file, or a folder with train.bin and val.bin as nanoGPT writes them.
+    """The corpus called `name`, split into a train, a validation and a test part.
 
-    block: tokens of a window. tokenizer: one that is there already, "characters" (those of the whole text), or the path of the
-    files of byte-pair encoding, see `GPT2Tokenizer.read`. validation, test: shares of the tokens (of the tales). A Project
-    Gutenberg book is stripped.
-    Raises DataError where the data cannot be had or are too short, ErlangenError for unusable shares.
+    name: "grimm", "tales" (`tales` of them, drawn with `seed`), the path of a UTF-8 file, or a folder with train.bin and val.bin
+    as nanoGPT writes them. block: tokens per window. tokenizer: a tokenizer, "characters" (the characters of the whole text), or
+    the path of byte-pair encoding files, see `GPT2Tokenizer.read`. validation, test: these parts' shares of the tokens; for
+    tales, of the tales. The header and footer of a Project Gutenberg book are removed.
+    Raises DataError if the data are not available or too short, ErlangenError if the shares are not valid.
     """
     if not (validation > 0 and test > 0 and validation + test < 1):
-        raise ErlangenError(f"validation {validation} and test {test}: shares of the text, each > 0, together < 1")
+        raise ErlangenError(
+            f"validation {validation} and test {test} must be shares of the text: each above 0, and together below 1"
+        )
     if name == "tales":
         return _tales(block, tokenizer, validation, test, tales, seed)
     if name == "grimm":
         return _split(name, grimm(), block, tokenizer, validation, test)
     path = Path(name).expanduser()
     if not path.exists():
-        raise DataError(f"{name}: no such corpus: neither tales nor grimm, nor a file or folder")
+        raise DataError(f"{name}: there is no such corpus: give tales, grimm, or the path of a file or folder")
     if path.is_dir():
         return folder_corpus(path, block=block, tokenizer=tokenizer)
     return _split(path.stem, strip_gutenberg(read_text(path)), block, tokenizer, validation, test)
 
 
 def whole_text(name: str, tokenizer: Tokenizer) -> Corpus:
-    """A UTF-8 file as one part, `test`; the others are empty. A Project Gutenberg book is stripped.
+    """A UTF-8 file as a corpus whose only part is `test`. The header and footer of a Project Gutenberg book are removed.
 
-    Raises DataError where it cannot be read, is too short for a loss, or has characters that the tokenizer lacks.
+    Raises DataError if the file cannot be read, is too short for a loss, or has characters that the tokenizer lacks.
     """
     path = Path(name).expanduser()
     tokens = _encoded(tokenizer, strip_gutenberg(read_text(path)), name)  # (n,)
     if len(tokens) < 2:
-        raise DataError(f"{name}: {len(tokens)} tokens: a loss needs two")
+        raise DataError(f"{name}: a loss needs at least two tokens, but the text has {len(tokens)}: give a longer text")
     return Corpus(name=path.stem, tokenizer=tokenizer, train=tokens[:0], validation=tokens[:0], test=tokens)
 
 
@@ -73,9 +76,9 @@ def _split(name: str, text: str, block: int, tokenizer: str | Tokenizer, validat
     n_train = kept - n_validation - n_test
     if min(n_train, n_validation, n_test) < block + 1:
         raise DataError(
-            f"{name}: {len(tokens)} tokens are too few for windows of {block}: with two gaps of {block} they leave "
-            f"{max(n_train, 0)} to train, {max(n_validation, 0)} to validate, {max(n_test, 0)} to test, each needs {block + 1}: "
-            f"choose a longer text, a smaller block or larger shares"
+            f"{name}: {len(tokens)} tokens are too few for windows of {block}: after two gaps of {block} they leave "
+            f"{max(n_train, 0)} for training, {max(n_validation, 0)} for validation and {max(n_test, 0)} for the test, and each "
+            f"part needs {block + 1}: choose a longer text or a smaller block"
         )
     after = n_train + block
     return Corpus(
@@ -88,22 +91,29 @@ def _split(name: str, text: str, block: int, tokenizer: str | Tokenizer, validat
 
 
 def _tales(block: int, tokenizer: str | Tokenizer, validation: float, test: float, n: int, seed: int) -> Corpus:
-    """Whole tales in each part, drawn by seeds of their own."""
-
+    """Whole tales in each part; each part is drawn with its own seed."""
     if tokenizer != CHARACTERS and not isinstance(tokenizer, CharacterTokenizer):
         of = tokenizer if isinstance(tokenizer, str) else "another kind"
-        raise ErlangenError(f"tales have a floor for each character, not for tokens of {of}: choose tokenizer characters")
-    most = longest(grammar.GRAMMAR)
+        raise ErlangenError(
+            f"tales: the entropy floor is known for characters, not for the tokens of {of}: use the characters tokenizer"
+        )
+    most = longest(GRAMMAR)
     if most > block:
-        raise DataError(f"tales: windows of {block} cannot hold the longest, {most} characters: choose a block ≥ {most}")
+        raise DataError(
+            f"tales: windows of {block} cannot hold the longest tale, which has {most} characters: choose a block of at "
+            f"least {most}"
+        )
     n_validation, n_test = int(n * validation), int(n * test)
     numbers = (n - n_validation - n_test, n_validation, n_test)
     if min(numbers) < 2:
-        raise DataError(f"tales: {n} are too few for shares of {validation} and {test}: each part needs two")
-    texts = [grammar.tales(number, 3 * seed + part) for part, number in enumerate(numbers)]
+        raise DataError(
+            f"tales: {n} are too few for a validation share of {validation} and a test share of {test}: each part needs at "
+            f"least two tales: draw more"
+        )
+    texts = [draw_tales(number, 3 * seed + part) for part, number in enumerate(numbers)]
     chosen = _tokenizer(tokenizer, "".join(texts))
     parts = [_encoded(chosen, text, "tales") for text in texts]
-    end = chosen.encode(grammar.END)
+    end = chosen.encode(END)
     ends = [torch.nonzero(part == end).squeeze(1) for part in parts]  # (tales,) each
     starts = [torch.cat([torch.zeros(1, dtype=torch.int64), at[:-1] + 1]) for at in ends]
     return Corpus(
@@ -125,15 +135,15 @@ def _tokenizer(tokenizer: str | Tokenizer, text: str) -> Tokenizer:
 
 
 def _encoded(tokenizer: Tokenizer, text: str, name: str) -> Tensor:
-    """Tokens (n,) in uint8, int16 or int32, the first that holds the vocabulary: uint16 has few operations.
+    """The tokens (n,) of a text in uint8, int16 or int32: the smallest that holds the vocabulary (uint16 has few operations).
 
-    Raises DataError, naming the corpus, for characters that the tokenizer lacks.
+    Raises DataError, which names the corpus, for characters that the tokenizer lacks.
     """
     largest = tokenizer.size - 1
     dtype = next(dtype for dtype in (torch.uint8, torch.int16, torch.int32) if largest <= torch.iinfo(dtype).max)
     if not isinstance(tokenizer, CharacterTokenizer):
         return tokenizer.encode(text).to(dtype)
-    try:  # piece by piece, as int64 takes eight times the room of the text
+    try:  # piece by piece, because int64 takes eight times the memory of the text
         return torch.cat([tokenizer.encode(text[at : at + PIECE]).to(dtype) for at in range(0, len(text), PIECE)])
     except ErlangenError as error:
         raise DataError(f"{name}: {error}") from None

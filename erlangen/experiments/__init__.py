@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.util
 import os
 import pkgutil
 import sys
@@ -25,6 +24,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from erlangen.errors import ErlangenError
+from erlangen.experiments.modules import find, is_users
+from erlangen.experiments.user_code import user_code
 from erlangen.records.runs import Answer, Claim, Figure, Job, Measurement, Precision, Verdict
 
 if TYPE_CHECKING:
@@ -78,18 +79,15 @@ def is_ours(name: str) -> bool:
 
 
 def module_name(name: str) -> str:
-    """The module behind an experiment's name. Raises ErlangenError, with a suggestion, where there is none."""
+    """The package behind an experiment's name. Raises ErlangenError, with a suggestion, where there is none."""
     if is_ours(name):
         return f"{__name__}.{name.replace('-', '_')}"
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # last, so that no file of the user's hides an installed package
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        spec = None
-    if spec is not None and spec.submodule_search_locations is not None and "." not in name and is_installed(spec.origin):
-        spec = None  # `json` is a package, and no experiment
-    if spec is not None:
+    module = find(name)
+    if module is not None and ("." in name or is_users(module)):  # `json` is a package, but no experiment
+        if module.file is None or not module.folders:
+            raise ErlangenError(f"{name} is not an experiment: an experiment is a package, a folder with an __init__.py")
         return name
     close = difflib.get_close_matches(name, names(), n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"choose one of: {', '.join(names())}"
@@ -97,17 +95,9 @@ def module_name(name: str) -> str:
     raise ErlangenError(f"there is no experiment {name!r}; {hint}{where}")
 
 
-def is_installed(origin: str | None) -> bool:
-    """Whether a file belongs to Python or to an installed package, rather than to the user."""
-    import sysconfig
-
-    folders = {sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")}
-    return origin is None or origin.startswith(tuple(folder + os.sep for folder in folders if folder))
-
-
 def load(name: str) -> Experiment:
     """The experiment's claims, presets and jobs, without torch. Raises ErlangenError where a part is missing."""
-    module = importlib.import_module(module_name(name))
+    module = imported(name)
     missing = [part for part in PARTS if not hasattr(module, part)]
     if missing:
         raise ErlangenError(f"{name} is not an experiment: its __init__.py does not define {missing[0]}")
@@ -116,32 +106,44 @@ def load(name: str) -> Experiment:
 
 def runner(name: str) -> Runner:
     """The part that computes; imports torch."""
-    return cast(Runner, importlib.import_module(f"{module_name(name)}.run"))
+    return cast(Runner, imported(name, ".run"))
 
 
 def judge(name: str) -> Judge:
     """The part that concludes; needs results, not torch."""
-    return cast(Judge, importlib.import_module(f"{module_name(name)}.judge"))
+    return cast(Judge, imported(name, ".judge"))
 
 
 def illustrator(name: str) -> Illustrator:
     """The part that draws; needs results, not torch."""
-    return cast(Illustrator, importlib.import_module(f"{module_name(name)}.figures"))
+    return cast(Illustrator, imported(name, ".figures"))
+
+
+def imported(name: str, part: str = "") -> Any:
+    """A part of an experiment. Raises UserCodeError where a user's own cannot be imported."""
+    module = module_name(name)
+    with user_code(module):
+        return importlib.import_module(module + part)
 
 
 def planned_jobs(name: str, recipe: Any, precision: Precision = "float32", device: str = "cpu") -> list[Job]:
     """The jobs of a recipe, each with its experiment, and, where it is portable, in the precision and on the device asked for.
 
-    Raises ErlangenError where the experiment's jobs do not honor them: a run never claims what it did not do.
+    Raises ErlangenError where the jobs do not honor them, since a run never claims what it did not do, and UserCodeError where
+    a user's `jobs` fails.
     """
     experiment = load(name)
-    for option, asked, honored in (
-        ("--precision", precision, getattr(experiment, "PRECISIONS", ("float32",))),
-        ("--device", device.split(":")[0], getattr(experiment, "DEVICES", ("cpu",))),
+    for option, asked, where, honored in (
+        ("--precision", precision, "in", getattr(experiment, "PRECISIONS", ("float32",))),
+        ("--device", device.split(":")[0], "on", getattr(experiment, "DEVICES", ("cpu",))),
     ):
         if asked not in honored:
-            raise ErlangenError(f"{option} {asked}: the jobs of {name} run in {' or '.join(honored)} only; leave {option} out")
-    return [
-        replace(job, experiment=name, **({"precision": precision, "device": device} if job.portable else {}))
-        for job in experiment.jobs(recipe)
-    ]
+            raise ErlangenError(f"{option} {asked}: the jobs of {name} run {where} {' or '.join(honored)} only")
+    with user_code(module_name(name)):
+        jobs = list(experiment.jobs(recipe))
+        if strange := [job for job in jobs if not isinstance(job, Job)]:
+            raise TypeError(f"jobs(recipe) gives a {type(strange[0]).__name__}: make jobs with kit.tasks.job")
+    if (precision, device) != ("float32", "cpu") and not any(job.portable for job in jobs):
+        raise ErlangenError(f"{name}: no job of this recipe is portable; leave --precision and --device out")
+    carried = [replace(job, precision=precision, device=device) if job.portable else job for job in jobs]
+    return [replace(job, experiment=name) for job in carried]

@@ -1,2 +1,18 @@
 """Text from a language model: how a token is chosen from logits (filters), the loop that reads and chooses (decode), and a leaner
-model for a CPU (fast)."""
+model for a CPU (fast).
+
+from erlangen.generate import Settings, generate
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from erlangen._lazy import attach
+
+if TYPE_CHECKING:
+    from erlangen.generate.decode import generate as generate, stream as stream
+    from erlangen.generate.fast import FastDecoder as FastDecoder, fast_decoder as fast_decoder
+    from erlangen.generate.filters import Settings as Settings, sample as sample
+else:
+    __getattr__, __dir__, __all__ = attach(__name__, __file__)

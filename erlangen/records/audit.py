@@ -1,10 +1,11 @@
-"""The records of an audit: frozen, plain, JSON in and out, as those of `results`. Imports no torch."""
+"""The records of an audit: frozen, JSON in and out. Imports no torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from erlangen.errors import BREACHED, NOT_MEASURED
 from erlangen.records.provenance import Provenance
 
 Judgment: TypeAlias = Literal["exact", "holds", "broken", "undecided", "not measured"]
@@ -12,7 +13,7 @@ Judgment: TypeAlias = Literal["exact", "holds", "broken", "undecided", "not meas
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One place of a check's curve: all elements of (about) one size, or all with one label; errors in units of the spread."""
+    """One point of a check's curve: all elements of about one size, or with one label. Errors are in units of the spread."""
 
     label: str
     size: float | None
@@ -24,7 +25,7 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Flips:
-    """How often the predicted class changed. `chance`: how often two unrelated inputs' classes differ, 1 - Σp²."""
+    """How often the predicted class changed. chance: how often it differs between two random inputs, 1 - Σp²."""
 
     rate: float
     interval: tuple[float, float]
@@ -37,9 +38,9 @@ class Flips:
 
 @dataclass(frozen=True, kw_only=True)
 class Worst:
-    """A pair with one of the largest errors: which input, which element; `pictures` are PNG data URLs or texts, x then g·x.
+    """A pair with one of the largest errors.
 
-    error: in units of the spread; None where there is no spread to compare with.
+    error: in units of the spread; None if there is no spread. pictures: x and g·x, as PNG data URLs or as text.
     """
 
     input: int
@@ -51,7 +52,7 @@ class Worst:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerError:
-    """What one element does to the output of one layer. error: in units of that layer's spread; None where g has no action."""
+    """What one element does to the output of one layer. error: in units of that layer's spread; None if g has no action on it."""
 
     layer: str
     kind: str
@@ -63,7 +64,7 @@ class LayerError:
 
 @dataclass(frozen=True, kw_only=True)
 class Breaks:
-    """From which layer on a symmetry is lost, for one element and some inputs, in running order."""
+    """All layers in running order under one element, and the first that breaks the symmetry; why: that layer and its error."""
 
     element: str
     layers: tuple[LayerError, ...]
@@ -73,11 +74,13 @@ class Breaks:
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """What an audit says of one check.
+    """The result of one check.
 
-    error: mean error over pairs, in units of the spread of the output; interval: 95 %, over inputs. leak: the worst error on
-    generators, in units of RMS(y), and `floor` what rounding may make of it; precision: what both were computed in.
-    p: Holm's adjusted p against the threshold. detectable: the error nearest to the threshold that this n tells from it.
+    error: mean over pairs, in units of the spread of the output; interval: 95 %, over inputs. leak: the largest error on
+    generators, in units of RMS(y); floor: the most that rounding adds up to; precision: in which both were computed.
+    p: of the test against the threshold, adjusted by Holm's method. detectable: the largest error below the threshold that could
+    have been distinguished from it. loss: what the elements themselves lose of the input, in units of its spread.
+    baseline: the error of an untrained copy. derivative: RMS of the Lie derivative, in units of the spread per `unit`.
     """
 
     name: str
@@ -112,7 +115,7 @@ class Checked:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditRecord(Provenance):
-    """An audit as data. spread, rms: of the model's outputs on the inputs as given."""
+    """An audit as data. spread, rms: of the model's outputs for the unchanged inputs."""
 
     domain: str
     inputs: int
@@ -129,9 +132,9 @@ class AuditRecord(Provenance):
     seconds: float = 0.0
 
     def exit_code(self, strict: bool = False) -> int:
-        """1: a threshold was breached (strict: or something is undecided); 5: something was not measured; else 0."""
+        """1 if a check is broken (strict: or undecided), 5 if one was not measured, else 0. Informational checks do not count."""
         asked = [check for check in self.checks if not check.informational]
         judgments = {check.judgment for check in asked}
         if "broken" in judgments or (strict and "undecided" in judgments):
-            return 1
-        return 5 if "not measured" in judgments or not asked else 0
+            return BREACHED
+        return NOT_MEASURED if "not measured" in judgments or not asked else 0

@@ -61,7 +61,7 @@ def from_json(kind: type[Record], data: object, where: str = "") -> Record:
     if data["schema"] > SCHEMA:
         raise NewerSchemaError(
             f"{where or kind.__name__} was written in schema {data['schema']}, this version reads up to {SCHEMA}: "
-            "upgrade erlangen, or name another folder with --out"
+            "upgrade erlangen, or choose another folder"
         )
     if data["schema"] < SCHEMA:
         raise OlderSchemaError(
@@ -124,6 +124,5 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         if not isinstance(error, OSError):
             raise
         raise ErlangenError(
-            f"cannot write {path}: {error.strerror or error}; free space or name another folder with --out "
-            "(what was written before is kept)"
+            f"cannot write {path}: {error.strerror or error}; free space or choose another path (what was there before is kept)"
         ) from error

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         flip_rate as flip_rate,
         relative_error as relative_error,
     )
+    from erlangen.statistics.crossed import crossed_interval as crossed_interval
     from erlangen.statistics.intervals import (
         Interval as Interval,
         accuracy_difference as accuracy_difference,
@@ -40,5 +41,5 @@ if TYPE_CHECKING:
         units_needed as units_needed,
         within as within,
     )
-
-__getattr__, __dir__, __all__ = attach(__name__, __file__)
+else:
+    __getattr__, __dir__, __all__ = attach(__name__, __file__)

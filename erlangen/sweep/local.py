@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 from erlangen.errors import ErlangenError
 from erlangen.experiments import runner
@@ -74,7 +76,7 @@ class _Worker:
         self.pipe, theirs = context.Pipe()
         lifeline, self.lifeline = context.Pipe(duplex=False)
         self.process: BaseProcess = context.Process(target=_serve, args=(theirs, lifeline), daemon=True)
-        with environment_for_children(WORKER_ENVIRONMENT):
+        with environment_for_children(WORKER_ENVIRONMENT), main_module_hidden():
             self.process.start()
         theirs.close()
         lifeline.close()
@@ -190,7 +192,7 @@ def compute(job: Job) -> Done | Failed:
             return Failed(job, f"its run() gives two measurements one name, {twice[0]!r}: rename one")
         return Done(job, measured, time.perf_counter() - start)
     except ErlangenError as error:
-        return Failed(job, str(error))
+        return Failed(job, str(error), traceback.format_exc() if error.__cause__ else "")
     except Exception as error:
         return Failed(job, f"{type(error).__name__}: {error}".splitlines()[0], traceback.format_exc())
 
@@ -208,3 +210,15 @@ def environment_for_children(settings: dict[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def main_module_hidden() -> Iterator[None]:
+    """A process started inside does not import the program that started it: a user's script would run in it once more."""
+    main = sys.modules["__main__"]
+    hidden: dict[str, Any] = {name: main.__dict__[name] for name in ("__file__", "__spec__") if name in main.__dict__}
+    main.__dict__.update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        main.__dict__.update(hidden)

@@ -8,7 +8,7 @@ import platform
 import sys
 from pathlib import Path
 
-from erlangen import __version__
+from erlangen._version import __version__
 from erlangen.records.files import Scalar
 
 
@@ -47,7 +47,7 @@ def processor() -> str:
 
 
 def memory_gib() -> float | None:
-    """Memory that is free to use, in GiB; None where the system does not say."""
+    """All the memory that the machine has, in use or free, in GiB; None where the system does not say."""
     try:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
     except (ValueError, OSError, AttributeError):

@@ -1,131 +1,111 @@
-"""One run: plan it, find what is there, compute the rest, judge the whole."""
+"""One run: plan it, compute what is missing, judge the whole. The command line, Python and every executor call this."""
 
 from __future__ import annotations
 
-import dataclasses
 import platform
-import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import shlex
+from collections.abc import Callable, Collection, Generator
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Protocol, TypeAlias, cast, get_args
 
 from erlangen.errors import ErlangenError
-from erlangen.experiments import Experiment, illustrator, judge, load, module_name, planned_jobs
-from erlangen.experiments.kit.evidence import Evidence
-from erlangen.records.runs import Figures, Job, JobResult, Precision, Run, Verdict
-from erlangen.sweep.fingerprint import fingerprint
+from erlangen.experiments import load as load_experiment, module_name
+from erlangen.experiments.kit.recipe import Settings, choose_recipe, parse_settings
+from erlangen.experiments.user_code import user_code
+from erlangen.records.runs import Job, JobResult, Precision
+from erlangen.sweep.conclude import conclude
+from erlangen.sweep.load import LoadedRun, load
 from erlangen.sweep.local import Done, Failed, execute
-from erlangen.sweep.machine import machine, versions
-from erlangen.sweep.store import Store
-
-JOB_FILE_KB = 8  # a generous mean, with the file system's rounding
+from erlangen.sweep.machine import cores
+from erlangen.sweep.plan import Plan, prepare
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What a run will do. `found` are the results that need no computing, `todo` the jobs that do, by key.
+class Progress(Protocol):
+    """Shows how far a run is; `advance` is called for every job that ends."""
 
-    `lock` keeps other runs out of the folder for as long as the plan lives.
-    """
-
-    name: str
-    title: str
-    recipe: Any
-    store: Store
-    jobs: dict[str, Job]
-    found: dict[str, JobResult]
-    workers: int
-    seconds: float
-    memory_mb: int
-    lock: IO[str]
-
-    @property
-    def todo(self) -> dict[str, Job]:
-        return {key: job for key, job in self.jobs.items() if key not in self.found}
-
-    def announcement(self) -> str:
-        """'120 jobs: 7 found, running 113 on 2 workers; about 41 min, 1.4 GB memory, 1 MB disk'"""
-        left = len(self.todo)
-        if not left:
-            return f"{self.name}: all {len(self.jobs)} jobs found, nothing to compute"
-        found = f"{len(self.found)} of {len(self.jobs)} found, running {left}" if self.found else f"running {left} jobs"
-        return (
-            f"{self.name}: {found} on {self.workers} worker{'s' * (self.workers > 1)}; about {duration(self.seconds)}, "
-            f"{self.memory_mb * self.workers / 1000:.1f} GB memory, {max(left * JOB_FILE_KB / 1000, 0.1):.1f} MB disk"
-        )
+    def advance(self, job: Job) -> object: ...
 
 
-def duration(seconds: float) -> str:
-    """'45 s', '12 min', '3.5 h'"""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+ProgressFactory: TypeAlias = Callable[[Collection[Job], int], AbstractContextManager[Progress]]
 
 
-def expected_seconds(jobs: Iterator[Job] | list[Job], workers: int) -> float:
-    """Wall seconds for the jobs on that many workers, from their estimates."""
-    jobs = list(jobs)
-    shared = [job.seconds for job in jobs if not job.exclusive]
-    alone = sum(job.seconds for job in jobs if job.exclusive)
-    return max([sum(shared) / workers, *shared]) + alone if jobs else 0.0
-
-
-def prepare(
+def run(
     name: str,
-    experiment: Experiment,
-    recipe: Any,
     *,
-    preset: str,
-    folder: Path,
-    command: str,
-    workers: int,
-    precision: Precision,
-    device: str,
-    notify: Callable[[str], None],
-) -> Plan:
-    """List the jobs, open the folder, find what it holds. Raises ErlangenError where the folder or the machine does not serve."""
-    if device != "cpu" or precision != "float32":
-        from erlangen.train.seeds import check_device  # torch, so only where there is something to check
+    preset: str = "quick",
+    seeds: int | None = None,
+    settings: Settings | None = None,
+    out: str | Path | None = None,
+    workers: int | None = None,
+    precision: str = "float32",
+    device: str = "cpu",
+    timeout: float | None = None,
+    fresh: bool = False,
+    force: bool = False,
+    command: str = "",
+    notify: Callable[[str], None] | None = None,
+    progress: ProgressFactory | None = None,
+) -> LoadedRun:
+    """Run an experiment, or resume it: compute the jobs that have no result yet, judge all results, write the page.
 
-        check_device(device, precision)
-    code = fingerprint(f"{module_name(name)}.run")
-    jobs = {job.key(code): job for job in planned_jobs(name, recipe, precision, device)}
-    store = Store(folder)
-    lock = store.open(
-        Run(
-            experiment=name,
-            title=experiment.TITLE,
-            claims=experiment.CLAIMS,
-            preset=preset,
-            recipe=dataclasses.asdict(recipe),
-            command=command,
-            precision=", ".join(sorted({job.precision for job in jobs.values()})),
-            device=", ".join(sorted({job.device for job in jobs.values()})),
-            workers=workers,
-            jobs=tuple(jobs),
-            versions=versions(),
-            machine=machine(),
-        )
-    )
-    found = store.load(jobs, notify)
-    todo = [job for key, job in jobs.items() if key not in found]
-    fetch = getattr(experiment, "fetch", None)
-    if todo and fetch is not None:
-        fetch(recipe)  # data that is not to be had is said once, before anything starts
-    workers = max(1, min(workers, len(todo)))
-    if shutil.disk_usage(folder).free < 1000 * JOB_FILE_KB * len(todo):
-        raise ErlangenError(
-            f"{folder}: less than {JOB_FILE_KB * len(todo)} kB free; free space or name another folder with --out"
-        )
-    return Plan(
-        name=name, title=experiment.TITLE, recipe=recipe, store=store, jobs=jobs, found=found, workers=workers,
-        seconds=expected_seconds(todo, workers), memory_mb=experiment.MEMORY_MB, lock=lock,
+        erlangen.run("padding", preset="standard", seeds=5, settings={"epochs": 20})
+
+    name: an experiment of ours, or a package of your own. settings: changes to the preset's recipe, with the keys and values of
+    `--set`. seeds: number of seeds, in place of the recipe's. out: result folder; default runs/NAME-PRESET. workers: number of
+    processes; default one per core, or one for a GPU. timeout: seconds after which a job is ended and has failed. notify: called
+    with each line of progress. progress: called with the jobs to compute and the number of workers; it returns a context manager
+    whose object has `advance(job)`, which is called for every job that ends.
+
+    fresh: recompute every job of this recipe. Use it after a data file has changed: a job's key covers the code that computes
+    it, but not the files that this code reads.
+
+    force: replace the verdicts and the page of another run. By default a folder is refused, before anything is computed, if it
+    holds those of another recipe, preset, precision or device, so that nothing is overwritten by accident. More seeds of the same
+    recipe are accepted, because they only add to it, and so is changed code. The results of single jobs are kept in any case
+    (unless `fresh` recomputes them), so that returning to an earlier recipe computes nothing.
+
+    Returns the finished run; its `failed` lists the jobs that failed. Raises ErlangenError for whatever you can fix, and
+    UserCodeError for an exception in an experiment of your own.
+    """
+    say = notify or ignore
+    if precision not in get_args(Precision):
+        raise ErlangenError(f"--precision {precision}: choose {' or '.join(get_args(Precision))}")
+    with user_code(module_name(name)):
+        recipe = choose_recipe(load_experiment(name).PRESETS, preset, settings, seeds)
+    folder = Path(out) if out else Path("runs") / f"{name}-{preset}"
+    plan = prepare(
+        name, recipe, preset=preset, folder=folder, command=command or equivalent_command(name, preset, seeds, settings, out),
+        workers=workers or (cores() if device == "cpu" else 1), precision=cast(Precision, precision), device=device, notify=say,
+        fresh=fresh, force=force,
     )  # fmt: skip
+    with plan.lock:
+        say(plan.announcement())
+        failed = compute_missing(plan, timeout, say, progress or silent)
+        conclude(plan, say)
+        from erlangen.report.page import write_page  # templates and charts, so only where there is something to show
+
+        write_page(folder)
+    return replace(load(folder), failed=failed)
 
 
-def perform(plan: Plan, timeout: float | None) -> Iterator[Done | Failed]:
-    """Compute what is missing, writing each result, or why there is none, before it is yielded."""
+def compute_missing(
+    plan: Plan, timeout: float | None, say: Callable[[str], None], progress: ProgressFactory
+) -> tuple[Failed, ...]:
+    """Compute the jobs that have no result, showing progress. Returns those that failed."""
+    failed = []
+    with closing(perform(plan, timeout)) as outcomes, progress(list(plan.todo.values()), plan.workers) as shown:
+        for outcome in outcomes:
+            if isinstance(outcome, Failed):
+                failed.append(outcome)
+                say(f"failed: {outcome.job.label()}: {outcome.reason}; details in {plan.store.folder / 'failures'}")
+            shown.advance(outcome.job)
+    return tuple(failed)
+
+
+def perform(plan: Plan, timeout: float | None) -> Generator[Done | Failed, None, None]:
+    """Compute the jobs that have no result. Each result, or the reason why there is none, is written before it is yielded."""
     keys = {id(job): key for key, job in plan.todo.items()}
     for outcome in execute(list(plan.todo.values()), plan.workers, timeout):
         job, key = outcome.job, keys[id(outcome.job)]
@@ -142,19 +122,26 @@ def perform(plan: Plan, timeout: float | None) -> Iterator[Done | Failed]:
         yield outcome
 
 
-def conclude(plan: Plan, notify: Callable[[str], None]) -> list[Verdict]:
-    """Judge every result of the plan that the folder holds, and write verdicts, answers and figures.
+def equivalent_command(name: str, preset: str, seeds: int | None, settings: Settings | None, out: str | Path | None) -> str:
+    """The command that does the same as a call from Python, for the record of the run."""
+    options: list[Any] = ["--preset", preset]
+    options += ["--seeds", seeds] if seeds is not None else []
+    for key, value in parse_settings(settings or []).items():
+        options += ["--set", f"{key}={value}"]
+    options += ["--out", out] if out else []
+    return shlex.join(["erlangen", "run", name, *map(str, options)])
 
-    Results are read back from their files and in the plan's order: what is judged is what is stored.
-    """
-    results = plan.store.load(plan.jobs, notify)
-    evidence = Evidence(
-        tuple(results[key] for key in plan.jobs if key in results),
-        tuple(job for key, job in plan.jobs.items() if key not in results),
-    )
-    concluding = judge(plan.name)
-    verdicts = concluding.verdicts(plan.recipe, evidence)
-    answers = concluding.answers(plan.recipe, evidence, verdicts)
-    figures = illustrator(plan.name).figures(plan.recipe, evidence)
-    plan.store.conclude(verdicts, answers, Figures(question=load(plan.name).QUESTION, figures=tuple(figures)))
-    return verdicts
+
+class Silent:
+    """Progress that is not shown."""
+
+    def advance(self, job: Job) -> None:
+        pass
+
+
+def silent(jobs: Collection[Job], workers: int) -> AbstractContextManager[Progress]:
+    return nullcontext(Silent())
+
+
+def ignore(line: str) -> None:
+    pass

@@ -18,10 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from erlangen.errors import DamagedFileError, ErlangenError
+from erlangen.errors import DamagedFileError, ErlangenError, OlderSchemaError
 from erlangen.records.files import canonical, from_json, read_json, to_json, write_atomically
 from erlangen.records.runs import Answer, Figures, JobResult, Run, Verdict
+from erlangen.sweep.differences import differences
+from erlangen.sweep.lock import lock
 
+REMEDY = "name another folder with --out, or replace what it holds with --force"
 CONCLUSIONS = ("verdicts.json", "answers.json", "figures.json", "report.html")
 
 
@@ -31,25 +34,48 @@ class Store:
 
     folder: Path
 
-    def open(self, run: Run) -> IO[str]:
+    def open(self, run: Run, force: bool = False) -> IO[str]:
         """Make the folder and say in it what is being run; returns the lock that keeps other runs out while it is open.
 
-        Raises ErlangenError where it holds another experiment, is in use by another run, or cannot be written.
+        Raises ErlangenError where another run is using it, where it cannot be written, and, without `force`, where it holds what
+        must not be replaced: another experiment, the conclusions of another recipe, or a folder of an older version.
         """
         held = lock(self.folder / "run.lock")
-        path = self.folder / "run.json"
-        if path.exists():
-            try:
-                before = from_json(Run, read_json(path), str(path))
-            except DamagedFileError:  # no job depends on it: it is written anew below
-                self.forget_conclusions()
-            else:
-                if before.experiment != run.experiment:
-                    raise ErlangenError(f"{self.folder} holds results of {before.experiment!r}: name another folder with --out")
-                if before.jobs != run.jobs:
-                    self.forget_conclusions()
-        write_atomically(path, pretty(to_json(run)))
+        try:
+            self.make_way(run, force)
+            write_atomically(self.folder / "run.json", pretty(to_json(run)))
+        except BaseException:
+            held.close()
+            raise
         return held
+
+    def make_way(self, run: Run, force: bool) -> None:
+        """Forget the conclusions that were drawn from other jobs than those of `run`. Raises ErlangenError as `open` does."""
+        path = self.folder / "run.json"
+        if not path.exists():
+            return
+        try:
+            before = from_json(Run, read_json(path), str(path))
+        except OlderSchemaError:
+            if not force:
+                raise OlderSchemaError(f"{self.folder} was written by an older version of erlangen; {REMEDY}") from None
+        except DamagedFileError:
+            pass  # no job depends on it: it is written anew
+        else:
+            if before.experiment != run.experiment and not force:
+                raise ErlangenError(f"{self.folder} holds results of {before.experiment!r}; {REMEDY}")
+            changes = differences(before, run)
+            if changes and not force and any((self.folder / name).exists() for name in CONCLUSIONS):
+                raise ErlangenError(f"{self.folder} holds the verdicts of another recipe ({', '.join(changes)}); {REMEDY}")
+            if before.jobs == run.jobs:
+                return
+        self.forget_conclusions()
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Remove the results of some jobs, and the conclusions drawn from them: the jobs are computed again."""
+        for key in keys:
+            self.path(key).unlink(missing_ok=True)
+        self.forget_conclusions()
 
     def forget_conclusions(self) -> None:
         """Other jobs were asked for before: what was concluded from them must not stand beside the new ones."""
@@ -91,28 +117,6 @@ class Store:
         write_atomically(self.folder / "verdicts.json", pretty([to_json(verdict) for verdict in verdicts]))
         write_atomically(self.folder / "answers.json", pretty([to_json(answer) for answer in answers]))
         write_atomically(self.folder / "figures.json", pretty(to_json(figures)))
-
-
-def lock(path: Path) -> IO[str]:
-    """An open file that keeps other runs out of the folder until it is closed, or its process ends, however it ends.
-
-    Raises ErlangenError where another run has it, or the folder cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w", encoding="utf-8")
-    except OSError as error:
-        raise ErlangenError(f"cannot write to {path.parent}: {error.strerror}; name another folder with --out") from None
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except ImportError:
-        pass  # no such locks on Windows; two runs would only compute the same files twice
-    except OSError:
-        file.close()
-        raise ErlangenError(f"another run is writing to {path.parent}: wait for it, or name another folder with --out") from None
-    return file
 
 
 def read_result(path: Path, key: str) -> JobResult:

@@ -1,4 +1,4 @@
-"""Permutation of an image's channels."""
+"""Permutation of the channels of an image."""
 
 from __future__ import annotations
 
@@ -17,15 +17,19 @@ Order: TypeAlias = tuple[int, ...]
 
 @dataclass(frozen=True)
 class ChannelPermutation(Symmetry):
-    """The group of orders of the channels: channel k of g·x is channel g[k] of x.
+    """The symmetric group on the channels: channel k of g·x is channel g[k] of x.
 
-    Outputs are expected to stay as they are, maps too: their channels are others. An image of one channel has no elements.
+    Outputs must not change, maps included: their channels are not those of the input. An image with one channel has no elements.
     """
 
     name: ClassVar[str] = "channel-permutation"
+    default: ClassVar[bool] = True
+    advice: ClassVar[str] = (
+        "Most models give each channel its own meaning, so this is expected unless yours must treat them alike."
+    )
 
     def generators(self, x: Tensor) -> Sequence[Order]:
-        """The first two swapped, and all moved by one: they make up every order."""
+        """A swap of the first two channels, and a cyclic shift of all."""
         count = len(x)
         if count < 2:
             return ()
@@ -33,15 +37,15 @@ class ChannelPermutation(Symmetry):
         return (swap,) if count == 2 else (swap, cycle)
 
     def elements(self, x: Tensor, n: int, rng: np.random.Generator) -> Sequence[Order]:
-        """Different ones, uniformly."""
+        """Distinct permutations, uniformly."""
         identity = tuple(range(len(x)))
-        found: dict[Order, None] = {}
-        others = math.factorial(min(len(x), 20)) - 1  # 20! is more than anyone draws
-        while len(found) < min(n, others):
+        drawn: dict[Order, None] = {}
+        others = math.factorial(min(len(x), 20)) - 1  # nobody draws as many as 20!
+        while len(drawn) < min(n, others):
             order = tuple(int(k) for k in rng.permutation(len(x)))
             if order != identity:
-                found[order] = None
-        return list(found)
+                drawn[order] = None
+        return list(drawn)
 
     def act(self, x: Tensor, g: Order) -> Tensor:
         """x (C, H, W) with its channels in the order g."""

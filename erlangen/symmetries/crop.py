@@ -1,4 +1,4 @@
-"""Translation of what a model sees: a window moved over a larger picture."""
+"""Translation by cropping: a window that moves over a larger picture."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from torch import Tensor
 
 from erlangen.symmetries.grid import stride
 from erlangen.symmetries.symmetry import Symmetry
-from erlangen.symmetries.translation import Shift, Translation, drawn, in_words, overlapping
+from erlangen.symmetries.translation import Shift, Translation, describe_shift, draw_shifts, overlap
 
 
 @dataclass(frozen=True)
 class CroppedTranslation(Symmetry):
     """The model sees a window of the image; an element g = (dy, dx) moves the picture down and to the right behind the window.
 
-    Nothing is lost and nothing made up: new content comes in at the border, as when a camera pans. g·x is the window moved by
-    -g, compared with the window at the center. What comes in may rightly change an output, a vector above all: only an error far
-    above that of other models says something. Maps are compared where both windows show the same, and can be exact.
-    window: its sides, for models of one input size; None: about seven eighths of the image's.
-    Source: the shift consistency of Zhang, "Making Convolutional Networks Shift-Invariant Again", ICML 2019.
+    Nothing is lost or made up: new content enters at the border, as when a camera pans. g·x is the window moved by -g, and it is
+    compared with the window at the center. The new content may rightly change the output, above all if that is a vector: an error
+    means something only if it is far above that of other models. Maps are compared where both windows show the same picture, and
+    can be exact.
+
+    window: its height and width, for models of one input size; by default, about seven eighths of the image.
+    Source: shift consistency as in Zhang, "Making Convolutional Networks Shift-Invariant Again", ICML 2019.
     """
 
     window: Shift | None = None
@@ -31,47 +33,48 @@ class CroppedTranslation(Symmetry):
 
     name: ClassVar[str] = "translation-crop"
     unit: ClassVar[str] = "pixels"
+    advice: ClassVar[str] = "Blur before each subsampling layer, and train with random crops."
 
-    def seen(self, x: Tensor) -> Shift:
-        """Sides of the window."""
+    def window_sides(self, x: Tensor) -> Shift:
+        """Height and width of the window."""
         if self.window is not None:
             return self.window
-        rows, columns = (roomy(side, step) for side, step in zip(x.shape[-2:], self.stride, strict=True))
+        rows, columns = (window_side(side, step) for side, step in zip(x.shape[-2:], self.stride, strict=True))
         return rows, columns
 
-    def margins(self, x: Tensor) -> tuple[range, range]:
-        """The shifts along each axis that keep the window inside the image and are whole strides."""
+    def shift_ranges(self, x: Tensor) -> tuple[range, range]:
+        """The shifts along each axis that are whole strides and keep the window inside the image."""
         rows, columns = (
             range(-((side - window - (side - window) // 2) // step) * step, (side - window) // 2 + 1, step)
-            for side, window, step in zip(x.shape[-2:], self.seen(x), self.stride, strict=True)
+            for side, window, step in zip(x.shape[-2:], self.window_sides(x), self.stride, strict=True)
         )
         return rows, columns
 
     def fitted(self, x: Tensor, y: Tensor) -> CroppedTranslation:
-        """Shifts by whole cells of y, the output of the whole image; where no shift is, this symmetry as it is."""
+        """Restricted to shifts by whole cells of y, the output for the whole image; unchanged if there is no such shift."""
         restricted = replace(self, stride=stride(y, x))
         return restricted if restricted.generators(x) else self
 
     def generators(self, x: Tensor) -> Sequence[Shift]:
-        """One stride along each axis, where the window has room for it."""
-        rows, columns = self.margins(x)
+        """One stride along each axis, where the window has room to move."""
+        rows, columns = self.shift_ranges(x)
         candidates = (((0, self.stride[1]), columns), ((self.stride[0], 0), rows))
         return [g for g, room in candidates if max(g) in room]
 
     def elements(self, x: Tensor, n: int, rng: np.random.Generator) -> Sequence[Shift]:
-        """Different ones, uniformly, of all that keep the window inside."""
-        rows, columns = self.margins(x)
+        """Distinct shifts, uniformly among those that keep the window inside the image."""
+        rows, columns = self.shift_ranges(x)
         (up, down), (left, right) = ((room[0] // room.step, room[-1] // room.step) for room in (rows, columns))
-        return drawn((up, down), (left, right), self.stride, n, rng)
+        return draw_shifts((up, down), (left, right), self.stride, n, rng)
 
     def act(self, x: Tensor, g: Shift) -> Tensor:
-        """The window of x (..., H, W) moved by -g. Raises ValueError where that leaves the image."""
+        """The window of x (..., H, W) moved by -g. Raises ValueError if it leaves the image."""
         corner = []
-        for side, window, shift in zip(x.shape[-2:], self.seen(x), g, strict=True):
+        for side, window, shift in zip(x.shape[-2:], self.window_sides(x), g, strict=True):
             start = (side - window) // 2 - shift
             if not 0 <= start <= side - window:
                 raise ValueError(
-                    f"a window {self.seen(x)} moved by {g} leaves the image {tuple(x.shape[-2:])}: use a smaller shift"
+                    f"a window {self.window_sides(x)} moved by {g} leaves the image {tuple(x.shape[-2:])}: use a smaller shift"
                 )
             corner.append(slice(start, start + window))
         return x[..., corner[0], corner[1]].clone()
@@ -80,23 +83,24 @@ class CroppedTranslation(Symmetry):
         return self.act(x, (0, 0))
 
     def act_output(self, y: Tensor, g: Shift, x: Tensor) -> Tensor | None:
-        """y moved by g·h/H cells, H the window's side, black where nothing is known; None where that is not whole."""
+        """y moved by g·h/H cells, H the side of the window and 0 where it is unknown; None if that is not a whole number."""
         return Translation("zeros").act_output(y, g, self.reference(x, g))
 
     def align(self, y: Tensor, y_g: Tensor, g: Shift, x: Tensor) -> tuple[Tensor, Tensor] | None:
-        return overlapping(y, y_g, g, self.reference(x, g))
+        return overlap(y, y_g, g, self.reference(x, g))
 
     def size(self, g: Shift) -> float:
         return math.hypot(*g)
 
     def label(self, g: Shift) -> str:
-        return in_words(g)
+        return describe_shift(g)
 
 
-def roomy(side: int, step: int) -> int:
-    """Seven eighths of a side, less where a step would not fit beside it (but half of it stays), in whole steps.
+def window_side(side: int, step: int) -> int:
+    """Seven eighths of a side; less (but at least half) where one step would not fit beside that.
 
-    Rounded down to steps times the largest power of two within an eighth: what strides of a model would cut unevenly.
+    The result is rounded down to a multiple of the step times the largest power of two within an eighth of the side, so that a
+    model's strides divide it evenly.
     """
     longest = side * 7 // 8
     if side - 2 * step >= side / 2:

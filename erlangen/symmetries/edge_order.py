@@ -1,4 +1,4 @@
-"""The order in which a graph's edges are listed."""
+"""The order in which the edges of a graph are listed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,14 @@ from erlangen.symmetries.symmetry import Symmetry
 
 @dataclass(frozen=True)
 class EdgeOrder(Symmetry):
-    """S_E reorders the list of edges, each with its attributes: a graph has no such order, so y (N, D) and vectors (D,) stay."""
+    """S_E reorders the list of edges and their attributes. Edges have no order, so y (N, D) and vectors (D,) must not change."""
 
     name: ClassVar[str] = "edge-order"
+    default: ClassVar[bool] = True
     unit: ClassVar[str] = "share of edges moved"
+    advice: ClassVar[str] = (
+        "The output depends on the order of the edges. Look for an aggregation that reads them in order (LSTM)."
+    )
 
     def generators(self, x: Graph) -> Sequence[Order]:
         return orders.generators(np.arange(x.edge_index.shape[1]), fixed=True)
@@ -38,4 +42,4 @@ class EdgeOrder(Symmetry):
         return g.moved
 
     def label(self, g: Order) -> str:
-        return g.words("edges")
+        return g.describe("edges")

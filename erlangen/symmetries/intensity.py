@@ -18,24 +18,28 @@ Gain: TypeAlias = tuple[float, float]
 class Intensity(Symmetry):
     """The group of maps x → a·x + b with a > 0. An element is g = (a, b); g after (a', b') is (a·a', a·b' + b).
 
-    Outputs are expected to stay as they are.
-    contrast: the largest a drawn, and 1 over the least. brightness: the largest |b| drawn, in units of x's spread.
-    Values may leave the range that a file could store: what is asked is the model, not the file.
+    Outputs must not change. Values may leave the range of an image file, since the model is tested, not the file.
+
+    contrast: a is drawn from 1 / contrast to contrast. brightness: the largest |b| drawn, in units of the spread of x.
     """
 
     contrast: float = 1.5
     brightness: float = 0.5
 
     name: ClassVar[str] = "intensity"
+    default: ClassVar[bool] = True
+    advice: ClassVar[str] = (
+        "Normalize each input by its own mean and standard deviation, or train with varied brightness and contrast."
+    )
 
     def generators(self, x: Tensor) -> Sequence[Gain]:
-        """Half the contrast, exact in floating point, and a quarter of the spread brighter."""
-        return [g for g in ((0.5, 0.0), (1.0, unit(x) / 4)) if g[1] or bool(x.any())]
+        """Half the contrast, which is exact in floating point, and an increase in brightness by a quarter of the spread."""
+        return [g for g in ((0.5, 0.0), (1.0, spread(x) / 4)) if g[1] or bool(x.any())]
 
     def elements(self, x: Tensor, n: int, rng: np.random.Generator) -> Sequence[Gain]:
-        """log a and b uniformly."""
+        """log a and b, uniformly."""
         gains = np.exp(rng.uniform(-1, 1, n) * np.log(self.contrast))
-        offsets = rng.uniform(-1, 1, n) * self.brightness * unit(x)
+        offsets = rng.uniform(-1, 1, n) * self.brightness * spread(x)
         return [(float(a), float(b)) for a, b in zip(gains, offsets, strict=True) if (a, b) != (1, 0)]
 
     def act(self, x: Tensor, g: Gain) -> Tensor:
@@ -46,7 +50,7 @@ class Intensity(Symmetry):
         return f"{g[0]:.3g}·x {g[1]:+.3g}"
 
 
-def unit(x: Tensor) -> float:
-    """x's spread RMS(x - mean x); 1 where x is constant."""
+def spread(x: Tensor) -> float:
+    """RMS(x - mean x), the spread of x; 1 if x is constant."""
     x = x.double()
     return float((x - x.mean()).square().mean().sqrt()) or 1.0

@@ -1,4 +1,4 @@
-"""Orders of n things: the symmetric group S_n in small values."""
+"""Permutations of n items: elements of the symmetric group S_n as small values."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Order:
-    """A permutation g: thing k of g·x is thing `g.on(n)[k]` of x. It keeps no list: many orders of a million edges fit in memory.
+    """A permutation g: item k of g·x is item `g.on(n)[k]` of x.
 
-    kind: `swap` of things `first` and `first` + 1; `cycle`, where all move by one; `random`, drawn from `seed`, uniform but for
-    the identity. number: which of those drawn together, 0 for a fixed one. of, moved: how many things there were when it was
-    made, and which share of them it moves.
+    It stores no list: many orders of a million edges fit in memory.
+    kind: `swap` exchanges the items `first` and `first` + 1; `cycle` moves all items by one; `random` is drawn from `seed`,
+    uniformly among all permutations but the identity. number: counts the elements of one draw; 0 if fixed. of, moved: the number
+    of items it was made for, and the share of them that it moves.
     """
 
     kind: Literal["swap", "cycle", "random"]
@@ -29,7 +30,7 @@ class Order:
     moved: float = 1.0
 
     def on(self, n: int) -> Tensor:
-        """The permutation of n things, (n,) int64; where n is not `of`, the like of it. One thing stays where it is."""
+        """The permutation of n items, (n,) int64; n may differ from `of`. A single item stays in place."""
         return torch.from_numpy(self._on(n))
 
     def _on(self, n: int) -> np.ndarray:
@@ -48,58 +49,59 @@ class Order:
             if (order != places).any():
                 return order
 
-    def words(self, things: str) -> str:
+    def describe(self, items: str) -> str:
         """`tokens 0<->1`, `cycle of 12 tokens`, `random order #3`."""
         if self.kind == "swap":
-            return f"{things} {self.first}<->{self.first + 1}"
+            return f"{items} {self.first}<->{self.first + 1}"
         if self.kind == "cycle":
-            return f"cycle of {self.of} {things}"
+            return f"cycle of {self.of} {items}"
         return f"random order #{self.number}" if self.number else "a fixed random order"
 
 
-def generators(things: np.ndarray, fixed: bool = False) -> Sequence[Order]:
-    """A swap of neighbors and the cycle: they make up S_n. fixed: one scrambled order too, for what fails only on some of them.
+def generators(items: np.ndarray, fixed: bool = False) -> Sequence[Order]:
+    """A swap of two neighbors and the cycle, which generate S_n. fixed: also a fixed random order, since some models fail only
+    on some orders.
 
-    things (n,): what is ordered; equal entries cannot be told apart, and no order given leaves `things` as they are.
+    items (n,): what is ordered. Equal items are indistinguishable; every order returned changes the sequence of items.
     """
-    distinct = np.flatnonzero(things[1:] != things[:-1])
+    distinct = np.flatnonzero(items[1:] != items[:-1])
     if not len(distinct):
         return ()
     made = [Order("swap", first=int(distinct[0])), Order("cycle"), *([Order("random", seed=20)] if fixed else [])]
-    return _different(made, things)
+    return _distinct(made, items)
 
 
-def elements(things: np.ndarray, n: int, rng: np.random.Generator) -> Sequence[Order]:
-    """At most n orders that arrange `things` (n,) in different ways, uniformly, none as they are."""
-    found: dict[int, Order] = {hash(things.tobytes()): Order("random")}  # as they are: dropped in the end
-    wanted = min(n, arrangements(things) - 1)
-    while len(found) <= wanted:
-        order = Order("random", seed=int(rng.integers(2**63)), number=len(found))
-        arranged = things[order._on(len(things))]
-        found.setdefault(hash(arranged.tobytes()), _counted(order, things))
-    return list(found.values())[1:]
+def elements(items: np.ndarray, n: int, rng: np.random.Generator) -> Sequence[Order]:
+    """At most n orders that arrange `items` (n,) in distinct ways, uniformly; none keeps the original arrangement."""
+    drawn: dict[int, Order] = {hash(items.tobytes()): Order("random")}  # the original arrangement, dropped at the end
+    wanted = min(n, count_arrangements(items) - 1)
+    while len(drawn) <= wanted:
+        order = Order("random", seed=int(rng.integers(2**63)), number=len(drawn))
+        arranged = items[order._on(len(items))]
+        drawn.setdefault(hash(arranged.tobytes()), _with_share_moved(order, items))
+    return list(drawn.values())[1:]
 
 
-def arrangements(things: np.ndarray) -> int:
-    """n! / (a! b! ...) for a, b, ... things that are equal; 10¹⁷ stands for all that is more."""
-    counts = np.unique(things, return_counts=True)[1]
-    logarithm = math.lgamma(len(things) + 1) - sum(math.lgamma(count + 1) for count in counts.tolist())
+def count_arrangements(items: np.ndarray) -> int:
+    """n! / (a! b! ...), where a, b, ... are the counts of equal items; at most about 10¹⁷."""
+    counts = np.unique(items, return_counts=True)[1]
+    logarithm = math.lgamma(len(items) + 1) - sum(math.lgamma(count + 1) for count in counts.tolist())
     return round(math.exp(min(logarithm, 39.0)))
 
 
-def _different(orders: Sequence[Order], things: np.ndarray) -> list[Order]:
-    """Without those that arrange `things` as one before them does."""
-    found = {things[order._on(len(things))].tobytes(): order for order in reversed(orders)}
-    return [_counted(order, things) for order in reversed(found.values()) if order in orders]
+def _distinct(orders: Sequence[Order], items: np.ndarray) -> list[Order]:
+    """Without orders that arrange `items` as an earlier one does."""
+    first = {items[order._on(len(items))].tobytes(): order for order in reversed(orders)}
+    return [_with_share_moved(order, items) for order in reversed(first.values()) if order in orders]
 
 
-def _counted(order: Order, things: np.ndarray) -> Order:
-    moved = float((order._on(len(things)) != np.arange(len(things))).mean())
-    return Order(order.kind, order.first, order.seed, order.number, len(things), moved)
+def _with_share_moved(order: Order, items: np.ndarray) -> Order:
+    moved = float((order._on(len(items)) != np.arange(len(items))).mean())
+    return Order(order.kind, order.first, order.seed, order.number, len(items), moved)
 
 
-def permuted(y: Tensor, n: int, order: Callable[[], Tensor]) -> Tensor | None:
-    """Rows y (n, D) in another order; a vector (D,) as it is; None for what has a row for none of the n things."""
+def permute_rows(y: Tensor, n: int, order: Callable[[], Tensor]) -> Tensor | None:
+    """The rows of y (n, D) in another order; a vector (D,) unchanged; None if y does not have one row per item."""
     if y.ndim < 2:
         return y
     return y[order().to(y.device)] if y.ndim == 2 and len(y) == n else None

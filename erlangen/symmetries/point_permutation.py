@@ -1,4 +1,4 @@
-"""The order in which points are listed."""
+"""Permutation of the points of a cloud."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from erlangen.symmetries.symmetry import Symmetry
 
 @dataclass(frozen=True)
 class PointPermutation(Symmetry):
-    """S_N reorders the points x (N, d): y (N, D) moves along row by row, a vector (D,) stays."""
+    """S_N reorders the points x (N, d): rows of y (N, D) move along, a vector (D,) must not change."""
 
     name: ClassVar[str] = "point-permutation"
+    default: ClassVar[bool] = True
     unit: ClassVar[str] = "share of points moved"
+    advice: ClassVar[str] = "The output depends on the order of the points. Pool over them with a symmetric function."
 
     def generators(self, x: Tensor) -> Sequence[Order]:
-        """A swap, the cycle and a fixed random order: sampling and neighbor search may go wrong on some orders only."""
+        """A swap, a cycle and a fixed random order: sampling and neighbor search may fail only on some orders."""
         return orders.generators(np.arange(len(x)), fixed=True)
 
     def elements(self, x: Tensor, n: int, rng: np.random.Generator) -> Sequence[Order]:
@@ -32,10 +34,10 @@ class PointPermutation(Symmetry):
         return x[g.on(len(x)).to(x.device)]
 
     def act_output(self, y: Tensor, g: Order, x: Tensor) -> Tensor | None:
-        return orders.permuted(y, len(x), lambda: g.on(len(x)))
+        return orders.permute_rows(y, len(x), lambda: g.on(len(x)))
 
     def size(self, g: Order) -> float:
         return g.moved
 
     def label(self, g: Order) -> str:
-        return g.words("points")
+        return g.describe("points")

@@ -1,4 +1,4 @@
-"""A text further on: behind other tokens, or with larger position ids."""
+"""A text at a later position: after other tokens, or with larger position ids."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch import Tensor
 
 from erlangen.symmetries.symmetry import Symmetry
 from erlangen.symmetries.text import Text
-from erlangen.symmetries.tokens import behind, drawn, prepended, real
+from erlangen.symmetries.tokens import draw_tokens, prepend, real_tokens, rows_after
 
 
 @dataclass(frozen=True)
 class Prefix:
-    """k tokens that `seed` gives."""
+    """k tokens, drawn from `seed`."""
 
     k: int
     seed: int
@@ -25,37 +25,40 @@ class Prefix:
 
 @dataclass(frozen=True)
 class PrefixShift(Symmetry):
-    """Random tokens, real ones, before the text: y[k:] of the longer text against y (T, D) of the text.
+    """Put k random unmasked tokens before the text: y[k:] for the longer text must equal y (T, D) for the text.
 
-    Holds where an answer depends neither on the place of a token nor on what comes before it: windows apart, few models.
-    Position ids that the text comes with go on counting: the prefix takes the first ones, the text moves up by k.
-    A vector (D,) rightly changes with what is added: g has no action on it. longest: the longest prefix.
+    Holds only if the output depends neither on the position of a token nor on the tokens before it, so few models have it.
+    If the text has position ids, the prefix takes the first of them and the text moves up by k. A vector (D,) rightly changes
+    with the added tokens: g does not act on it. longest: the longest prefix.
     """
 
     longest: int = 8
 
     name: ClassVar[str] = "prefix-shift"
     unit: ClassVar[str] = "tokens"
+    advice: ClassVar[str] = (
+        "The model uses absolute positions or attends to the tokens before the text. Most Transformers do: this is expected."
+    )
 
     def generators(self, x: Text) -> Sequence[Prefix]:
-        return [Prefix(k, seed=k) for k in (1, 3) if k <= self.longest and self._open(x)]
+        return [Prefix(k, seed=k) for k in (1, 3) if k <= self.longest and self._is_possible(x)]
 
     def elements(self, x: Text, n: int, rng: np.random.Generator) -> Sequence[Prefix]:
         ks, seeds = rng.integers(1, self.longest, size=n, endpoint=True), rng.integers(2**63, size=n)
-        return [Prefix(int(k), int(seed)) for k, seed in zip(ks, seeds, strict=True)] if self._open(x) else []
+        return [Prefix(int(k), int(seed)) for k, seed in zip(ks, seeds, strict=True)] if self._is_possible(x) else []
 
-    def _open(self, x: Text) -> bool:
-        """Whether there is a token to put before the text, and one to look at."""
-        return x.vocabulary > 1 and len(real(x)) > 0
+    def _is_possible(self, x: Text) -> bool:
+        """Whether there are tokens to put before the text, and rows to compare."""
+        return x.vocabulary > 1 and len(real_tokens(x)) > 0
 
     def act(self, x: Text, g: Prefix) -> Text:
-        longer = prepended(x, drawn(x, g.k, g.seed), mask=1)
+        longer = prepend(x, draw_tokens(x, g.k, g.seed), mask=1)
         if x.positions is None:
             return longer
         return replace(longer, positions=torch.cat([x.positions[:1] + torch.arange(g.k).to(x.positions), x.positions + g.k]))
 
     def align(self, y: Tensor, y_g: Tensor, g: Prefix, x: Text) -> tuple[Tensor, Tensor] | None:
-        return behind(y, y_g, g.k, x)
+        return rows_after(y, y_g, g.k, x)
 
     def size(self, g: Prefix) -> float:
         return float(g.k)
@@ -66,24 +69,28 @@ class PrefixShift(Symmetry):
 
 @dataclass(frozen=True)
 class PositionShift(Symmetry):
-    """g = k adds k to every position id: f(x, p + k) against f(x, p), p = 0 ... T - 1 unless the text comes with its own.
+    """g = k adds k to every position id: f(x, p + k) must equal f(x, p), where p = 0 ... T - 1 unless the text has its own ids.
 
-    Models that see only differences of positions keep every answer (rotary and relative ones, to rounding); learned absolute
-    positions do not. The model must take position ids. longest: the largest k; with T + k positions a model must still know them.
+    Models that use only differences of positions (rotary, relative) have this symmetry up to rounding; those with learned
+    absolute positions do not. The model must accept position ids, and know T + k of them. longest: the largest k.
     """
 
     longest: int = 16
 
     name: ClassVar[str] = "position-shift"
+    default: ClassVar[bool] = True
     unit: ClassVar[str] = "positions"
+    advice: ClassVar[str] = (
+        "The model uses absolute positions. If outputs must not depend on where a text starts, use rotary or relative ones."
+    )
 
     def generators(self, x: Text) -> Sequence[int]:
-        return [k for k in (1, 3) if k <= self.longest and len(real(x))]
+        return [k for k in (1, 3) if k <= self.longest and len(real_tokens(x))]
 
     def elements(self, x: Text, n: int, rng: np.random.Generator) -> Sequence[int]:
-        """Different k, uniformly."""
+        """Distinct k, uniformly."""
         ks = 1 + rng.permutation(self.longest)[:n]
-        return [int(k) for k in ks] if len(real(x)) else []
+        return [int(k) for k in ks] if len(real_tokens(x)) else []
 
     def reference(self, x: Text, g: int) -> Text:
         return x if x.positions is not None else replace(x, positions=torch.arange(len(x), device=x.ids.device))
@@ -94,7 +101,7 @@ class PositionShift(Symmetry):
         return replace(x, positions=start + g)
 
     def align(self, y: Tensor, y_g: Tensor, g: int, x: Text) -> tuple[Tensor, Tensor] | None:
-        return (y, y_g) if y.ndim < 2 else behind(y, y_g, 0, x)
+        return (y, y_g) if y.ndim < 2 else rows_after(y, y_g, 0, x)
 
     def size(self, g: int) -> float:
         return float(g)

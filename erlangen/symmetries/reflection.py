@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -18,9 +18,14 @@ Sides: TypeAlias = Literal["left-right", "up-down"]
 
 @dataclass(frozen=True)
 class Reflection(Symmetry):
-    """The group of two elements; the one that is not the identity swaps these sides of the picture, exactly."""
+    """The group of two elements: the identity, and the exact exchange of these sides of the picture."""
 
     sides: Sides = "left-right"
+
+    default: ClassVar[bool] = True
+    advice: ClassVar[str] = (
+        "Train with mirrored images or average over both, unless left and right differ in meaning for your task."
+    )
 
     @property
     def name(self) -> str:  # type: ignore[override]

@@ -1,4 +1,4 @@
-"""Permutation of a graph's nodes."""
+"""Permutation of the nodes of a graph."""
 
 from __future__ import annotations
 
@@ -17,26 +17,30 @@ from erlangen.symmetries.symmetry import Symmetry
 
 @dataclass(frozen=True)
 class Relabeling(Symmetry):
-    """S_N renames the nodes: the graph stays the same, y (N, D) moves along row by row, a vector (D,) stays."""
+    """S_N renumbers the nodes of the same graph: rows of y (N, D) move along, a vector (D,) must not change."""
 
     name: ClassVar[str] = "node-permutation"
+    default: ClassVar[bool] = True
     unit: ClassVar[str] = "share of nodes moved"
+    advice: ClassVar[str] = (
+        "The output depends on how nodes are numbered. Look for a layer that reads rows in order, or for ties broken by order."
+    )
 
     def generators(self, x: Graph) -> Sequence[Order]:
-        """A swap, the cycle and a fixed random order: some layers (PyTorch Geometric's median) fail on some relabelings only."""
+        """A swap, a cycle and a fixed random order: some layers (PyTorch Geometric's median) fail only on some orders."""
         return orders.generators(np.arange(len(x)), fixed=True)
 
     def elements(self, x: Graph, n: int, rng: np.random.Generator) -> Sequence[Order]:
         return orders.elements(np.arange(len(x)), n, rng)
 
     def act(self, x: Graph, g: Order) -> Graph:
-        return x.relabeled(g.on(len(x)).to(x.x.device))
+        return x.relabel(g.on(len(x)).to(x.x.device))
 
     def act_output(self, y: Tensor, g: Order, x: Graph) -> Tensor | None:
-        return orders.permuted(y, len(x), lambda: g.on(len(x)))
+        return orders.permute_rows(y, len(x), lambda: g.on(len(x)))
 
     def size(self, g: Order) -> float:
         return g.moved
 
     def label(self, g: Order) -> str:
-        return g.words("nodes")
+        return g.describe("nodes")

@@ -1,4 +1,4 @@
-"""Pictures between the pixels, and the disk that stays where it is when a picture turns."""
+"""Interpolation between pixels, and the disk that a rotation leaves in place."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from erlangen.symmetries.spectrum import computable
+from erlangen.symmetries.spectrum import at_least_float32
 
 
 def center(x: Tensor) -> tuple[float, float]:
-    """Row and column about which quarter turns map pixels onto pixels: the middle, half a pixel beside it where H - W is odd."""
+    """Row and column about which quarter turns map pixels onto pixels: the middle, or half a pixel off it if H - W is odd."""
     height, width = x.shape[-2:]
     return (height - 1) / 2, (width - 1 - (height - width) % 2) / 2
 
 
 def offsets(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows and columns from the center, two (H, W) in float64."""
+    """Rows and columns relative to the center, two (H, W) in float64."""
     (height, width), (row, column) = x.shape[-2:], center(x)
     down = torch.arange(height, dtype=torch.float64, device=x.device) - row
     right = torch.arange(width, dtype=torch.float64, device=x.device) - column
@@ -24,36 +24,36 @@ def offsets(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def radius(x: Tensor) -> float:
-    """Of the largest disk about the center that no turn takes past the outermost pixels."""
+    """Radius of the largest disk about the center that stays within the outermost pixels under every rotation."""
     return min(center(x))
 
 
 def window(x: Tensor, reach: float) -> Tensor:
-    """1 in the middle, 0 from `reach` pixels on, cos² over the outer quarter; (H, W), float64. A hard edge would alias."""
+    """1 in the middle, 0 beyond `reach` pixels, cos² over the outer quarter, since a hard edge would alias; (H, W), float64."""
     down, right = offsets(x)
-    outer = ((down.square() + right.square()).sqrt() / max(reach, 1e-9) - 0.75).clamp(0, 0.25) * 4  # 0 within, 1 outside
+    outer = ((down.square() + right.square()).sqrt() / max(reach, 1e-9) - 0.75).clamp(0, 0.25) * 4  # 0 inside, 1 outside
     return (outer * (torch.pi / 2)).cos().square() * (outer < 1)
 
 
-def windowed(x: Tensor, reach: float) -> tuple[Tensor, Tensor]:
-    """The mean m of x in the window, (C, 1, 1), and what the window leaves of x - m, (C, H, W), in at least float32."""
-    x = computable(x)
+def fade(x: Tensor, reach: float) -> tuple[Tensor, Tensor]:
+    """The mean m of x within the window (C, 1, 1) and the window times x - m (C, H, W), in at least float32."""
+    x = at_least_float32(x)
     weight = window(x, reach).to(x.dtype)
-    if not bool(weight.any()):  # images of one pixel or two
+    if not bool(weight.any()):  # images of one or two pixels
         return x.mean((-2, -1), keepdim=True), torch.zeros_like(x)
     mean = (x * weight).sum((-2, -1), keepdim=True) / weight.sum()
     return mean, (x - mean) * weight
 
 
-def bilinear(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """x (C, H, W) read at rows and columns (H', W'), between pixels by bilinear weights, 0 outside; (C, H', W').
+def interpolate(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """x (C, H, W) at rows and columns (H', W'), bilinear between pixels and 0 outside; (C, H', W').
 
-    Plain indexing instead of `grid_sample`, which has no forward-mode derivative. Whole coordinates read pixels exactly.
+    Uses plain indexing, since `grid_sample` has no forward-mode derivative. Whole coordinates give pixels exactly.
     """
     height, width = x.shape[-2:]
-    pixels = functional.pad(x, (1, 2, 1, 2)).flatten(-2)  # zeros all around: no pixel has to ask whether it is inside
+    pixels = functional.pad(x, (1, 2, 1, 2)).flatten(-2)  # zeros all around, so that no index is out of range
     rows, columns = rows.clamp(-1, height) + 1, columns.clamp(-1, width) + 1
-    top, left = rows.long(), columns.long()  # of what is positive: the floor
+    top, left = rows.long(), columns.long()  # the floor, since both are positive
     below, beside = (rows - top).to(x.dtype), (columns - left).to(x.dtype)
     corner = (top * (width + 3) + left).flatten()  # (H'·W',)
     upper, upper_right, lower, lower_right = (
@@ -62,10 +62,10 @@ def bilinear(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     return torch.lerp(torch.lerp(upper, upper_right, beside), torch.lerp(lower, lower_right, beside), below)
 
 
-def lost(x: Tensor, left: Tensor) -> float:
-    """RMS(left - x) in units of x's spread RMS(x - mean x): what a transform made of x and back has changed; 0 where nothing."""
-    x, left = x.double(), left.double()
-    if torch.equal(x, left):  # nothing to compare, or nothing changed: no 0 / 0
+def relative_change(x: Tensor, y: Tensor) -> float:
+    """RMS(y - x) in units of RMS(x - mean x), the spread of x."""
+    x, y = x.double(), y.double()
+    if torch.equal(x, y):  # avoids 0 / 0 for a constant or empty x
         return 0.0
-    change = (left - x).square().mean().sqrt()
+    change = (y - x).square().mean().sqrt()
     return float(change / (x - x.mean()).square().mean().sqrt())

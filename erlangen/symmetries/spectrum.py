@@ -1,7 +1,7 @@
-"""Images as sums of waves: derivatives and shifts by any fraction of a pixel, exact for what the pixels can tell apart.
+"""Images as sums of waves: derivatives and subpixel shifts, exact for band-limited images.
 
-The wave of two pixels (Nyquist's, where a side is even) has no direction: a shift by half a pixel wipes it out. It is left out of
-every result, or shifts would not add up.
+The wave with a period of two pixels (the Nyquist frequency of an even side) has no direction, and a shift by half a pixel erases
+it. It is removed from every result; otherwise shifts would not add up.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from torch import Tensor
 AXES = (-2, -1)
 
 
-def computable(x: Tensor) -> Tensor:
-    """x in a precision that has Fourier transforms: half precision as float32."""
+def at_least_float32(x: Tensor) -> Tensor:
+    """x, in float32 if its precision is lower: half precision has no Fourier transform."""
     return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 
@@ -22,27 +22,26 @@ def frequencies(n: int, like: Tensor) -> Tensor:
     return torch.arange(n // 2 + 1, dtype=torch.float64, device=like.device) * (2 * torch.pi / n)
 
 
-def filtered(x: Tensor, axis: int, response: Tensor) -> Tensor:
-    """x with each wave along an axis multiplied by its response (n // 2 + 1,), and Nyquist's left out."""
+def apply_response(x: Tensor, axis: int, response: Tensor) -> Tensor:
+    """x with each wave along an axis multiplied by its response (n // 2 + 1,) and the Nyquist frequency removed."""
     n = x.shape[axis]
     if n % 2 == 0:
         response = torch.cat([response[:-1], torch.zeros_like(response[:1])])
-    known = computable(x).transpose(axis, -1)
-    waves = torch.fft.rfft(known)  # (..., n // 2 + 1)
+    waves = torch.fft.rfft(at_least_float32(x).transpose(axis, -1))  # (..., n // 2 + 1)
     changed = torch.fft.irfft(waves * response.to(waves.dtype), n=n)
-    moved: Tensor = changed.transpose(axis, -1).to(x.dtype)
-    return moved
+    result: Tensor = changed.transpose(axis, -1).to(x.dtype)
+    return result
 
 
 def shifted(x: Tensor, g: tuple[float, float]) -> Tensor:
     """x (..., H, W) moved down and right by g pixels, wrapped around: wave k times e^(-2πi k g/n). Shifts add up."""
     for axis, pixels in zip(AXES, g, strict=True):
         angle = frequencies(x.shape[axis], x) * -pixels
-        x = filtered(x, axis, torch.polar(torch.ones_like(angle), angle))
+        x = apply_response(x, axis, torch.polar(torch.ones_like(angle), angle))
     return x
 
 
 def gradient(x: Tensor) -> tuple[Tensor, Tensor]:
-    """∂x/∂row and ∂x/∂column of x (..., H, W) per pixel, x taken as periodic: wave k times 2πi k/n."""
-    down, right = (filtered(x, axis, 1j * frequencies(x.shape[axis], x)) for axis in AXES)
+    """∂x/∂row and ∂x/∂column per pixel of a periodic x (..., H, W): wave k times 2πi k/n."""
+    down, right = (apply_response(x, axis, 1j * frequencies(x.shape[axis], x)) for axis in AXES)
     return down, right

@@ -1,4 +1,4 @@
-"""Translation of images by less than a pixel."""
+"""Translation of images by fractions of a pixel."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 from torch import Tensor
 
 from erlangen.symmetries import spectrum
-from erlangen.symmetries.grid import on_grid, shift_in_cells, to_map
-from erlangen.symmetries.sampling import lost
+from erlangen.symmetries.grid import to_map
+from erlangen.symmetries.sampling import relative_change
 from erlangen.symmetries.symmetry import Symmetry
-from erlangen.symmetries.translation import Translation, in_words
+from erlangen.symmetries.translation import Translation, describe_shift
 
 Offset: TypeAlias = tuple[float, float]
 
@@ -23,19 +23,21 @@ Offset: TypeAlias = tuple[float, float]
 class SubpixelTranslation(Symmetry):
     """Shifts g = (dy, dx) by fractions of a pixel, down and to the right, wrapped around: wave k of x times e^(-2πi k g/H).
 
-    A group action on images without the wave of two pixels, which a shift by half a pixel wipes out: g·x is compared with x
-    without that wave too, and `loss` says how much it was. It overshoots at edges, as any exact interpolation: natural images
-    look a little sharper for it. Only shifts by whole cells act on a map, so only a map finer than the image has sub-pixel ones.
-    step: the least shift that acts, in pixels; None: any.
+    This is a group action on images without the wave of period two pixels, which a half-pixel shift erases. So g·x is compared
+    with x without that wave, and `loss` is its size. Like every exact interpolation, it overshoots at edges: natural images
+    look slightly sharper. Only shifts by whole cells act on a map, so only a map finer than the image has subpixel shifts.
+
+    step: the smallest shift that acts, in pixels; by default, every shift does.
     """
 
     step: Offset | None = None
 
     name: ClassVar[str] = "translation-subpixel"
     unit: ClassVar[str] = "pixels"
+    advice: ClassVar[str] = "Subsampling aliases fine detail. Blur before each stride, and prefer smooth activation functions."
 
     def fitted(self, x: Tensor, y: Tensor) -> SubpixelTranslation:
-        """Shifts by whole cells of y that are not whole pixels; where there are none, this symmetry as it is."""
+        """Restricted to shifts by whole cells of y that are not whole pixels; unchanged if there are none."""
         cells = to_map(y, x)
         if cells is None:
             return self
@@ -45,20 +47,20 @@ class SubpixelTranslation(Symmetry):
     def generators(self, x: Tensor) -> Sequence[Offset]:
         """Half a pixel, or one step, along each axis."""
         down, right = self.step or (0.5, 0.5)
-        return [g for g in ((0.0, right), (down, 0.0)) if between(g) and self.reaches(x, g)]
+        return [g for g in ((0.0, right), (down, 0.0)) if is_fractional(g) and self.is_short(x, g)]
 
     def elements(self, x: Tensor, n: int, rng: np.random.Generator) -> Sequence[Offset]:
-        """Uniformly, less than a pixel along each axis; with a step, among its multiples up to a quarter of each side."""
+        """Uniformly, less than a pixel along each axis; with a step, multiples of it up to a quarter of each side."""
         if self.step is None:
             return [(float(down), float(right)) for down, right in rng.uniform(-1, 1, (n, 2))]
         down, right = self.step
         most = [int(side / 4 // step) for side, step in zip(x.shape[-2:], self.step, strict=True)]
         candidates = [(i * down, j * right) for i in range(-most[0], most[0] + 1) for j in range(-most[1], most[1] + 1)]
-        candidates = [g for g in candidates if between(g)]
+        candidates = [g for g in candidates if is_fractional(g)]
         return [candidates[int(place)] for place in rng.permutation(len(candidates))[:n]]
 
-    def reaches(self, x: Tensor, g: Offset) -> bool:
-        """Whether a shift is within a quarter of each side, or below a pixel."""
+    def is_short(self, x: Tensor, g: Offset) -> bool:
+        """Whether a shift is at most a quarter of each side, or at most one pixel."""
         return all(pixels <= max(side / 4, 1) for pixels, side in zip(g, x.shape[-2:], strict=True))
 
     def act(self, x: Tensor, g: Offset) -> Tensor:
@@ -68,29 +70,24 @@ class SubpixelTranslation(Symmetry):
         return spectrum.shifted(x, (0.0, 0.0))
 
     def act_output(self, y: Tensor, g: Offset, x: Tensor) -> Tensor | None:
-        """y moved by g·h/H cells; None where that is not whole."""
-
-        def moved(cells: Tensor) -> Tensor | None:
-            by = shift_in_cells(cells, x, g)
-            return None if by is None else Translation().act(cells, by)
-
-        return on_grid(y, x, moved)
+        """y moved by g·h/H cells; None if that is not a whole number."""
+        return Translation().act_output(y, g, x)
 
     def loss(self, x: Tensor, g: Offset) -> float:
-        """RMS of the waves of two pixels, in units of x's spread. The reference lacks them too, so nothing is judged by them."""
-        return lost(x, self.reference(x, g))
+        """RMS of the waves of period two pixels, in units of the spread of x. The reference lacks them too."""
+        return relative_change(x, self.reference(x, g))
 
     def tangent(self, x: Tensor) -> Sequence[Tensor]:
-        """-∂x/∂row and -∂x/∂column, per pixel; () where a step leaves no such group."""
+        """-∂x/∂row and -∂x/∂column per pixel; () if only multiples of a step act."""
         return Translation().tangent(x) if self.step is None else ()
 
     def size(self, g: Offset) -> float:
         return math.hypot(*g)
 
     def label(self, g: Offset) -> str:
-        return in_words(g)
+        return describe_shift(g)
 
 
-def between(g: Offset) -> bool:
-    """Whether g takes a pixel to a place between pixels."""
+def is_fractional(g: Offset) -> bool:
+    """Whether g moves a pixel to a place between pixels."""
     return any(abs(pixels - round(pixels)) > 1e-9 for pixels in g)

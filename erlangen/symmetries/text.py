@@ -1,4 +1,4 @@
-"""A text as a language model takes it."""
+"""A text as language models take it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Text:
-    """Token ids (T,) int64, of a vocabulary 0 ... vocabulary - 1.
+    """Token ids (T,), int64, from 0 to vocabulary - 1.
 
-    mask (T,): 1 where a token is real, 0 where it pads; None: all are, and the model is called without one.
-    positions (T,): the position ids that the model is given; None: it makes its own.
-    padding: the token that pads.
+    mask (T,): 1 for real tokens, 0 for padding; if None, all tokens are real and the model is called without a mask.
+    positions (T,): position ids for the model; if None, the model chooses its own.
+    padding: the id of the padding token.
     """
 
     ids: Tensor

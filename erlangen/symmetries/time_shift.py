@@ -1,4 +1,4 @@
-"""Translation of series by whole steps."""
+"""Translation of time series by whole steps."""
 
 from __future__ import annotations
 
@@ -13,29 +13,34 @@ from torch import Tensor
 
 from erlangen.symmetries import spectrum
 from erlangen.symmetries.symmetry import Symmetry
-from erlangen.symmetries.translation import drawn
+from erlangen.symmetries.translation import draw_shifts
 
 
 @dataclass(frozen=True)
 class TimeShift(Symmetry):
-    """Shifts x (C, T) by g steps, later where g > 0: y (C', t) shifts by g·t/T, a vector (D,) and a single step (C', 1) stay.
+    """Shifts x (C, T) by g steps, to later times if g > 0: y (C', t) shifts by g·t/T; a vector (D,) or (C', 1) must not change.
 
-    border: `circular` wraps around; `zeros` fills with 0 and has an inverse only where nothing is lost: so g·x is compared with
-    g⁻¹·g·x, which has lost the same, and y only where both show the same steps.
-    stride: only multiples of it are drawn; `fitted` sets it to what moves y by whole steps.
+    border: `circular` wraps around; `zeros` fills with 0, which loses steps. So g·x is then compared with g⁻¹·g·x, which has lost
+    the same steps, and outputs are compared only where both show the same part of the series.
+    stride: only multiples of it are drawn; `fitted` sets it to the smallest shift that moves y by whole steps.
     """
 
     border: Literal["circular", "zeros"] = "circular"
     stride: int = 1
 
+    default: ClassVar[bool] = True
     unit: ClassVar[str] = "steps"
+    advice: ClassVar[str] = (
+        "Zero padding (for circular shifts), strides and flattening reveal when things happen. Pool over time, and pad "
+        "circularly if the signal is periodic."
+    )
 
     @property
     def name(self) -> str:  # type: ignore[override]
         return "time-shift" if self.border == "circular" else f"time-shift-{self.border}"
 
     def fitted(self, x: Tensor, y: Tensor) -> TimeShift:
-        """Shifts by T / gcd(T, t) and its multiples; where no shift is one, this symmetry as it is."""
+        """Restricted to multiples of T / gcd(T, t); unchanged if there is no such shift."""
         if not in_time(y):
             return self
         restricted = replace(self, stride=x.shape[1] // math.gcd(x.shape[1], y.shape[1]))
@@ -46,19 +51,21 @@ class TimeShift(Symmetry):
         return [self.stride] if self.most(x) else ()
 
     def elements(self, x: Tensor, n: int, rng: np.random.Generator) -> Sequence[int]:
-        """Different ones, uniformly: of the whole circle, or up to a quarter of T (zeros)."""
+        """Distinct shifts, uniformly: over the whole circle, or up to a quarter of T (zeros)."""
         most = self.most(x)
         if not most:
             return ()
         least = -most if self.border == "zeros" else most - x.shape[1] // self.stride + 1
-        return [steps for _, steps in drawn((0, 0), (least, most), (1, self.stride), n, rng)]
+        return [steps for _, steps in draw_shifts((0, 0), (least, most), (1, self.stride), n, rng)]
 
     def most(self, x: Tensor) -> int:
         """The longest shift, in strides."""
         steps = x.shape[1]
         if self.border == "circular":
             return steps // self.stride // 2
-        return int((steps // 4 if self.stride <= steps // 4 else steps // 2) // self.stride)  # of long strides one, if half stays
+        return int(
+            (steps // 4 if self.stride <= steps // 4 else steps // 2) // self.stride
+        )  # one long stride, if half of the series stays
 
     def act(self, x: Tensor, g: int) -> Tensor:
         moved = torch.roll(x, g, dims=1)
@@ -71,7 +78,7 @@ class TimeShift(Symmetry):
         return x if self.border == "circular" else self.act(self.act(x, g), -g)
 
     def act_output(self, y: Tensor, g: int, x: Tensor) -> Tensor | None:
-        """y moved by g·t/T; None where that is not whole, or y (C', t, ...) has more than time."""
+        """y moved by g·t/T; None if that is not a whole number, or if y has more axes than (C', t)."""
         if not in_time(y):
             return y if y.ndim <= 2 else None
         by, rest = divmod(g * y.shape[1], x.shape[1])
@@ -86,7 +93,7 @@ class TimeShift(Symmetry):
         return expected[:, kept], y_g[:, kept]
 
     def tangent(self, x: Tensor) -> Sequence[Tensor]:
-        """-∂x/∂step of x as a sum of waves; () where the border or a stride leaves no such group."""
+        """-∂x/∂step of x as a sum of waves; () for zero-filled or strided shifts."""
         if self.border != "circular" or self.stride != 1:
             return ()
         return (-spectrum.gradient(x[:, None])[1][:, 0],)

@@ -22,22 +22,27 @@ Shift: TypeAlias = tuple[int, int]
 class Translation(Symmetry):
     """The group of shifts (rows, columns); an element g = (dy, dx) moves the picture down and to the right.
 
-    border: `circular` wraps around (a true group action), `zeros` fills with black (an action only on images whose
-    content stays inside: so g·x is compared with g⁻¹·g·x, which has lost the same, and maps only where both show the picture).
-    stride: only multiples of it are drawn; `fitted` sets it to what moves a model's map or tokens by whole cells.
+    border: `circular` wraps around and is a true group action; `zeros` fills with 0, which loses pixels. So g·x is then compared
+    with g⁻¹·g·x, which has lost the same pixels, and maps are compared only where both show the same part of the picture.
+    stride: only multiples of it are drawn; `fitted` sets it to the smallest shift that moves a map or tokens by whole cells.
     """
 
     border: Literal["circular", "zeros"] = "circular"
     stride: Shift = (1, 1)
 
+    default: ClassVar[bool] = True
     unit: ClassVar[str] = "pixels"
+    advice: ClassVar[str] = (
+        "Zero padding (for circular shifts), strides and flattening reveal where things are. Blur before strides, and pool "
+        "globally."
+    )
 
     @property
     def name(self) -> str:  # type: ignore[override]
         return "translation" if self.border == "circular" else f"translation-{self.border}"
 
     def fitted(self, x: Tensor, y: Tensor) -> Translation:
-        """Shifts by whole cells of y; where no shift is, this symmetry as it is."""
+        """Restricted to shifts by whole cells of y; unchanged if there is no such shift."""
         restricted = replace(self, stride=stride(y, x))
         return restricted if restricted.generators(x) else self
 
@@ -47,19 +52,19 @@ class Translation(Symmetry):
         return [g for g, most in (((0, self.stride[1]), right), ((self.stride[0], 0), down)) if most > 0]
 
     def elements(self, x: Tensor, n: int, rng: np.random.Generator) -> Sequence[Shift]:
-        """Different ones, uniformly: of the whole torus (circular), up to a quarter of each side (zeros)."""
+        """Distinct shifts, uniformly: over the whole torus (circular), or up to a quarter of each side (zeros)."""
         down, right = self.most(x)
         if self.border == "zeros":
-            return drawn((-down, down), (-right, right), self.stride, n, rng)
+            return draw_shifts((-down, down), (-right, right), self.stride, n, rng)
         rows, columns = (side // step for side, step in zip(x.shape[-2:], self.stride, strict=True))
-        return drawn((down - rows + 1, down), (right - columns + 1, right), self.stride, n, rng)
+        return draw_shifts((down - rows + 1, down), (right - columns + 1, right), self.stride, n, rng)
 
     def most(self, x: Tensor) -> Shift:
         """The longest shifts down and right, in strides."""
         sides = list(zip(x.shape[-2:], self.stride, strict=True))
         if self.border == "circular":
             down, right = (side // step // 2 for side, step in sides)
-        else:  # on a coarse grid one cell, if half of the picture stays
+        else:  # on a coarse grid, one cell if half of the picture stays
             down, right = ((side // 4 if step <= side // 4 else side // 2) // step for side, step in sides)
         return down, right
 
@@ -78,20 +83,22 @@ class Translation(Symmetry):
     def reference(self, x: Tensor, g: Shift) -> Tensor:
         return x if self.border == "circular" else self.act(self.act(x, g), (-g[0], -g[1]))
 
-    def act_output(self, y: Tensor, g: Shift, x: Tensor) -> Tensor | None:
-        """y moved by g·h/H cells; None where that is not whole."""
-        return on_grid(y, x, lambda cells: self._moved(cells, shift_in_cells(cells, x, g)))
+    def act_output(self, y: Tensor, g: tuple[float, float], x: Tensor) -> Tensor | None:
+        """y moved by g·h/H cells; None if that is not a whole number."""
 
-    def _moved(self, cells: Tensor, by: Shift | None) -> Tensor | None:
-        return None if by is None else self.act(cells, by)
+        def shift_map(cells: Tensor) -> Tensor | None:
+            by = shift_in_cells(cells, x, g)
+            return None if by is None else self.act(cells, by)
+
+        return on_grid(y, x, shift_map)
 
     def align(self, y: Tensor, y_g: Tensor, g: Shift, x: Tensor) -> tuple[Tensor, Tensor] | None:
         if self.border == "circular":
             return super().align(y, y_g, g, x)
-        return overlapping(y, y_g, g, x)
+        return overlap(y, y_g, g, x)
 
     def tangent(self, x: Tensor) -> Sequence[Tensor]:
-        """-∂x/∂row and -∂x/∂column, per pixel, of x as a sum of waves; () where the border or a stride leaves no such group."""
+        """-∂x/∂row and -∂x/∂column per pixel of x as a sum of waves; () for zero-filled or strided shifts."""
         if self.border != "circular" or self.stride != (1, 1):
             return ()
         down, right = spectrum.gradient(x)
@@ -101,13 +108,13 @@ class Translation(Symmetry):
         return math.hypot(*g)
 
     def label(self, g: Shift) -> str:
-        return in_words(g)
+        return describe_shift(g)
 
 
-def drawn(rows: tuple[int, int], columns: tuple[int, int], step: Shift, n: int, rng: np.random.Generator) -> list[Shift]:
-    """At most n different shifts (i·step, j·step) with i, j in these ranges, ends included, and never (0, 0)."""
+def draw_shifts(rows: tuple[int, int], columns: tuple[int, int], step: Shift, n: int, rng: np.random.Generator) -> list[Shift]:
+    """At most n distinct shifts (i·step, j·step), never (0, 0), with i and j in these ranges, both ends included."""
     height, width = rows[1] - rows[0] + 1, columns[1] - columns[0] + 1
-    still = -rows[0] * width - columns[0]  # the place of (0, 0), counted row by row: left out
+    still = -rows[0] * width - columns[0]  # the index of (0, 0), counted row by row: skipped
     count = height * width - 1
     places = rng.choice(count, size=min(n, count), replace=False)
     return [
@@ -116,8 +123,8 @@ def drawn(rows: tuple[int, int], columns: tuple[int, int], step: Shift, n: int, 
     ]
 
 
-def overlapping(y: Tensor, y_g: Tensor, g: Shift, x: Tensor) -> tuple[Tensor, Tensor] | None:
-    """The cells of y that g moves to cells of y_g, and those: what came in at the border is left out. x: what the model saw."""
+def overlap(y: Tensor, y_g: Tensor, g: Shift, x: Tensor) -> tuple[Tensor, Tensor] | None:
+    """The cells of y that g moves to cells of y_g, and the latter; content that entered at the border is cut. x: the input."""
     before, after = to_map(y, x), to_map(y_g, x)
     if before is None or after is None:
         expected = on_grid(y, x, lambda cells: None)
@@ -126,12 +133,12 @@ def overlapping(y: Tensor, y_g: Tensor, g: Shift, x: Tensor) -> tuple[Tensor, Te
     if by is None:
         return None
     (down, right), (h, w) = by, before.shape[-2:]
-    kept = before[..., max(-down, 0) : max(h - down, 0), max(-right, 0) : max(w - right, 0)]
-    seen = after[..., max(down, 0) : max(h + down, 0), max(right, 0) : max(w + right, 0)]
-    return from_map(kept, y, x), from_map(seen, y_g, x)
+    expected = before[..., max(-down, 0) : max(h - down, 0), max(-right, 0) : max(w - right, 0)]
+    actual = after[..., max(down, 0) : max(h + down, 0), max(right, 0) : max(w + right, 0)]
+    return from_map(expected, y, x), from_map(actual, y_g, x)
 
 
-def in_words(g: tuple[float, float]) -> str:
+def describe_shift(g: tuple[float, float]) -> str:
     """`2 px down, 3 px left`."""
     names = (("down", "up"), ("right", "left"))
     parts = [f"{abs(pixels):.4g} px {way[pixels < 0]}" for pixels, way in zip(g, names, strict=True) if pixels]

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from erlangen.data.bpe import END_OF_TEXT, GPT2Tokenizer
 from erlangen.data.files import DataError
@@ -111,7 +110,7 @@ def test_tokens_outside_the_vocabulary_are_refused(tokenizer: GPT2Tokenizer, tok
 
 def test_missing_files_are_named(folder: Path, tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "no.json"):
-        with pytest.raises(DataError, match=f"{path.name}: no tokenizer: give a tokenizer.json"):
+        with pytest.raises(DataError, match=f"{path.name}: there is no tokenizer here: give a tokenizer.json"):
             GPT2Tokenizer.read(path)
     (tmp_path / "vocab.json").write_bytes((folder / "vocab.json").read_bytes())
     with pytest.raises(DataError, match=r"vocab\.json and merges\.txt"):

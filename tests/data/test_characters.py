@@ -4,8 +4,7 @@ import json
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from erlangen.data.characters import CHUNK, CharacterTokenizer
 from erlangen.data.tokenizer import tokenizer_from_json

@@ -3,13 +3,11 @@
 import json
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import erlangen.data.corpora
 from erlangen.data.bpe import GPT2Tokenizer
@@ -59,12 +57,11 @@ def test_the_shortest_text_that_will_do(tmp_path: Path) -> None:
     corpus = load_corpus(str(path), block=10)
     assert (len(corpus.validation), len(corpus.test)) == (11, 11)
     path.write_text(counted(239), encoding="utf-8")
-    with pytest.raises(
-        DataError, match=r"a: 239 tokens .* windows of 10: .* leave 199 to train, 10 to validate, 10 to test, each needs 11"
-    ):
+    left = "199 for training, 10 for validation and 10 for the test, and each part needs 11"
+    with pytest.raises(DataError, match=f"a: 239 tokens .* windows of 10: .* leave {left}"):
         load_corpus(str(path), block=10)
     path.write_text("ab", encoding="utf-8")
-    with pytest.raises(DataError, match=r"2 tokens .* leave 0 to train, 0 to validate"):
+    with pytest.raises(DataError, match=r"2 tokens .* leave 0 for training, 0 for validation"):
         load_corpus(str(path), block=10)
 
 
@@ -75,7 +72,7 @@ def test_shares_that_leave_nothing_are_refused(file: Path, shares: tuple[float, 
 
 
 def test_what_is_no_corpus_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="grim: no such corpus: neither tales nor grimm, nor a file or folder"):
+    with pytest.raises(DataError, match="grim: there is no such corpus: give tales, grimm, or the path of a file or folder"):
         load_corpus("grim", block=8)
 
 
@@ -157,7 +154,7 @@ def test_the_generator_decides_the_starts() -> None:
 
 @pytest.mark.parametrize(("n", "allowed"), [(8, None), (20, torch.tensor([12, 13])), (20, torch.tensor([], dtype=torch.int64))])
 def test_no_window_at_all_is_refused(n: int, allowed: torch.Tensor | None) -> None:
-    with pytest.raises(ValueError, match=r"no window of 8 \+ 1 tokens"):
+    with pytest.raises(ValueError, match=r"tokens have no window of 8 \+ 1 tokens"):
         random_starts(n, 8, 4, torch.Generator(), allowed)
 
 
@@ -170,7 +167,8 @@ def stand_in(n: int, seed: int) -> str:
 @pytest.fixture
 def tales(monkeypatch: pytest.MonkeyPatch) -> None:
     grammar = Grammar(start="s", rules={"s": {"a" * 20: 1}}, slots={})
-    monkeypatch.setattr(erlangen.data.corpora, "grammar", SimpleNamespace(tales=stand_in, END="\u2042", GRAMMAR=grammar))
+    for name, value in {"draw_tales": stand_in, "END": "\u2042", "GRAMMAR": grammar}.items():
+        monkeypatch.setattr(erlangen.data.corpora, name, value)
 
 
 def test_tales_are_whole_and_of_seeds_of_their_own(tales: None) -> None:
@@ -195,12 +193,14 @@ def test_training_windows_of_tales_begin_with_a_tale(tales: None) -> None:
 
 
 def test_tales_that_will_not_do(tales: None, bpe: Path) -> None:
-    with pytest.raises(DataError, match=r"windows of 19 cannot hold the longest, 20 characters: choose a block ≥ 20"):
+    with pytest.raises(
+        DataError, match=r"windows of 19 cannot hold the longest tale, which has 20 characters: choose a block of at least 20"
+    ):
         load_corpus("tales", block=19, tales=200)
     assert load_corpus("tales", block=20, tales=200).name == "tales"
     with pytest.raises(DataError, match="10 are too few"):
         load_corpus("tales", block=64, tales=10)
-    with pytest.raises(ErlangenError, match="choose tokenizer characters"):
+    with pytest.raises(ErlangenError, match="use the characters tokenizer"):
         load_corpus("tales", block=64, tokenizer=str(bpe))
 
 
@@ -270,7 +270,7 @@ def test_a_prepared_folder(folder: Path) -> None:
 
 def test_a_prepared_folder_with_byte_pairs(folder: Path, bpe: Path) -> None:
     (folder / META).unlink()
-    with pytest.raises(DataError, match="prepared: no tokenizer"):
+    with pytest.raises(DataError, match="prepared: there is no tokenizer here"):
         load_corpus(str(folder), block=8)
     assert isinstance(load_corpus(str(folder), block=8, tokenizer=str(bpe)).tokenizer, GPT2Tokenizer)
     bpe.rename(folder / "tokenizer.json")
@@ -279,18 +279,17 @@ def test_a_prepared_folder_with_byte_pairs(folder: Path, bpe: Path) -> None:
 
 @pytest.mark.parametrize("fault", ["no train", "no val", "short", "token", "negative", "meta", "pickle"])
 def test_a_prepared_folder_that_will_not_do(folder: Path, fault: str) -> None:
-    reason = {"no train": r"no train\.bin", "no val": r"no val\.bin", "short": "tokens in val: windows of 150 need 151"}.get(
-        fault
-    )
+    short = "val has 100 tokens, but windows of 150 need 151"
+    reason = {"no train": r"no train\.bin", "no val": r"no val\.bin", "short": short}.get(fault)
     if fault.startswith("no "):
         (folder / f"{fault[3:]}.bin").unlink()
     if fault == "token":
         np.array([0, 1, 3] * 20, dtype="<u2").tofile(folder / "val.bin")
-        reason = r"val\.bin: token 3, the tokenizer has 3"
+        reason = r"val\.bin holds token 3, but the tokenizer has 3"
     if fault == "negative":
         (folder / "val.bin").unlink()
         np.save(folder / "val.npy", np.array([0, 1, -1] * 20))
-        reason = r"val\.npy: token -1, the tokenizer has 3"
+        reason = r"val\.npy holds token -1, but the tokenizer has 3"
     if fault == "meta":
         (folder / META).write_text('{"kind": "characters"', encoding="utf-8")
         reason = META

@@ -88,5 +88,5 @@ def test_the_users_folder_comes_first(served: Path, monkeypatch: pytest.MonkeyPa
 def test_a_file_that_the_users_folder_lacks_is_named(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ERLANGEN_DATA", str(served.parent))
     (served / "b.bin").unlink()
-    with pytest.raises(DataError, match=r"served: no file b\.bin: put it there, or unset ERLANGEN_DATA"):
+    with pytest.raises(DataError, match=r"served: there is no file b\.bin: put it there, or unset ERLANGEN_DATA"):
         files.folder("served", SHA256, "http://127.0.0.1:9/")

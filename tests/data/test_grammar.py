@@ -92,14 +92,14 @@ def test_the_rules_stay_what_they_were() -> None:
         ({"s": {"{b}": 1}}, r"rule 's' mentions \{b\}, for which there is no rule"),
         ({"s": {"{fox.name}": 1}}, "there is no slot 'fox'"),
         ({"s": {"{hero.color}": 1}}, "an entry of slot 'hero' lacks the form 'color'"),
-        ({"t": {"a": 1}}, "no rule for the start 's'"),
-        ({"s": {"a": 1, "b": 0}}, r"rule 's': weights must be positive and finite, and at least one, got \[1, 0\]"),
-        ({"s": {"a": -1}}, "weights must be positive"),
-        ({"s": {"a": math.nan}}, "weights must be positive"),
-        ({"s": {"a": math.inf}}, "weights must be positive"),
+        ({"t": {"a": 1}}, "no rule for the start symbol 's'"),
+        ({"s": {"a": 1, "b": 0}}, r"rule 's': there must be at least one weight, .* be positive and finite: got \[1, 0\]"),
+        ({"s": {"a": -1}}, "all must be positive"),
+        ({"s": {"a": math.nan}}, "all must be positive"),
+        ({"s": {"a": math.inf}}, "all must be positive"),
         ({"s": {}}, "at least one"),
-        ({"s": {"{a": 1}}, re.escape("unmatched brace in '{a'")),
-        ({"s": {"a}": 1}}, re.escape("unmatched brace in 'a}'")),
+        ({"s": {"{a": 1}}, re.escape("unmatched brace in the template '{a'")),
+        ({"s": {"a}": 1}}, re.escape("unmatched brace in the template 'a}'")),
         ({"s": {"{}": 1}}, "unmatched brace"),
     ],
 )
@@ -109,5 +109,5 @@ def test_a_grammar_that_cannot_be_is_refused(rules: dict[str, dict[str, float]],
 
 
 def test_an_empty_slot_is_refused() -> None:
-    with pytest.raises(ValueError, match="slot 'hero': weights must be positive and finite, and at least one"):
+    with pytest.raises(ValueError, match="slot 'hero': there must be at least one weight, and all must be positive and finite"):
         Grammar(start="s", rules={"s": {"a": 1}}, slots={"hero": []})

@@ -4,16 +4,18 @@ import hashlib
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from erlangen.data import files, grimm
+from erlangen.data import files
 from erlangen.data.files import DataError
 from erlangen.data.text import read_text
 from erlangen.errors import DamagedFileError
 
+grimm = import_module("erlangen.data.grimm")  # as an attribute of `erlangen.data` it is the function
 FILE = Path(__file__).resolve().parents[3] / "shared" / "data" / "text" / grimm.NAMES[0]
 needs_file = pytest.mark.skipif(not FILE.is_file(), reason=f"{FILE} is not here")
 SMALL = (
@@ -84,10 +86,10 @@ def test_the_pinned_sum_decides(served: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("name", grimm.NAMES)
 def test_a_file_of_the_users_under_either_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ERLANGEN_DATA", str(tmp_path))
-    with pytest.raises(DataError, match="text: no file book_EN"):
+    with pytest.raises(DataError, match="text: there is no file book_EN"):
         grimm.grimm()
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / name).write_text(SMALL, encoding="utf-8")
     assert grimm.grimm_file() == tmp_path / "text" / name
-    with pytest.raises(DamagedFileError, match=rf"{name}: not the published file"):
+    with pytest.raises(DamagedFileError, match=rf"{name}: this is not the published file"):
         grimm.grimm()

@@ -96,7 +96,7 @@ def test_the_floor_of_a_text_is_that_of_its_tales() -> None:
 
 
 def test_the_floor_wants_whole_tales() -> None:
-    with pytest.raises(ValueError, match=r"whole tales, each closed by '\\n', but it ends in 'Once'"):
+    with pytest.raises(ValueError, match=r"whole tales, each ending in '\\n', but it ends in 'Once'"):
         floor(EACH[0] + END + "Once")
 
 

@@ -26,18 +26,18 @@ def test_only_the_first_byte_order_mark_is_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
-        (b"", "empty"),
-        (b"\xef\xbb\xbf \r\n", "empty"),
-        (b"caf\xe9 au lait", r"not UTF-8 at byte 3 \(0xe9\)"),
-        (b"cut \xe2\x80", r"not UTF-8 at byte 4 \(0xe2\)"),
-        (b"\xef\xbb\xbf\xff", r"not UTF-8 at byte 3 \(0xff\)"),
-        (b"ab\0\x01", "binary, not text .*byte 2"),
-        ("text".encode("utf-16"), "UTF-16"),
+        (b"", "is empty"),
+        (b"\xef\xbb\xbf \r\n", "is empty"),
+        (b"caf\xe9 au lait", r"is not UTF-8 at byte 3 \(0xe9\)"),
+        (b"cut \xe2\x80", r"is not UTF-8 at byte 4 \(0xe2\)"),
+        (b"\xef\xbb\xbf\xff", r"is not UTF-8 at byte 3 \(0xff\)"),
+        (b"ab\0\x01", "is binary, not text .*byte 2"),
+        ("text".encode("utf-16"), "is UTF-16"),
     ],
 )
 def test_what_is_no_text_is_said_in_one_line(tmp_path: Path, raw: bytes, reason: str) -> None:
     (tmp_path / "a.txt").write_bytes(raw)
-    with pytest.raises(DataError, match=rf"a\.txt: {reason}.*: ") as caught:
+    with pytest.raises(DataError, match=rf"a\.txt {reason}.*: ") as caught:
         read_text(tmp_path / "a.txt")
     assert "\n" not in str(caught.value)
 
@@ -45,7 +45,7 @@ def test_what_is_no_text_is_said_in_one_line(tmp_path: Path, raw: bytes, reason:
 def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"b\.txt: No such file"):
         read_text(tmp_path / "b.txt")
-    with pytest.raises(DataError, match="a folder"):
+    with pytest.raises(DataError, match="is a folder"):
         read_text(tmp_path)
 
 

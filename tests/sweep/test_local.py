@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
-from support.toy import Recipe, jobs
+from support.toy import Recipe
 
+from erlangen.experiments import planned_jobs
 from erlangen.records.runs import Job
 from erlangen.sweep.local import Done, Failed, execute
 
@@ -17,6 +18,10 @@ from erlangen.sweep.local import Done, Failed, execute
 def toy_on_path(monkeypatch):
     """Workers are processes of their own: they need the path too."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+
+
+def jobs(recipe: Recipe) -> list[Job]:
+    return planned_jobs("support.toy", recipe)
 
 
 def run(recipe: Recipe, workers: int = 2, timeout: float | None = None) -> tuple[list[Done], list[Failed]]:
@@ -50,7 +55,7 @@ def test_a_failing_job_takes_no_other_with_it():
 def test_two_measurements_of_one_name_are_a_failure():
     """A reader that looks one up by its name would get either."""
     done, failed = run(Recipe(tasks=("add", "repeat"), seeds=1))
-    assert [outcome.job.params["task"] for outcome in done] == ["add"]
+    assert [outcome.job.params["what"] for outcome in done] == ["add"]
     assert "two measurements one name, 'sum'" in failed[0].reason
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from erlangen.errors import ErlangenError, NewerSchemaError
-from erlangen.records.runs import Findings, JobResult, Measurement, Run, Verdict
-from erlangen.sweep.store import Store
+from erlangen.errors import ErlangenError, NewerSchemaError, OlderSchemaError
+from erlangen.records.files import SCHEMA
+from erlangen.records.runs import Figures, JobResult, Measurement, Run, Verdict
+from erlangen.sweep.store import CONCLUSIONS, Store
 
 RESULT = JobResult(
     key="0123456789abcdef",
@@ -24,7 +25,7 @@ RESULT = JobResult(
 RUN = Run(
     experiment="toy",
     preset="quick",
-    recipe={},
+    recipe={"epochs": 5, "rows": ("a", "b"), "seeds": 3},
     command="erlangen run toy",
     precision="float32",
     device="cpu",
@@ -93,7 +94,7 @@ def test_a_file_of_another_job_under_this_name_is_damaged(store: Store):
 def test_a_newer_file_is_refused_not_set_aside(store: Store):
     store.save(RESULT)
     path = store.path(RESULT.key)
-    path.write_text(path.read_text().replace('"schema": 1', '"schema": 99'))
+    path.write_text(path.read_text().replace(f'"schema": {SCHEMA}', '"schema": 99'))
     with pytest.raises(NewerSchemaError, match="99"):
         store.load([RESULT.key], lambda line: None)
     assert path.exists()
@@ -103,6 +104,7 @@ def test_a_folder_of_another_experiment_is_refused(store: Store):
     store.open(RUN).close()
     with pytest.raises(ErlangenError, match="'toy'"):
         store.open(replace(RUN, experiment="padding"))
+    store.open(replace(RUN, experiment="padding"), force=True).close()
 
 
 def test_one_run_a_folder_at_a_time(store: Store):
@@ -111,13 +113,118 @@ def test_one_run_a_folder_at_a_time(store: Store):
     store.open(RUN).close()
 
 
-def test_conclusions_of_other_jobs_do_not_stay(store: Store):
+def concluded(store: Store) -> dict[str, bytes]:
+    """A finished run's files."""
     store.open(RUN).close()
-    store.conclude([Verdict(claim="X", part="p", kind="exact", statement="s", verdict="supported")], Findings(asked="", found=""))
+    verdict = Verdict(claim="X", part="p", of="report", kind="exact", statement="s", verdict="supported")
+    store.conclude([verdict], [], Figures(question="?"))
+    (store.folder / "report.html").write_text("page")
+    return files(store)
+
+
+def files(store: Store) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in store.folder.iterdir()}
+
+
+def has_conclusions(store: Store) -> bool:
+    assert {(store.folder / name).exists() for name in CONCLUSIONS} in ({True}, {False})
+    return (store.folder / "verdicts.json").exists()
+
+
+def settings(**changes: object) -> Run:
+    return replace(RUN, recipe={**RUN.recipe, **changes}, jobs=("other",))
+
+
+ANOTHER = {
+    "a key": (settings(epochs=6), "epochs was 5, now 6"),
+    "a tuple": (settings(rows=("a",)), "rows was a,b, now a"),
+    "fewer seeds": (settings(seeds=2), "seeds was 3, now 2"),
+    "more seeds and a key": (settings(seeds=4, epochs=6), "epochs was 5, now 6, seeds was 3, now 4"),
+    "a new key": (settings(margin=0.5), "margin was None, now 0.5"),
+    "four keys": (settings(seeds=1, epochs=6, rows=(), margin=2), ", 1 more"),
+    "preset": (replace(RUN, preset="standard"), "preset was quick, now standard"),
+    "precision": (replace(RUN, precision="bfloat16"), "precision was float32, now bfloat16"),
+    "device": (replace(RUN, device="cuda"), "device was cpu, now cuda"),
+}
+
+
+@pytest.mark.parametrize("what", ANOTHER)
+def test_conclusions_of_another_recipe_are_replaced_by_force_alone(store: Store, what: str):
+    before, (run, words) = concluded(store), ANOTHER[what]
+    with pytest.raises(ErlangenError, match=words) as caught:
+        store.open(run)
+    assert files(store) == before
+    assert caught.value.exit_code == 2
+    assert "\n" not in str(caught.value)
+    assert "--out" in str(caught.value)
+    assert "--force" in str(caught.value)
+    store.open(run, force=True).close()
+    assert not has_conclusions(store) or run.jobs == RUN.jobs
+
+
+SAME = {
+    "nothing": RUN,
+    "more seeds": settings(seeds=4),
+    "code that has changed": replace(RUN, jobs=("other",)),
+    "more workers": replace(RUN, workers=8, command="another"),
+    "a list for a tuple": replace(RUN, recipe={**RUN.recipe, "rows": ["a", "b"]}),
+}
+
+
+@pytest.mark.parametrize("what", SAME)
+def test_the_same_recipe_goes_on_and_conclusions_of_other_jobs_do_not_stay(store: Store, what: str):
+    concluded(store)
+    store.open(SAME[what]).close()
+    assert has_conclusions(store) == (SAME[what].jobs == RUN.jobs)
+
+
+def test_another_gpu_is_the_same_device(store: Store):
+    store.open(replace(RUN, device="cuda:0")).close()
+    (store.folder / "verdicts.json").write_text("[]")
+    store.open(replace(RUN, device="cuda:1")).close()
+
+
+def test_an_unfinished_run_of_another_recipe_has_nothing_to_lose(store: Store):
     store.open(RUN).close()
-    assert (store.folder / "verdicts.json").exists()
-    store.open(replace(RUN, jobs=("other",))).close()
-    assert not (store.folder / "verdicts.json").exists()
+    store.save(RESULT)
+    store.open(settings(epochs=6)).close()
+    assert store.path(RESULT.key).exists()
+
+
+def test_an_older_folder_is_refused_by_name(store: Store):
+    concluded(store)
+    path = store.folder / "run.json"
+    path.write_text(path.read_text().replace(f'"schema": {SCHEMA}', '"schema": 1').replace('"workers"', '"number"'))
+    before = files(store)
+    with pytest.raises(OlderSchemaError, match="run was written by an older version") as caught:
+        store.open(RUN)
+    assert files(store) == before
+    assert "--force" in str(caught.value)
+    store.open(RUN, force=True).close()
+    assert not has_conclusions(store)
+
+
+def test_a_damaged_record_of_the_run_is_written_anew(store: Store):
+    concluded(store)
+    (store.folder / "run.json").write_text("{")
+    store.open(RUN).close()
+    assert not has_conclusions(store)
+
+
+def test_what_is_refused_leaves_no_lock(store: Store):
+    concluded(store)
+    with pytest.raises(ErlangenError, match="another recipe") as caught:
+        store.open(settings(epochs=6))
+    store.open(RUN).close()  # although the exception, and with it the frames, is still alive
+    assert caught.tb is not None
+
+
+def test_results_that_are_forgotten_are_gone_with_what_was_concluded_from_them(store: Store):
+    concluded(store)
+    store.save(RESULT)
+    store.forget([RESULT.key, "absent"])
+    assert not store.path(RESULT.key).exists()
+    assert not has_conclusions(store)
 
 
 @pytest.mark.parametrize("where", ["/dev/null/run", "/proc/run"])

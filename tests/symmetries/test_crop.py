@@ -17,7 +17,7 @@ def test_both_windows_show_the_same_content_moved_by_g(h: int, w: int) -> None:
     x = torch.arange(1.0, h * w + 1).view(1, h, w)
     for dy, dx in [*CROP.generators(x), *CROP.elements(x, 10, np.random.default_rng(0))]:
         start, moved = CROP.reference(x, (dy, dx))[0], CROP.act(x, (dy, dx))[0]
-        rows, columns = CROP.seen(x)
+        rows, columns = CROP.window_sides(x)
         assert start.shape == moved.shape == (rows, columns)
         i, j = rows // 2, columns // 2
         assert start[i, j] == moved[i + dy, j + dx]
@@ -31,7 +31,7 @@ def test_the_reference_is_the_center() -> None:
 @given(st.integers(16, 300), st.sampled_from([1, 2, 4, 8, 14, 16, 32]))
 def test_windows_leave_room_for_a_stride_and_show_at_least_half(side: int, step: int) -> None:
     x, symmetry = torch.zeros(1, side, 16 * step), CroppedTranslation(stride=(step, step))
-    rows, _ = symmetry.seen(x)
+    rows, _ = symmetry.window_sides(x)
     assert rows % step == 0
     if side >= 4 * step:
         assert side / 2 <= rows + step
@@ -40,10 +40,10 @@ def test_windows_leave_room_for_a_stride_and_show_at_least_half(side: int, step:
 
 def test_whole_strides_of_known_models_fit() -> None:
     x = torch.zeros(3, 224, 224)
-    assert CROP.seen(x) == (192, 192)
-    assert CROP.fitted(x, torch.zeros(197, 8)).seen(x) == (192, 192)
-    assert CROP.fitted(x, torch.zeros(257, 8)).seen(x) == (196, 196)
-    assert CROP.fitted(x, torch.zeros(8, 7, 7)).seen(x) == (160, 160)
+    assert CROP.window_sides(x) == (192, 192)
+    assert CROP.fitted(x, torch.zeros(197, 8)).window_sides(x) == (192, 192)
+    assert CROP.fitted(x, torch.zeros(257, 8)).window_sides(x) == (196, 196)
+    assert CROP.fitted(x, torch.zeros(8, 7, 7)).window_sides(x) == (160, 160)
 
 
 @pytest.mark.parametrize("stride", [1, 2, 4])

@@ -17,6 +17,7 @@ from erlangen.symmetries.scale import Scale
 from erlangen.symmetries.subpixel import SubpixelTranslation
 from erlangen.symmetries.symmetry import Symmetry
 from erlangen.symmetries.translation import Translation
+from erlangen.testing import check_symmetry
 
 EVERY = (
     Translation(),
@@ -47,22 +48,8 @@ def test_names_differ() -> None:
 
 @every
 @shapes
-def test_elements_are_drawn_anew_just_where_the_seed_is_another(symmetry: Symmetry, shape: tuple[int, ...]) -> None:
-    x = image(*shape)
-    drawn = {seed: symmetry.elements(x, 5, np.random.default_rng(seed)) for seed in range(6)}
-    assert list(drawn[0]) == list(symmetry.elements(x, 5, np.random.default_rng(0)))
-    assert isinstance(symmetry, Reflection) or any(list(drawn[0]) != list(drawn[seed]) for seed in range(1, 6))
-
-
-@every
-@shapes
-@pytest.mark.parametrize("n", [0, 1, 7])
-def test_there_are_at_most_as_many_elements_as_asked_for_and_no_two_the_same(
-    symmetry: Symmetry, shape: tuple[int, ...], n: int
-) -> None:
-    elements = symmetry.elements(image(*shape), n, np.random.default_rng(0))
-    assert len(set(elements)) == len(elements) <= n
-    assert elements or not n
+def test_the_laws(symmetry: Symmetry, shape: tuple[int, ...]) -> None:
+    check_symmetry(symmetry, image(*shape))
 
 
 @every
@@ -135,13 +122,9 @@ def test_an_output_of_another_kind_has_no_action(symmetry: Symmetry) -> None:
 
 
 @every
-def test_labels_and_sizes_can_be_shown(symmetry: Symmetry) -> None:
-    x = image(3, 16, 16)
-    elements = symmetry.elements(x, 5, np.random.default_rng(0))
+def test_labels_differ(symmetry: Symmetry) -> None:
+    elements = symmetry.elements(image(3, 16, 16), 5, np.random.default_rng(0))
     assert len({symmetry.label(g) for g in elements}) == len(elements)
-    for g in elements:
-        size = symmetry.size(g)
-        assert size is None or (size > 0 and symmetry.unit)
 
 
 @every

@@ -26,14 +26,14 @@ def test_swap_and_cycle_make_up_all_orders(n: int) -> None:
 
 @given(things)
 def test_arrangements_are_counted(row: np.ndarray) -> None:
-    assert orders.arrangements(row) == len(set(itertools.permutations(row.tolist())))
+    assert orders.count_arrangements(row) == len(set(itertools.permutations(row.tolist())))
 
 
 @given(things, st.integers(0, 30))
 def test_all_arrangements_are_found_and_none_twice(row: np.ndarray, n: int) -> None:
     drawn = orders.elements(row, n, np.random.default_rng(0))
     arranged = {tuple(row[g.on(len(row)).numpy()].tolist()) for g in drawn}
-    assert len(arranged) == len(drawn) == min(n, orders.arrangements(row) - 1)
+    assert len(arranged) == len(drawn) == min(n, orders.count_arrangements(row) - 1)
     assert tuple(row.tolist()) not in arranged
 
 
@@ -41,7 +41,7 @@ def test_all_arrangements_are_found_and_none_twice(row: np.ndarray, n: int) -> N
 def test_generators_differ_from_each_other_and_from_the_identity(row: np.ndarray, fixed: bool) -> None:
     arranged = [tuple(row[g.on(len(row)).numpy()].tolist()) for g in orders.generators(row, fixed)]
     assert len({*arranged, tuple(row.tolist())}) == len(arranged) + 1
-    assert arranged or orders.arrangements(row) == 1
+    assert arranged or orders.count_arrangements(row) == 1
 
 
 def test_random_orders_are_uniform() -> None:
@@ -60,11 +60,11 @@ def test_any_number_of_things_can_be_ordered(g: Order, n: int) -> None:
 
 def test_words_and_shares() -> None:
     swap, cycle = orders.generators(np.arange(12))
-    assert (swap.words("nodes"), swap.moved) == ("nodes 0<->1", 2 / 12)
-    assert (cycle.words("nodes"), cycle.moved) == ("cycle of 12 nodes", 1.0)
+    assert (swap.describe("nodes"), swap.moved) == ("nodes 0<->1", 2 / 12)
+    assert (cycle.describe("nodes"), cycle.moved) == ("cycle of 12 nodes", 1.0)
     third = orders.elements(np.arange(12), 3, np.random.default_rng(0))[2]
-    assert third.words("nodes") == "random order #3"
+    assert third.describe("nodes") == "random order #3"
     assert third.moved == float((third.on(12) != torch.arange(12)).double().mean())
-    assert orders.generators(np.array([5, 5, 5, 2]))[0].words("tokens") == "tokens 2<->3", (
+    assert orders.generators(np.array([5, 5, 5, 2]))[0].describe("tokens") == "tokens 2<->3", (
         "equal tokens swapped are the same text"
     )

@@ -13,7 +13,7 @@ from support.images import error, filters, image, net, tokens, waves
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from erlangen.symmetries.rotation import QuarterTurns, Rotation, turned
+from erlangen.symmetries.rotation import QuarterTurns, Rotation, rotate
 from erlangen.symmetries.sampling import offsets, radius, window
 
 TURNS, ROTATION = QuarterTurns(), Rotation()
@@ -63,11 +63,11 @@ def test_a_net_of_turned_filters_commutes_with_quarter_turns_and_others_do_not(
 @pytest.mark.parametrize("angle", [0.0, 17.0, 90.0, 133.3, -45.0])
 def test_a_turned_picture_is_what_scipy_reads(shape: tuple[int, ...], angle: float) -> None:
     x = image(*shape)
-    start, (u, v), t = turned(x, 0), offsets(x), math.radians(angle)
+    start, (u, v), t = rotate(x, 0), offsets(x), math.radians(angle)
     rows = math.cos(t) * u + math.sin(t) * v
     columns = math.cos(t) * v - math.sin(t) * u
     at = torch.stack([rows - u[0, 0], columns - v[0, 0]]).numpy()
-    for before, after in zip(start, turned(x, angle), strict=True):
+    for before, after in zip(start, rotate(x, angle), strict=True):
         corner = float(before[0, 0])  # the mean that fills what is outside
         expected = map_coordinates(before.numpy() - corner, at, order=1, mode="grid-constant") + corner
         assert np.abs(after.numpy() - expected).max() < 1e-12
@@ -85,8 +85,8 @@ def test_turns_by_quarters_are_exact_within_the_disk(shape: tuple[int, ...], k: 
         return x[square[0], square[1]][..., square[2]]
 
     assert disk(x).shape == (shape[0], size, size)
-    assert torch.equal(disk(turned(x, 90.0 * k)), torch.rot90(disk(turned(x, 0)), k, (-2, -1)))
-    assert torch.allclose(disk(turned(x, angle + 90 * k)), torch.rot90(disk(turned(x, angle)), k, (-2, -1)), atol=1e-9)
+    assert torch.equal(disk(rotate(x, 90.0 * k)), torch.rot90(disk(rotate(x, 0)), k, (-2, -1)))
+    assert torch.allclose(disk(rotate(x, angle + 90 * k)), torch.rot90(disk(rotate(x, angle)), k, (-2, -1)), atol=1e-9)
 
 
 @SHAPES
@@ -95,7 +95,7 @@ def test_nothing_outside_the_disk_is_seen(shape: tuple[int, ...]) -> None:
     other = torch.where(window(x, radius(x)) > 0, x, torch.full_like(x, 7.0))
     assert not torch.equal(x, other)
     for a in (0.0, 30.0, 90.0):
-        assert torch.equal(turned(x, a), turned(other, a))
+        assert torch.equal(rotate(x, a), rotate(other, a))
 
 
 def test_pairs_turn_by_every_angle_about_axes_that_pixels_mirror() -> None:
@@ -112,7 +112,7 @@ def test_both_of_a_pair_are_blurred_alike(side: int, factor: float) -> None:
 
     def left(angles: list[float]) -> Tensor:
         images = torch.randn(60, side, side, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-        return torch.stack([turned(images, angle).square().sum() for angle in angles]).sqrt()
+        return torch.stack([rotate(images, angle).square().sum() for angle in angles]).sqrt()
 
     pairs = ROTATION.elements(torch.zeros(1, side, side), 30, np.random.default_rng(0))
     ratio = left([b for _, b in pairs]) / left([a for a, _ in pairs])
@@ -126,9 +126,9 @@ def test_the_loss_is_zero_for_quarter_turns_small_for_smooth_pictures_and_large_
     assert all(ROTATION.loss(noise, (0, angle)) == 0 for angle in (90, 180, 270, -90))
     assert 0 < ROTATION.loss(smooth, (-20, 20)) < 0.1
     assert 0.3 < ROTATION.loss(noise, (-20, 20)) < 1
-    before = turned(noise, 0)
+    before = rotate(noise, 0)
     disk = window(noise, radius(noise)) > 0
-    after = turned(turned(before, 20), -20)  # fades twice, which changes the rim alone
+    after = rotate(rotate(before, 20), -20)  # fades twice, which changes the rim alone
     inner = ((u := offsets(noise))[0] ** 2 + u[1] ** 2).sqrt() < radius(noise) * 0.7
     spread = float(before[:, disk].std())
     by_hand = float((after - before)[:, inner].square().mean().sqrt()) / spread
@@ -176,7 +176,7 @@ def test_the_tangent_is_the_limit_of_small_turns(shape: tuple[int, ...]) -> None
     spectrum = np.fft.fft2(x.numpy()) / (height * width)
     u, v = (offset.numpy() for offset in offsets(x))
     row, column = -u[0, 0], -v[0, 0]
-    mean = turned(x, 0)[..., 0, 0].numpy()
+    mean = rotate(x, 0)[..., 0, 0].numpy()
 
     def picture(degrees: float) -> np.ndarray:
         c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
@@ -196,7 +196,7 @@ def test_the_tangent_is_the_limit_of_small_turns(shape: tuple[int, ...]) -> None
 def test_the_tangent_goes_the_way_the_action_goes() -> None:
     x = waves(1, 64, 64, highest=1)
     (tangent,) = ROTATION.tangent(x)
-    small = (turned(x, 2) - turned(x, -2)) / 4
+    small = (rotate(x, 2) - rotate(x, -2)) / 4
     assert torch.nn.functional.cosine_similarity(small.flatten(), tangent.flatten(), dim=0) > 0.97
     assert not Rotation(quarter=True).tangent(x)
 
@@ -204,6 +204,6 @@ def test_the_tangent_goes_the_way_the_action_goes() -> None:
 def test_forward_mode_runs_through_a_turn() -> None:
     x, direction = image(1, 9, 9), image(1, 9, 9).flip(-1)
     with forward_ad.dual_level():
-        change = forward_ad.unpack_dual(turned(forward_ad.make_dual(x, direction), 30.0)).tangent
+        change = forward_ad.unpack_dual(rotate(forward_ad.make_dual(x, direction), 30.0)).tangent
     assert change is not None
-    assert torch.allclose(change, turned(direction, 30.0))
+    assert torch.allclose(change, rotate(direction, 30.0))

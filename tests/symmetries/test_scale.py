@@ -29,9 +29,9 @@ def test_pairs_are_each_others_inverse_and_zoom_both_ways() -> None:
 @pytest.mark.parametrize("factor", [0.8, 1.0, 1.2])
 def test_a_zoomed_picture_is_what_scipy_reads(shape: tuple[int, ...], factor: float) -> None:
     x = image(*shape)
-    start, (u, v) = SCALE.zoomed(x, 1.0), offsets(x)
+    start, (u, v) = SCALE.zoom(x, 1.0), offsets(x)
     at = torch.stack([u / factor - u[0, 0], v / factor - v[0, 0]]).numpy()
-    for before, after in zip(start, SCALE.zoomed(x, factor), strict=True):
+    for before, after in zip(start, SCALE.zoom(x, factor), strict=True):
         corner = float(before[0, 0])
         expected = map_coordinates(before.numpy() - corner, at, order=1, mode="grid-constant") + corner
         assert np.abs(after.numpy() - expected).max() < 1e-12
@@ -40,7 +40,7 @@ def test_a_zoomed_picture_is_what_scipy_reads(shape: tuple[int, ...], factor: fl
 def test_above_one_is_larger() -> None:
     x = torch.zeros(1, 33, 33, dtype=torch.float64)
     x[0, 12:21, 12:21] = 1
-    area = [int((SCALE.zoomed(x, factor) > 0.5).sum()) for factor in (0.8, 1.0, 1.2)]
+    area = [int((SCALE.zoom(x, factor) > 0.5).sum()) for factor in (0.8, 1.0, 1.2)]
     assert area == [7 * 7, 9 * 9, 11 * 11]
 
 
@@ -48,7 +48,7 @@ def test_above_one_is_larger() -> None:
 def test_the_largest_zoom_keeps_the_whole_disk_inside(shape: tuple[int, ...]) -> None:
     """What is seen at one factor is seen at all: the border pixels show the mean alone."""
     x = image(*shape)
-    zoomed = SCALE.zoomed(x, math.sqrt(1.5))
+    zoomed = SCALE.zoom(x, math.sqrt(1.5))
     corner = zoomed[..., :1, :1]
     rim = torch.cat([(zoomed - corner)[..., 0, :].flatten(), (zoomed - corner)[..., :, 0].flatten()])
     assert rim.abs().max() < 0.05 * (zoomed - corner).abs().max()
@@ -61,7 +61,7 @@ def test_both_of_a_pair_are_blurred_about_alike(side: int, factor: float) -> Non
 
     def left(factors: list[float]) -> Tensor:
         """The fill is of each picture's own: it is taken away first."""
-        zoomed = [SCALE.zoomed(images, factor) - SCALE.zoomed(images, factor)[:, :1, :1] for factor in factors]
+        zoomed = [SCALE.zoom(images, factor) - SCALE.zoom(images, factor)[:, :1, :1] for factor in factors]
         return torch.tensor([float(one.square().sum()) / factor**2 for one, factor in zip(zoomed, factors, strict=True)]).sqrt()
 
     pairs = SCALE.elements(images, 30, np.random.default_rng(0))

@@ -28,7 +28,7 @@ def evaluate(
     text: Annotated[str | None, typer.Argument(metavar="[FILE]", help="Text to score. Default: the training corpus.")] = None,
     limit: Annotated[int, typer.Option(min=100, help="Score at most this many tokens of each part.")] = SCORED,
     copied: Annotated[
-        int | None, typer.Option(min=2, metavar="N", help="Generate N texts and search the training text for them.")
+        int | None, typer.Option(min=2, metavar="N", help="Look up N generated texts in the training text.")
     ] = None,
     tokens: Annotated[int, typer.Option(min=20, help="Tokens per generated text, for --copied.")] = 500,
     temperature: Annotated[float, typer.Option(min=0, help="Sampling temperature for --copied.")] = 1.0,
@@ -36,7 +36,7 @@ def evaluate(
     precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps.")] = "cpu",
     page: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with learning curve, losses and texts.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page: learning curve, losses, texts.")
     ] = None,
     target: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write results as JSON; - prints them.")] = None,
 ) -> None:

@@ -25,21 +25,21 @@ def generate(
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="Folder of `gpt train`, or GPT-2 from Hugging Face.")],
     prompt: Annotated[
         list[str] | None,
-        typer.Option(metavar="TEXT", help="Text to continue; may be repeated. Default: a new line."),
+        typer.Option(metavar="TEXT", help="Text to continue; repeatable. Default: new line."),
     ] = None,
     prompts: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help="One prompt per line, JSON with settings, or `published`.",
+            help="One prompt per line, JSON, or `published`.",
         ),
     ] = None,
     tokens: Annotated[int, typer.Option(min=1, help="New tokens per text.")] = 500,
     samples: Annotated[int, typer.Option("-n", "--samples", min=1, help="Texts per prompt.")] = 1,
-    temperature: Annotated[float | None, typer.Option(help="Temperature; 0 takes the likeliest token. Default: 1.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Temperature; 0 is greedy. Default: 1.")] = None,
     top_k: Annotated[int | None, typer.Option(help="Keep only the k likeliest tokens.")] = None,
     top_p: Annotated[float | None, typer.Option(help="Keep the likeliest tokens up to this probability.")] = None,
-    min_p: Annotated[float | None, typer.Option(help="Keep tokens this fraction as likely as the top one.")] = None,
+    min_p: Annotated[float | None, typer.Option(help="Keep tokens this likely, relative to the top.")] = None,
     repetition_penalty: Annotated[float | None, typer.Option(help="Above 1: make repeated tokens less likely.")] = None,
     seed: Annotated[int | None, typer.Option(help="Random seed. Default: 0.")] = None,
     stream: Annotated[
@@ -48,7 +48,7 @@ def generate(
     ] = None,
     fast: Annotated[
         str,
-        typer.Option(metavar="|".join(MODES), help="auto is exact; bfloat16 and int8 round the weights."),
+        typer.Option(metavar="|".join(MODES), help="auto is exact; bfloat16, int8 round the weights."),
     ] = "auto",
     stop: Annotated[str | None, typer.Option(metavar="TEXT", help=r"Stop at this token, for instance '\n'.")] = None,
     target: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write texts as JSON; - prints them.")] = None,

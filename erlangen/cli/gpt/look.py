@@ -33,7 +33,7 @@ def look(
     ] = None,
     top: Annotated[int, typer.Option(min=1, max=50, help="Show this many of the likeliest tokens.")] = 5,
 ) -> None:
-    """Show what each layer predicts and where heads attend."""
+    """Show what layers predict and where heads attend."""
     from dataclasses import replace
 
     from erlangen.cli.gpt.opened import opened

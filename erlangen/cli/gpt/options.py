@@ -22,7 +22,7 @@ class TrainOptions:
     """What was given on the command line; None where an option was left out."""
 
     corpus: Annotated[str | None, typer.Argument(metavar="[tales|grimm|FILE]", help="Text to train on. Default: tales.")] = None
-    model: Annotated[str | None, typer.Option(help="Size: gpt-nano, gpt-micro (default), gpt-mini, gopher-44m, gpt2, ...")] = None
+    model: Annotated[str | None, typer.Option(help="gpt-nano, gpt-micro (default), gpt-mini, ...")] = None
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Checkpoint folder. Default: runs/gpt/CORPUS-MODEL.")] = None
     weights: Annotated[
         str | None, typer.Option("--from", metavar="PATH", help="Start from a checkpoint or from GPT-2's files.")
@@ -43,20 +43,16 @@ class TrainOptions:
     positions: Annotated[str | None, typer.Option(help="rotary, absolute, alibi or none.")] = None
     norm: Annotated[str | None, typer.Option(help="rms or layer.")] = None
     attention: Annotated[str | None, typer.Option(help="auto, naive, fused or local.")] = None
-    window: Annotated[int | None, typer.Option(min=1, help="Attention window, the token itself included. Default: all.")] = None
-    precision: Annotated[
-        str | None, typer.Option(help="auto, float32, bfloat16 or float16. Default: auto, which is bfloat16 in hardware.")
-    ] = None
+    window: Annotated[int | None, typer.Option(min=1, help="Attention window in tokens. Default: the block.")] = None
+    precision: Annotated[str | None, typer.Option(help="auto, float32, bfloat16 or float16. Default: auto.")] = None
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps.")] = "cpu"
-    compile: Annotated[bool, typer.Option("--compile", help="Use torch.compile (pays off in long runs, rarely on CPU).")] = False
-    seed: Annotated[int | None, typer.Option(min=0, max=2**62, help="Seed of weights, data order and dropout. Default: 0.")] = (
-        None
-    )
+    compile: Annotated[bool, typer.Option("--compile", help="Use torch.compile; pays off in long runs only.")] = False
+    seed: Annotated[int | None, typer.Option(min=0, max=2**62, help="Seed of weights, data and dropout. Default: 0.")] = None
     accumulate: Annotated[int | None, typer.Option(min=1, help="Split each batch to save memory. Default: 1.")] = None
     evaluate_every: Annotated[
         int | None, typer.Option(min=1, metavar="STEPS", help="Evaluate this often. Default: 20 times in all.")
     ] = None
-    patience: Annotated[int | None, typer.Option(min=1, help="Stop after this many evaluations without improvement.")] = None
+    patience: Annotated[int | None, typer.Option(min=1, help="Evaluations without improvement before stopping.")] = None
     sample_every: Annotated[int | None, typer.Option(min=1, metavar="STEPS", help="Print a sample this often.")] = None
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log to DIR/tensorboard.")] = False
     target: Json = None

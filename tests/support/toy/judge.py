@@ -1,24 +1,34 @@
-"""The toy's verdict."""
+"""The toy's verdict and answer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from erlangen.records.runs import Figure, Findings, JobResult, Verdict
-from support.toy import Recipe, jobs
+from erlangen.experiments.kit.answers import answer
+from erlangen.experiments.kit.compare import decide
+from erlangen.experiments.kit.evidence import Evidence
+from erlangen.experiments.kit.parts import Exact
+from erlangen.records.runs import Answer, Verdict
+from support.toy import Recipe
+from support.toy.tasks import Toy
 
 
-def verdicts(recipe: Recipe, results: Sequence[JobResult]) -> list[Verdict]:
-    asked, sums = len(jobs(recipe)), [result.value("sum") - result.seed for result in results]
-    outcome = "not measured" if len(sums) < asked else "supported" if set(sums) == {2.0} else "refuted"
-    return [
-        Verdict(
-            claim="X1", part="sum", kind="exact", statement="One and one is two.", verdict=outcome, effect=sum(sums), n=len(sums)
-        )
-    ]
+def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
+    sums = [result.value("sum") - result.seed for result in evidence.of(Toy)]
+    return decide(
+        [
+            Exact(
+                claim="X1",
+                part="sum",
+                of="report",
+                statement="One and one is two.",
+                cases=len(sums),
+                count=sum(found != 2 for found in sums),
+                missing=tuple(job.label() for job in evidence.missing),
+            )
+        ]
+    )
 
 
-def findings(recipe: Recipe, results: Sequence[JobResult], verdicts: Sequence[Verdict]) -> Findings:
-    rows = tuple((result.seed, result.value("sum")) for result in results)
-    figure = Figure(name="sums", title="Sums", caption="By seed.", columns=("seed", "sum"), rows=rows)
-    return Findings(asked="Is one and one two?", found=f"{len(results)} sums.", figures=(figure,))
+def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]:
+    return [answer("X1", verdicts, f"One and one was two in {len(evidence.results)} sums.", figure="sums")]

@@ -7,24 +7,29 @@ import signal
 import time
 from pathlib import Path
 
+from erlangen.experiments.kit.tasks import perform
 from erlangen.records.runs import Job, Measurement
 from support.toy.adding import add
+from support.toy.tasks import Toy
 
 
 def run(job: Job) -> list[Measurement]:
-    task, start = str(job.params["task"]), time.time()
-    mark = Path(str(job.params["where"])) / f"{task}-{job.seed}"
-    if task == "fail":
+    return perform(job, {Toy: play})
+
+
+def play(task: Toy, job: Job) -> list[Measurement]:
+    start, mark = time.time(), Path(task.where) / f"{task.what}-{job.seed}"
+    if task.what == "fail":
         raise RuntimeError(f"seed {job.seed} fails")
-    if task == "die" or (task == "die-once" and not mark.exists()):
-        if task == "die-once":
+    if task.what == "die" or (task.what == "die-once" and not mark.exists()):
+        if task.what == "die-once":
             mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    if task == "hold":
+    if task.what == "hold":
         mark.write_text(str(os.getpid()))
-    if task != "add":
-        time.sleep(float(job.params["wait"] or 0))
-    if task.startswith("note"):
+    if task.what != "add":
+        time.sleep(task.wait)
+    if task.what.startswith("note"):
         mark.write_text(f"{os.getpid()} {start} {time.time()}")
     found = [Measurement("sum", add(1, 1) + job.seed)]
-    return found * 2 if task == "repeat" else found
+    return found * 2 if task.what == "repeat" else found

@@ -1,0 +1,149 @@
+"""What a run will do: its jobs, which of them have results already, and what the rest will take."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from erlangen.errors import ErlangenError
+from erlangen.experiments import Experiment, load, module_name, planned_jobs
+from erlangen.experiments.user_code import user_code
+from erlangen.records.runs import Job, JobResult, Precision, Run
+from erlangen.sweep.fingerprint import fingerprint
+from erlangen.sweep.machine import machine, versions
+from erlangen.sweep.store import Store
+
+JOB_FILE_KB = 8  # a generous mean, with the file system's rounding
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run will do. `found` are the results that need no computing, `todo` the jobs that do, by key.
+
+    `lock` keeps other runs out of the folder until it is closed.
+    """
+
+    name: str
+    recipe: Any
+    store: Store
+    jobs: dict[str, Job]
+    found: dict[str, JobResult]
+    workers: int
+    seconds: float
+    memory_mb: int
+    lock: IO[str]
+
+    @property
+    def todo(self) -> dict[str, Job]:
+        return {key: job for key, job in self.jobs.items() if key not in self.found}
+
+    def announcement(self) -> str:
+        """'120 jobs: 7 found, running 113 on 2 workers; about 41 min, 1.4 GB memory, 1 MB disk'"""
+        left = len(self.todo)
+        if not left:
+            return f"{self.name}: all {len(self.jobs)} jobs found, nothing to compute"
+        found = f"{len(self.found)} of {len(self.jobs)} found, running {left}" if self.found else f"running {left} jobs"
+        return (
+            f"{self.name}: {found} on {self.workers} worker{'s' * (self.workers > 1)}; about {duration(self.seconds)}, "
+            f"{self.memory_mb * self.workers / 1000:.1f} GB memory, {max(left * JOB_FILE_KB / 1000, 0.1):.1f} MB disk"
+        )
+
+
+def duration(seconds: float) -> str:
+    """'45 s', '12 min', '3.5 h'"""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def expected_seconds(jobs: Iterable[Job], workers: int) -> float:
+    """Wall seconds for the jobs on that many workers, from their estimates."""
+    jobs = list(jobs)
+    shared = [job.seconds for job in jobs if not job.exclusive]
+    alone = sum(job.seconds for job in jobs if job.exclusive)
+    return max([sum(shared) / workers, *shared]) + alone if jobs else 0.0
+
+
+def prepare(
+    name: str,
+    recipe: Any,
+    *,
+    preset: str,
+    folder: Path,
+    command: str,
+    workers: int,
+    precision: Precision,
+    device: str,
+    notify: Callable[[str], None],
+    fresh: bool = False,
+    force: bool = False,
+) -> Plan:
+    """List the jobs, open the folder, find what it holds. Raises ErlangenError where the folder or the machine does not serve.
+
+    fresh, force: see `erlangen.sweep.run.run`. Nothing in the folder is changed before all that could be refused has been.
+    """
+    experiment = load(name)
+    jobs = keyed_jobs(name, recipe, precision, device)
+    if device != "cpu" or precision != "float32":
+        from erlangen.train.seeds import check_device  # torch, so only where there is something to check
+
+        check_device(device, precision)
+    store = Store(folder)
+    lock = store.open(describe(name, experiment, recipe, preset, command, workers, jobs), force)
+    try:
+        found = {} if fresh else store.load(jobs, notify)
+        todo = [job for key, job in jobs.items() if key not in found]
+        check_means(name, recipe, folder, len(todo))
+        if fresh:
+            store.forget(jobs)
+    except BaseException:
+        lock.close()
+        raise
+    workers = max(1, min(workers, len(todo)))
+    seconds = expected_seconds(todo, workers)
+    return Plan(
+        name=name, recipe=recipe, store=store, jobs=jobs, found=found, workers=workers, seconds=seconds,
+        memory_mb=experiment.MEMORY_MB, lock=lock,
+    )  # fmt: skip
+
+
+def keyed_jobs(name: str, recipe: Any, precision: Precision, device: str) -> dict[str, Job]:
+    """The jobs of a recipe by their keys."""
+    module = module_name(name)
+    with user_code(module):
+        code = fingerprint(f"{module}.run")
+    return {job.key(code): job for job in planned_jobs(name, recipe, precision, device)}
+
+
+def describe(
+    name: str, experiment: Experiment, recipe: Any, preset: str, command: str, workers: int, jobs: dict[str, Job]
+) -> Run:
+    """The record of the run; precision and device as its jobs have them."""
+    return Run(
+        experiment=name,
+        title=experiment.TITLE,
+        claims=experiment.CLAIMS,
+        preset=preset,
+        recipe=dataclasses.asdict(recipe),
+        command=command,
+        precision=", ".join(sorted({job.precision for job in jobs.values()})),
+        device=", ".join(sorted({job.device for job in jobs.values()})),
+        workers=workers,
+        jobs=tuple(jobs),
+        versions=versions(),
+        machine=machine(),
+    )
+
+
+def check_means(name: str, recipe: Any, folder: Path, jobs: int) -> None:
+    """Data and disk that so many jobs need. Raises ErlangenError once, before anything starts, where they are not to be had."""
+    fetch = getattr(load(name), "fetch", None)
+    if jobs and fetch is not None:
+        with user_code(module_name(name)):
+            fetch(recipe)
+    if shutil.disk_usage(folder).free < 1000 * JOB_FILE_KB * jobs:
+        raise ErlangenError(f"{folder}: less than {JOB_FILE_KB * jobs} kB free; free space or name another folder with --out")
