@@ -1,252 +1,331 @@
-"""Temperature and top-p: what is measured on a tiny recipe, the verdicts against made-up results."""
+"""Temperature and top-p: what is measured on a tiny recipe, the verdicts in worlds of known answer."""
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 from support.figures import assert_drawn
-from support.results import result
+from support.results import evidence_of
 from torch import Tensor
 
 from erlangen.data.characters import CharacterTokenizer
 from erlangen.data.corpus import Corpus
-from erlangen.experiments.sampling import CLAIMS, OUTCOMES, PRESETS, SETTINGS, SOURCE, WIDE, Recipe, Setting, jobs, label
-from erlangen.experiments.sampling.evidence import contrast, crossed_mean, spread
-from erlangen.experiments.sampling.judge import family, findings, verdicts
-from erlangen.experiments.sampling.judge import judged as judged_by
+from erlangen.data.files import DataError
+from erlangen.experiments import planned_jobs
+from erlangen.experiments.kit.evidence import Arm, Evidence
+from erlangen.experiments.sampling import CLAIMS, EXTREMES, PRESETS, QUOTES, REPORT, Recipe, fetch, jobs, part_name
+from erlangen.experiments.sampling.evidence import difference, largest_difference, spread
+from erlangen.experiments.sampling.figures import figures
+from erlangen.experiments.sampling.judge import answers, verdicts
 from erlangen.experiments.sampling.run import losses, run
+from erlangen.experiments.sampling.tasks import OUTCOMES, SETTINGS, SOURCE, Setting, Write, label
 from erlangen.generate.writing import Passage
 from erlangen.models.gpt import GPTConfig
-from erlangen.records.runs import JobResult, Measurement, Verdict
+from erlangen.records.runs import Job, Measurement, Verdict
+from erlangen.statistics import crossed_interval, simultaneous_level
 
 TINY = Recipe(
     corpus="tales", dictionary="training", seeds=2, steps=10, other_steps=10, layers=1, heads=1, width=16, block=256, batch=2,
     prompts=8, prompt=8, length=40,
 )  # fmt: skip
-MADE_UP = Recipe(seeds=5, prompts=200)
-WITHIN, BEYOND = 0.02, 0.5  # of a standard deviation, whose margin is 0.2
+WORLD = Recipe(seeds=5, prompts=200)
+BEYOND = 0.5  # of a standard deviation, whose margin is 0.2
+OTHERS = tuple(outcome for outcome in OUTCOMES if outcome != "loss")
+ROWS = {part_name(outcome, REPORT) for outcome in OTHERS}
 
 
 @pytest.fixture(scope="module")
-def measured() -> list[JobResult]:
-    return [result(job, run(job)) for job in jobs(TINY)]
+def measured() -> Evidence:
+    return evidence_of(planned_jobs("sampling", TINY), run)
 
 
-def made_up(
-    moved: dict[Setting, float], outcomes: tuple[str, ...] = tuple(OUTCOMES), scatter: float = 1.0, by_net: float = 0.0
-) -> list[JobResult]:
-    """As if a setting moved the outcomes so many standard deviations of held-out text; by_net: each net otherwise, too."""
+def world(
+    moved: dict[Setting, float] | None = None,
+    outcomes: tuple[str, ...] = OTHERS,
+    *,
+    scatter: float = 0.25,
+    by_net: float = 0.0,
+    recipe: Recipe = WORLD,
+    loss: float = 1.4,
+    knobs: bool = True,
+    failed: int | None = None,
+) -> Evidence:
+    """As if a setting moved the outcomes so many standard deviations of held-out text.
+
+    knobs: the loss under the net itself rises with temperature and top-p, as it must. by_net: every net differs by itself.
+    """
     rng = np.random.default_rng(0)
-    easy = rng.normal(size=MADE_UP.prompts)  # what prompts have in common in all settings
-    found = []
-    for job in jobs(MADE_UP):
-        ms = [Measurement("validation_loss", 1.4)]
+    easy = rng.normal(size=recipe.prompts)  # what prompts have in common in all settings
+
+    def shift(setting: Setting, outcome: str) -> float:
+        if outcome == "loss" and knobs:
+            return setting[0] + setting[1]
+        return (moved or {}).get(setting, 0.0) if outcome in outcomes else 0.0
+
+    def measure(job: Job) -> list[Measurement] | None:
         own = {setting: by_net * float(rng.normal()) for setting in SETTINGS}
+        found = [Measurement("validation_loss", loss)]
         for outcome in OUTCOMES:
-            ms.append(Measurement(f"held out {outcome}", tuple(map(float, rng.normal(size=MADE_UP.prompts)))))
+            found.append(Measurement(f"held out {outcome}", tuple(map(float, rng.normal(size=recipe.prompts)))))
             for setting in SETTINGS:
-                shift = (moved.get(setting, 0.0) if outcome in outcomes else 0.0) + own[setting]
-                values = shift + easy + scatter * rng.normal(size=MADE_UP.prompts)
-                ms.append(Measurement(f"{label(setting)} {outcome}", tuple(map(float, values))))
-        found.append(result(job, ms))
-    return found
+                values = shift(setting, outcome) + own[setting] + easy + scatter * rng.normal(size=recipe.prompts)
+                found.append(Measurement(f"{label(setting)} {outcome}", tuple(map(float, values))))
+        return None if job.seed == failed else found
+
+    return evidence_of(planned_jobs("sampling", recipe), measure)
 
 
-def judged(results: list[JobResult], recipe: Recipe = MADE_UP) -> dict[str, Verdict]:
-    return {verdict.part: verdict for verdict in verdicts(recipe, results)}
+def mapped(evidence: Evidence, change: Callable[[Measurement], Measurement]) -> Evidence:
+    """The evidence with every measurement changed."""
+    results = [replace(one, measurements=tuple(map(change, one.measurements))) for one in evidence.results]
+    return Evidence(tuple(results), evidence.missing)
+
+
+def judged(evidence: Evidence, recipe: Recipe = WORLD) -> dict[str, Verdict]:
+    return {verdict.part: verdict for verdict in verdicts(recipe, evidence)}
+
+
+def outcomes_of(evidence: Evidence, recipe: Recipe = WORLD) -> dict[str, str]:
+    return {part: verdict.verdict for part, verdict in judged(evidence, recipe).items()}
+
+
+def arm_of(evidence: Evidence) -> Arm:
+    return evidence.arm(Write)
 
 
 def test_settings_that_do_nothing_are_equivalent():
-    found = judged(made_up({}, scatter=0.5))
-    assert list(found) == list(CLAIMS[0].parts)
-    assert {verdict.verdict for verdict in found.values()} == {"supported"}
+    found = outcomes_of(world())
+    assert set(found) == set(CLAIMS[0].parts)
+    assert {part for part, outcome in found.items() if outcome == "supported"} == {
+        REPORT, *ROWS, *(part_name("loss", where) for where in EXTREMES),
+    }  # fmt: skip
+    wide = {part_name(outcome, where) for outcome in OTHERS for where in EXTREMES if where != REPORT}
+    assert {part for part, outcome in found.items() if outcome == "refuted"} == wide, "what is expected there does not happen"
 
 
 @pytest.mark.parametrize("setting", SOURCE, ids=label)
-def test_one_setting_of_the_source_that_differs_refutes(setting: Setting):
-    found = judged(made_up({setting: BEYOND}, ("loss",), scatter=0.5))
-    assert found["source/loss"].verdict == "refuted"
-    assert label(setting) in found["source/loss"].unit
-    assert abs(found["source/loss"].effect or 0) == pytest.approx(BEYOND, abs=0.1)
-    assert {verdict.verdict for part, verdict in found.items() if part != "source/loss"} == {"supported"}
+def test_one_setting_of_the_report_that_differs_refutes(setting: Setting):
+    found = judged(world({setting: BEYOND}, ("words",)))
+    part = part_name("words", REPORT)
+    assert (found[part].verdict, found[REPORT].verdict) == ("refuted", "refuted")
+    assert label(setting) in {group.name for group in found[part].groups}
+    assert found[part].effect == pytest.approx(BEYOND, abs=0.1)
+    assert {found[name].verdict for name in ROWS - {part}} == {"supported"}
 
 
-@pytest.mark.parametrize("knob", WIDE)
-def test_temperature_and_top_p_are_judged_apart(knob: str):
-    found = judged(made_up({WIDE[knob][0]: -BEYOND}, scatter=0.5))
-    assert {part for part, verdict in found.items() if verdict.verdict == "refuted"} == {f"wide/{knob}/{o}" for o in OUTCOMES}
-    assert "It does change" in (found[f"wide/{knob}/loss"].corrected or "")
+@pytest.mark.parametrize("where", [where for where in EXTREMES if where != REPORT])
+def test_temperature_and_top_p_are_judged_apart_and_in_the_expected_direction(where: str):
+    cold, hot = EXTREMES[where]
+    found = outcomes_of(world({hot: BEYOND}))
+    assert {outcome for outcome in OTHERS if found[part_name(outcome, where)] == "supported"} == {"distinct", "other-loss"}
+    found = outcomes_of(world({cold: BEYOND}))
+    falling = {"repetition", "verbatim", "words"}
+    assert {outcome for outcome in OTHERS if found[part_name(outcome, where)] == "supported"} == falling
+    other = next(name for name in EXTREMES if name not in (where, REPORT))
+    assert {found[part_name(outcome, other)] for outcome in OTHERS} == {"refuted"}
 
 
-def test_a_difference_below_the_margin_is_named_and_supports():
-    found = judged(made_up({WIDE["top-p"][0]: 0.08}, ("words",), scatter=0.3))["wide/top-p/words"]
-    assert found.verdict == "supported"
-    assert "below the margin" in (found.corrected or "")
+def test_a_difference_below_the_margin_supports_no_difference():
+    assert outcomes_of(world({SOURCE[0]: 0.08}, ("words",), scatter=0.2))[part_name("words", REPORT)] == "supported"
+
+
+def test_on_the_edge_it_is_inconclusive():
+    for shift in (0.17, 0.2, 0.23):
+        assert outcomes_of(world({SOURCE[0]: shift}, ("words",)))[part_name("words", REPORT)] == "inconclusive"
 
 
 def test_no_difference_found_is_not_equivalence():
-    few = [result_with_prompts(one, 12) for one in made_up({}, scatter=3.0)]  # as few texts as a reader looks at
-    assert {verdict.verdict for verdict in judged(few).values()} == {"inconclusive"}
-
-
-def result_with_prompts(one: JobResult, n: int) -> JobResult:
-    job = next(job for job in jobs(MADE_UP) if job.seed == one.seed)
-    return result(job, [Measurement(m.name, m.value[:n] if isinstance(m.value, tuple) else m.value) for m in one.measurements])
+    few = replace(WORLD, prompts=12)  # as few texts as a reader looks at
+    found = outcomes_of(world(scatter=3.0, recipe=few), few)
+    assert {found[part] for part in (REPORT, *ROWS)} == {"inconclusive"}
 
 
 def test_nets_that_disagree_widen_the_interval():
-    found = judged(made_up({}, scatter=0.1, by_net=0.5))["wide/temperature/loss"]
-    assert found.n == MADE_UP.seeds
+    found = judged(world(scatter=0.1, by_net=0.5))[part_name("words", "temperature 0.3 to 1.5")]
+    assert found.n == WORLD.seeds
     assert found.verdict == "inconclusive"
+    assert "nets would decide" in found.next_step
 
 
-@pytest.mark.parametrize("axis", ["nets", "prompts"])
-def test_p_values_are_those_of_the_t_test_where_only_nets_or_only_prompts_differ(axis: str):
-    x = np.random.default_rng(1).normal(0.3, 1, size=25)
-    mean = crossed_mean(np.repeat(x[:, None], 12, 1) if axis == "nets" else np.repeat(x[None], 12, 0))
-    low, high = stats.ttest_1samp(x, 0).confidence_interval()
-    assert mean.interval[1:3] == pytest.approx((low, high), rel=1e-9)
-    assert mean.p_different() == pytest.approx(float(stats.ttest_1samp(x, 0).pvalue), rel=1e-9)
-    low, high = (float(stats.ttest_1samp(x, at, alternative=side).pvalue) for at, side in ((-0.9, "greater"), (0.9, "less")))
-    assert mean.p_equivalent(0.9) == pytest.approx(max(low, high), rel=1e-9)
-    assert mean.p_equivalent(0.9) < 0.05 < mean.p_equivalent(0.3)
+def test_intervals_hold_together_over_all_parts_that_have_one():
+    found = judged(world())
+    assert {verdict.level for verdict in found.values()} == {1 - 0.05 / (len(found) - 1)}
 
 
-def test_intervals_hold_where_nets_and_prompts_both_differ():
-    """Over prompts alone, or texts alone, they would hold far less often."""
-    rng, holds, errors, n = np.random.default_rng(2), [], [], 600
-    for _ in range(n):
-        mean = crossed_mean(rng.normal(size=(8, 1)) + 1.5 * rng.normal(size=(1, 20)) + rng.normal(size=(8, 20)))
-        holds.append(mean.interval.low <= 0 <= mean.interval.high)
-        errors.append(mean.error**2)
-    assert np.mean(holds) == pytest.approx(0.95, abs=0.025)
-    assert np.mean(errors) == pytest.approx(1 / 8 + 1.5**2 / 20 + 1 / 160, rel=0.1)
+def test_the_largest_difference_covers_as_often_as_it_says_where_all_settings_are_the_same():
+    """Six pairs, none of which differs: the low end stays at 0 but in half of the 5 % at most."""
+    rng, tries = np.random.default_rng(4), 200
+    recipe = replace(WORLD, seeds=4, prompts=20)
 
+    def measure(job: Job) -> list[Measurement]:
+        return [Measurement(f"{label(s)} words", tuple(rng.normal(size=recipe.prompts))) for s in SOURCE]
 
-def test_what_texts_scatter_by_is_counted_once():
-    rng, n = np.random.default_rng(3), 400
-    errors = [
-        crossed_mean(0.3 * rng.normal(size=(30, 1)) + 0.3 * rng.normal(size=(1, 30)) + rng.normal(size=(30, 30))).error ** 2
-        for _ in range(n)
+    lows = [
+        largest_difference(arm_of(evidence_of(planned_jobs("sampling", recipe), measure)), SOURCE, "words").interval(0.95).low
+        for _ in range(tries)
     ]
-    assert np.mean(errors) == pytest.approx(2 * 0.3**2 / 30 + 1 / 900, rel=0.05)
+    assert np.mean(np.array(lows) > 0) <= 0.025 + 3.5 * math.sqrt(0.025 * 0.975 / tries)
 
 
-def test_p_values_are_corrected_for_pairs_and_outcomes(monkeypatch: pytest.MonkeyPatch):
-    """Holm, step by step: times as many as are left; for a difference anywhere, times six pairs first."""
-    monkeypatch.setattr("erlangen.experiments.sampling.judge.judged", lambda *given: (given[3], given[4], given[5], given[6]))
-    pairs = list(combinations(SOURCE, 2))
-    found = family(MADE_UP, made_up({SOURCE[0]: 0.25}, ("loss", "words"), scatter=0.7), "source", pairs)
-    for raw, corrected in (
-        ([max(one.p_equivalent() for one in contrasts) for _, contrasts, _, _ in found], [same for _, _, same, _ in found]),
-        ([6 * min(one.mean.p_different() for one in contrasts) for _, contrasts, _, _ in found], [p for *_, p in found]),
-    ):
-        order, least = np.argsort(raw), 0.0
-        for left, k in zip(range(len(OUTCOMES), 0, -1), order, strict=True):
-            least = min(max(least, left * min(raw[k], 1.0)), 1.0)
-            assert corrected[k] == pytest.approx(least)
-    assert min(same for _, _, same, _ in found) < 1
-    assert min(p for *_, p in found) < 1
+def test_the_largest_difference_is_that_of_the_widest_pair():
+    evidence = world({SOURCE[1]: BEYOND, SOURCE[3]: -BEYOND}, ("words",))
+    found = largest_difference(arm_of(evidence), SOURCE, "words")
+    pair = difference(arm_of(evidence), SOURCE[1], SOURCE[3], "words")
+    assert found.interval(0.95).estimate == pair.interval(0.95).estimate
+    assert found.interval(0.95).high == pair.interval(0.95).high
+    assert found.interval(0.95).low == pair.interval(simultaneous_level(6)).low
+    assert {group.name for group in found.groups} == {label(SOURCE[1]), label(SOURCE[3])}
+
+
+def test_a_text_without_the_outcome_does_not_make_its_pair_the_widest():
+    def without_first(one: Measurement) -> Measurement:
+        cut = one.name == f"{label(SOURCE[2])} words" and isinstance(one.value, tuple)
+        return replace(one, value=(None, *one.value[1:])) if cut and isinstance(one.value, tuple) else one
+
+    found = largest_difference(arm_of(mapped(world({SOURCE[0]: BEYOND}, ("words",)), without_first)), SOURCE, "words")
+    assert label(SOURCE[0]) in {group.name for group in found.groups}
+    assert found.interval(0.95).estimate == pytest.approx(BEYOND, abs=0.1)
+
+
+def test_differences_are_paired_by_net_and_prompt():
+    evidence = world(scatter=0.3)
+    found = difference(arm_of(evidence), SOURCE[0], SOURCE[1], "words").interval(0.9)
+    table = [np.array(one.values("0.65/0.85 words")) - np.array(one.values("0.7/0.9 words")) for one in evidence.of(Write)]
+    assert found == crossed_interval(table, 0.9)
 
 
 def test_units_do_not_matter():
-    results = made_up({WIDE["top-p"][0]: 0.1}, scatter=0.5)
-    percent = []
-    for one in results:
-        ms = [replace(m, value=tuple(100 * v for v in m.value)) if isinstance(m.value, tuple) else m for m in one.measurements]
-        percent.append(replace(one, measurements=tuple(ms)))
-    assert {part: one.verdict for part, one in judged(percent).items()} == {p: one.verdict for p, one in judged(results).items()}
+    evidence = world({EXTREMES["top-p 0.5 to 1"][0]: 0.1})
 
+    def percent(one: Measurement) -> Measurement:
+        return replace(one, value=tuple(100 * float(v or 0) for v in one.value)) if isinstance(one.value, tuple) else one
 
-def test_where_every_difference_is_the_same():
-    same = crossed_mean(np.full((4, 9), 0.1))
-    assert same.interval == pytest.approx((0.1, 0.1, 0.1, 4))
-    assert same.p_different() == 1 / 8
-    assert (same.p_equivalent(0.2), same.p_equivalent(0.05)) == (0, 1)
-    nothing = crossed_mean(np.zeros((4, 9)))
-    assert (nothing.p_different(), nothing.p_equivalent(0.2), nothing.p_equivalent(0.0)) == (1, 0, 1)
-
-
-def test_too_few_to_know_the_error():
-    for few in (np.zeros((0, 0)), np.ones((1, 9)), np.ones((4, 1)), np.full((4, 9), np.nan)):
-        mean = crossed_mean(few)
-        assert all(map(math.isnan, (mean.error, mean.interval.low, mean.p_different(), mean.p_equivalent(1.0))))
-
-
-@pytest.mark.parametrize(
-    ("same", "apart", "verdict"),
-    [
-        (0.049, 0.2, "supported"), (0.051, 0.2, "inconclusive"), (0.5, 0.051, "inconclusive"), (0.5, 0.049, "refuted"),
-        (0.049, 0.049, "supported"), (math.nan, 0.2, "inconclusive"), (math.nan, math.nan, "inconclusive"),
-    ],
-)  # fmt: skip
-def test_the_level_of_both_tests(same: float, apart: float, verdict: str):
-    results = made_up({})
-    pair = [contrast(results, *WIDE["top-p"], "loss", 0.2)]
-    found = judged_by(MADE_UP, results, "wide/top-p", "loss", pair, same, apart)
-    assert found.verdict == verdict
-    assert bool(found.corrected) == (apart < 0.05)
+    assert outcomes_of(mapped(evidence, percent)) == outcomes_of(evidence)
 
 
 def test_texts_without_the_outcome_are_left_out():
-    results = made_up({(0.3, 1.0): BEYOND}, scatter=0.1)
-    broken = []
-    for one in results:
-        job = next(job for job in jobs(MADE_UP) if job.seed == one.seed)
-        ms = [
-            Measurement(m.name, (None, *m.value[1:]) if m.name == "0.3/1 words" and isinstance(m.value, tuple) else m.value)
-            for m in one.measurements
-        ]
-        broken.append(result(job, ms))
-    found = contrast(broken, *WIDE["temperature"], "words", 0.2)
-    assert (found.mean.nets, found.mean.prompts) == (MADE_UP.seeds, MADE_UP.prompts - 1)
-    assert found.mean.estimate == pytest.approx(BEYOND, abs=0.05)
-    found = contrast([broken[0], *results[1:]], *WIDE["temperature"], "words", 0.2)
-    assert (found.mean.nets, found.mean.prompts) == (MADE_UP.seeds, MADE_UP.prompts - 1), "one net is enough"
+    def without_first(one: Measurement) -> Measurement:
+        cut = one.name == "0.3/1 words" and isinstance(one.value, tuple)
+        return replace(one, value=(None, *one.value[1:])) if cut and isinstance(one.value, tuple) else one
+
+    evidence = world({(0.3, 1.0): BEYOND}, scatter=0.1)
+    whole, broken = (
+        difference(arm_of(e), (0.3, 1.0), (1.5, 1.0), "words").interval(0.95) for e in (evidence, mapped(evidence, without_first))
+    )
+    assert broken.n == whole.n == WORLD.seeds
+    assert broken.estimate == pytest.approx(BEYOND, abs=0.05)
+    assert broken != whole
 
 
 def test_what_no_text_has_is_not_equivalence():
-    flat = []
-    for one in made_up({}):
-        job = next(job for job in jobs(MADE_UP) if job.seed == one.seed)
-        held = ("validation_loss", "held out")
-        ms = [Measurement(m.name, m.value if m.name.startswith(held) else (0.0,) * MADE_UP.prompts) for m in one.measurements]
-        flat.append(result(job, ms))
-    assert {verdict.verdict for verdict in judged(flat).values()} == {"inconclusive"}
+    def flat(one: Measurement) -> Measurement:
+        written = isinstance(one.value, tuple) and not one.name.startswith("held out") and not one.name.endswith(" loss")
+        return replace(one, value=(0.0,) * WORLD.prompts) if written else one
+
+    found = judged(mapped(world(), flat))
+    assert {found[part].verdict for part in (REPORT, *ROWS)} == {"inconclusive"}
+    assert "the same value" in found[part_name("words", REPORT)].next_step
 
 
-def test_the_margin_is_of_the_books_own_spread():
-    assert spread(made_up({}), "loss") == pytest.approx(1.0, abs=0.1)
-    one = made_up({})[0]
-    two = replace(one, measurements=(Measurement("held out loss", (1.0, None, 3.0)),))
-    assert spread([two], "loss") == pytest.approx(2**0.5)
-    assert math.isnan(spread([], "loss"))
+def test_where_passages_do_not_differ_no_difference_is_small():
+    evidence = mapped(world(), lambda one: replace(one, value=(1.0,) * WORLD.prompts) if one.name == "held out words" else one)
+    found = judged(evidence)[part_name("words", REPORT)]
+    assert found.verdict == "inconclusive"
+    assert "held-out passages that differ" in found.next_step
+
+
+def test_the_margin_is_of_the_texts_own_spread():
+    assert spread(arm_of(world()), "words") == pytest.approx(1.0, abs=0.1)
+    held_out = Measurement("held out words", (1.0, None, 3.0))
+    one = evidence_of(planned_jobs("sampling", replace(WORLD, seeds=2)), lambda job: [held_out])
+    assert spread(arm_of(one), "words") == pytest.approx(2**0.5)
+    assert math.isnan(spread(arm_of(Evidence(())), "words"))
+    found = judged(world())[part_name("words", REPORT)]
+    assert found.region is not None
+    assert found.region[1] == pytest.approx(0.2 * spread(arm_of(world()), "words"))
+
+
+def test_knobs_that_do_nothing_support_nothing():
+    """Were the settings never handed on, all texts would be alike: the loss under the net itself would tell."""
+    found = judged(world(knobs=False))
+    assert {found[part].verdict for part in (REPORT, *ROWS)} == {"inconclusive"}
+    assert "a change of the loss under the net itself" in found[part_name("words", REPORT)].next_step
+    assert {found[part_name("loss", where)].verdict for where in EXTREMES} == {"refuted"}
+
+
+def test_nets_that_are_not_trained_decide_nothing():
+    found = judged(world(loss=2.7))
+    assert {verdict.verdict for verdict in found.values()} == {"inconclusive"}
+    assert "not trained" in found[part_name("words", REPORT)].next_step
 
 
 def test_a_missing_net_is_not_measured():
-    assert {verdict.verdict for verdict in judged(made_up({})[:-1]).values()} == {"not measured"}
-    assert {verdict.verdict for verdict in judged([]).values()} == {"not measured"}
+    found = judged(world(failed=3))
+    assert {verdict.verdict for verdict in found.values()} == {"not measured"}
+    assert "seed 3" in found[part_name("words", REPORT)].next_step
+    assert set(outcomes_of(Evidence(())).values()) == {"not measured"}
 
 
-def test_a_run_measures_all_that_is_judged(measured: list[JobResult]):
-    for one in measured:
+def test_whose_sentence_each_part_is(tmp_path: Path):
+    found = judged(world())
+    assert {part: verdict.quote for part, verdict in found.items() if verdict.of == "report"} == QUOTES
+    assert {part for part, verdict in found.items() if verdict.of == "control"} == {
+        part_name("loss", where) for where in EXTREMES
+    }
+    path = tmp_path / "book.txt"
+    path.write_text("Once upon a time. ", encoding="utf-8")
+    recipe = replace(WORLD, corpus=str(path))
+    assert {verdict.of for verdict in judged(world(recipe=recipe), recipe).values()} == {"extension", "control"}
+
+
+def test_a_text_file_is_read_and_its_digest_kept(tmp_path: Path):
+    path = tmp_path / "book.txt"
+    recipe = replace(TINY, corpus=str(path), seeds=2, block=32)
+    path.write_text("It was a dark night, and the 7 ships lay still. " * 60, encoding="utf-8")
+    fetch(recipe)
+    (first, _) = planned_jobs("sampling", recipe)
+    assert first.params["digest"] == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    assert all(len(one.value) == 8 for one in run(first) if isinstance(one.value, tuple))
+    path.write_text("It was a calm night, and the 7 ships lay still. " * 60, encoding="utf-8")
+    assert planned_jobs("sampling", recipe)[0].key("") != first.key("")
+    with pytest.raises(DataError, match="the file has changed"):
+        run(first)
+
+
+@pytest.mark.parametrize("prompts", [8, 40])
+def test_a_text_just_long_enough_serves_and_one_shorter_is_refused(tmp_path: Path, prompts: int):
+    path = tmp_path / "book.txt"
+    recipe = replace(TINY, corpus=str(path), block=32, prompts=prompts)
+    path.write_text("x", encoding="utf-8")
+    with pytest.raises(DataError, match=r"book\.txt: 1 characters, and this recipe needs [\d,]+: .* fewer or shorter") as raised:
+        fetch(recipe)
+    needed = int(str(raised.value).split("needs ")[1].split(":")[0].replace(",", ""))
+    path.write_text("ab cd. " * (needed // 7) + "x" * (needed % 7), encoding="utf-8")
+    fetch(recipe)
+    run(planned_jobs("sampling", recipe)[0])
+
+
+def test_a_run_measures_all_that_is_judged(measured: Evidence):
+    for one in measured.of(Write):
         for setting in ("held out", *map(label, SETTINGS)):
             for outcome in OUTCOMES:
                 assert len(one.values(f"{setting} {outcome}")) == TINY.prompts, (setting, outcome)
-    assert all(verdict.verdict != "not measured" for verdict in verdicts(TINY, measured) if "loss" in verdict.part)
+    assert {outcome for part, outcome in outcomes_of(measured, TINY).items() if "loss" in part} == {"inconclusive"}
 
 
-def test_the_other_net_is_another(measured: list[JobResult]):
-    for one in measured:  # trained alike, but for the seed
+def test_the_other_net_is_another(measured: Evidence):
+    first, second = measured.of(Write)
+    for one in (first, second):  # trained alike, but for the seed
         assert one.value("validation_loss") != one.value("other_validation_loss")
         assert one.values("0.7/0.9 loss") != one.values("0.7/0.9 other-loss")
-    assert measured[0].value("other_validation_loss") != measured[1].value("other_validation_loss")
+    assert first.value("other_validation_loss") != second.value("other_validation_loss")
 
 
 def test_a_texts_loss_begins_with_its_first_character_and_ends_with_its_last():
@@ -266,21 +345,34 @@ def test_a_texts_loss_begins_with_its_first_character_and_ends_with_its_last():
     assert found == pytest.approx([1.0, (2 * other + 7) / 9], rel=1e-5)
 
 
-def test_hotter_is_less_likely_under_the_net_itself(measured: list[JobResult]):
-    cold, hot = (np.mean([one.values(f"{name} loss") for one in measured]) for name in ("0.3/1", "1.5/1"))
+def test_hotter_is_less_likely_under_the_net_itself(measured: Evidence):
+    cold, hot = (np.mean([one.values(f"{name} loss") for one in measured.of(Write)]) for name in ("0.3/1", "1.5/1"))
     assert cold < hot
 
 
-def test_figures_are_drawn(measured: list[JobResult]):
-    results = made_up({(0.3, 1.0): 1.0})
-    shown = findings(MADE_UP, results, verdicts(MADE_UP, results))
-    assert_drawn(shown.figures)
-    assert "From temperature 0.3 to 1.5: distinct, repetition, verbatim, words, loss, other-loss differ" in shown.found
-    assert_drawn(findings(TINY, measured, verdicts(TINY, measured)).figures)
-    assert findings(MADE_UP, [], []).figures == ()
+@pytest.mark.parametrize(
+    ("moved", "answer"), [({}, "supported"), ({SOURCE[0]: BEYOND}, "refuted"), ({SOURCE[0]: 0.2}, "inconclusive")]
+)
+def test_the_answer_is_made_of_numbers_and_names_its_figure(moved: dict[Setting, float], answer: str):
+    evidence = world(moved)
+    (found,) = answers(WORLD, evidence, verdicts(WORLD, evidence))
+    assert found.answer == answer
+    assert "the loss under another net is" in found.sentence
+    assert "nan" not in found.sentence
+    assert [figure.name for figure in figures(WORLD, evidence)] == [found.figure]
+
+
+def test_figures_are_drawn_of_whatever_there_is(measured: Evidence):
+    assert_drawn(figures(WORLD, world({(0.3, 1.0): 1.0})))
+    shown = figures(TINY, measured)
+    assert_drawn(shown)
+    assert all(0 <= end <= 1 for row in shown[0].rows for end in row[2:] if isinstance(end, float) and "loss" not in str(row[0]))
+    assert figures(WORLD, Evidence(())) == []
 
 
 def test_two_hundred_texts_a_setting_and_the_published_pairs():
     assert PRESETS["standard"].prompts >= 200
     assert set(SOURCE) == {(0.7, 0.9), (1.0, 0.9), (0.75, 0.95), (0.65, 0.85)}
     assert sum(job.seconds for job in jobs(PRESETS["quick"])) < 2 * 60
+    planned = planned_jobs("sampling", PRESETS["quick"], "bfloat16", "cuda")
+    assert {(job.precision, job.device) for job in planned} == {("bfloat16", "cuda")}

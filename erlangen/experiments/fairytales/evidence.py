@@ -1,36 +1,54 @@
-"""From the results of fairytales to the numbers that verdicts and figures share."""
+"""What the verdicts and figures of `fairytales` read from its results."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
-from erlangen.experiments.fairytales import ARMS, CHARACTERS, PHRASE, WORDS
+from erlangen.experiments.fairytales.tasks import CHARACTERS, WORDS, Book, Tales
+from erlangen.experiments.kit.evidence import Arm, Effect, Evidence, Quantity, by_seed, group, read
+from erlangen.experiments.kit.published import published_numbers
 from erlangen.records.runs import JobResult
 
+PHRASE = 5  # words
+NATS = "nats per character"
+TRAINING_LOSS = "train_loss_in_training"
+GRAMMATICAL, COPIES = "last_published_grammatical", "last_published_copies"
+NEW = "last_published_grammatical_and_new"
 
-def books(results: Sequence[JobResult]) -> list[JobResult]:
-    """Nets of the book, by seed."""
-    return sorted((r for r in results if r.params["task"] == "book"), key=lambda r: r.seed)
-
-
-def tales(results: Sequence[JobResult]) -> dict[str, list[JobResult]]:
-    """Nets of few and of many tales, of the seeds that have both."""
-    found = {arm: {r.seed: r for r in results if r.params.get("arm") == arm} for arm in ARMS}
-    shared = sorted(set.intersection(*(set(by_seed) for by_seed in found.values())))
-    return {arm: [by_seed[seed] for seed in shared] for arm, by_seed in found.items()}
+published = partial(published_numbers, "erlangen.experiments.fairytales")
+"""What the report states of its net."""
 
 
-def verbatim(result: JobResult, of: str, unit: str, n: int) -> float:
+def books(evidence: Evidence) -> Arm:
+    """The nets that were trained on slices of the text."""
+    return replace(evidence.arm(Book), name="text")
+
+
+def tales(evidence: Evidence, arm: str) -> Arm:
+    """The nets that were trained on few tales or on many."""
+    return replace(evidence.arm(Tales, arm=arm), name=f"{arm} tales")
+
+
+def copied(of: str, unit: str = "words", n: int = PHRASE) -> Callable[[JobResult], float]:
     """The share of n-grams found in the training text; of: held_out, last_published, ..."""
-    lengths = {"characters": CHARACTERS, "words": WORDS}[unit]
-    shares = result.values(f"{of}_verbatim_{unit}")
-    return shares[lengths.index(n)] if len(shares) == len(lengths) else math.nan
+    place = {"characters": CHARACTERS, "words": WORDS}[unit].index(n)
+
+    def share(result: JobResult) -> float:
+        shares = result.values(f"{of}_verbatim_{unit}")
+        return shares[place] if place < len(shares) else math.nan
+
+    return share
 
 
-def phrases(found: Sequence[JobResult], of: str) -> list[float]:
-    return [verbatim(result, of, "words", PHRASE) for result in found]
-
-
-def values(found: Sequence[JobResult], name: str) -> list[float]:
-    return [result.value(name) for result in found]
+def contrast(arm: Arm, left: tuple[str, Quantity], right: tuple[str, Quantity], unit: str = "of 1") -> Effect:
+    """The mean over seeds of left - right, two quantities of the same net, each with a name for the record."""
+    (_, mine), (_, theirs) = left, right
+    return by_seed(
+        lambda result: read(result, mine) - read(result, theirs),
+        arm,
+        test="t interval over seeds of paired differences",
+        groups=[group(arm, quantity, unit, name) for name, quantity in (left, right)],
+    )

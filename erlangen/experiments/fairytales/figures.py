@@ -3,127 +3,104 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-import altair as alt
-
-from erlangen.experiments.fairytales import CHARACTERS, WORDS
-from erlangen.experiments.fairytales.evidence import values, verbatim
-from erlangen.experiments.kit.panels import records, spec, tooltip
-from erlangen.records.files import Scalar
-from erlangen.records.runs import Figure, JobResult
+from erlangen.experiments.fairytales import Recipe
+from erlangen.experiments.fairytales.evidence import COPIES, GRAMMATICAL, NEW, books, copied, tales
+from erlangen.experiments.fairytales.tasks import CHARACTERS, WORDS
+from erlangen.experiments.kit.evidence import Arm, Evidence
+from erlangen.experiments.kit.panels import PALETTE, Row, cells, clipped, curves, dots
+from erlangen.records.runs import Figure
 from erlangen.statistics.intervals import mean_interval
 
 WRITERS = {
-    "held_out": "held-out text", "stopped_published": "best step", "last_published": "last step",
-    "stopped_plain": "best step, plain", "last_plain": "last step, plain",
-}  # fmt: skip
-COLORS = alt.Scale(domain=list(WRITERS.values()), range=["#999999", "#0072B2", "#D55E00", "#56B4E9", "#E69F00"])
+    "held_out": "held-out text",
+    "stopped_published": "best step",
+    "last_published": "last step",
+    "stopped_plain": "best step, plain",
+    "last_plain": "last step, plain",
+}
+COLORS = dict(zip(WRITERS.values(), (PALETTE[6], PALETTE[0], PALETTE[1], PALETTE[5], PALETTE[3]), strict=True))
+LOSSES = {"curve_train": "training text, with dropout", "curve_validation": "held-out text"}
+MEASURES = {
+    GRAMMATICAL: "grammatical tales",
+    COPIES: "copies of tales it saw",
+    NEW: "grammatical and new tales",
+    "last_published_followed": "part of a tale that the grammar follows",
+}
 
 
-def row(*name: Scalar, numbers: Sequence[float]) -> tuple[Scalar, ...] | None:
-    """(name ..., mean, low, high); nothing where nothing was measured."""
-    interval = mean_interval([number for number in numbers if math.isfinite(number)])
-    if not math.isfinite(interval.estimate):
-        return None
-    return (*name, *(None if math.isnan(end) else float(f"{end:.4g}") for end in interval[:3]))
+def figures(recipe: Recipe, evidence: Evidence) -> list[Figure]:
+    """What is copied, the losses over training, and tales after few and after many."""
+    nets = books(evidence)
+    drawn = [copied_figure(nets), loss_figure(nets), tale_figure(tales(evidence, "few"), tales(evidence, "many"))]
+    return [figure for figure in drawn if figure.rows]
 
 
-def curve_figure(found: Sequence[JobResult]) -> Figure:
-    """Loss against views, a line for each seed; a dot where the validation loss is least."""
-    columns = ("text", "seed", "views", "loss", "best")
-    rows: list[tuple[Scalar, ...]] = []
-    for result in found:
-        best = result.value("best_views")
-        for text, name in (("seen, with dropout", "curve_train"), ("held out", "curve_validation")):
-            for views, loss in zip(result.values("curve_views"), result.values(name), strict=True):
-                rows.append((text, result.seed, round(views, 2), round(loss, 4), name != "curve_train" and views == best))
-    base = alt.Chart(records(columns, rows)).encode(
-        x=alt.X("views:Q", title="views of each character"),
-        y=alt.Y("loss:Q", title="nats per character", scale=alt.Scale(zero=True)),
-        color=alt.Color("text:N", title=None, scale=alt.Scale(range=["#0072B2", "#D55E00"])),
-    )
-    lines = base.mark_line(opacity=0.7).encode(detail="seed:N")
-    dots = base.mark_point(filled=True, size=70).transform_filter("datum.best").encode(tooltip=tooltip(columns, rows))
+def copied_figure(nets: Arm) -> Figure:
+    """The share of n-grams found in the training text, against n."""
+    columns = ("writer", "unit", "n", "share", "low", "high")
+    rows: list[Row] = [
+        (writer, unit, n, *cells(clipped(share, 0, 1)))
+        for of, writer in WRITERS.items()
+        for unit, lengths in (("words", WORDS), ("characters", CHARACTERS))
+        for n in lengths
+        if math.isfinite((share := nets.mean(copied(of, unit, n))).estimate)
+    ]
     return Figure(
-        name="curves",
-        title="Loss over views",
-        caption="A line for each seed; the dot is the least loss on held-out text, where early stopping would end.",
+        name="copied",
+        title="How much of what a net writes is in its training text",
+        caption="Share of phrases of so many words or characters; mean and 95 % interval over seeds. Plain: temperature 1, no "
+        "top-p. The gray line is what held-out text has in common with the training text.",
         columns=columns,
         rows=tuple(rows),
-        spec=spec(lines + dots, height=260),
-    )
+        spec=curves(
+            columns, rows, x="n", y="share", color="writer", colors=COLORS, x_title="length of the phrase",
+            y_title="share found in the training text", panel="unit", panels=("words", "characters"), same_y=False,
+        ),
+    )  # fmt: skip
 
 
-def verbatim_figure(found: Sequence[JobResult]) -> list[Figure]:
-    """Share of n-grams found in the training text, against n."""
-    columns = ("writer", "unit", "n", "share", "low", "high")
-    rows = [
-        one
-        for of, writer in WRITERS.items()
-        for unit, lengths in (("characters", CHARACTERS), ("words", WORDS))
-        for n in lengths
-        if (one := row(writer, unit, n, numbers=[verbatim(result, of, unit, n) for result in found]))
+def loss_figure(nets: Arm) -> Figure:
+    """Losses over training, against the views of each character."""
+    columns = ("text", "views", "loss", "low", "high")
+    results = [result for result in nets.results.values() if result.values("curve_views")]
+    views = results[0].values("curve_views") if results else ()
+    rows: list[Row] = [
+        (text, round(seen, 2), *cells(clipped(mean_interval(losses), 0, math.inf)))
+        for name, text in LOSSES.items()
+        for seen, losses in zip(views, zip(*(result.values(name) for result in results), strict=False), strict=False)
     ]
-    if not rows:
-        return []
-    base = alt.Chart(records(columns, rows)).encode(
-        x=alt.X("n:Q", title="n"), color=alt.Color("writer:N", title=None, scale=COLORS, sort=list(WRITERS.values()))
-    )
-    bands = base.mark_area(opacity=0.15).encode(y=alt.Y("low:Q", title="share found in the training text"), y2="high:Q")
-    chart = (bands + base.mark_line(point=True).encode(y="share:Q", tooltip=tooltip(columns, rows))).properties(
-        width=250, height=230
-    )
-    return [
-        Figure(
-            name="verbatim",
-            title="How much of what is written stands in the training text",
-            caption="Share of n-grams, mean and 95 % interval over seeds. Plain: without temperature and top-p. The grey line is "
-            "what the book's own next pages score.",
-            columns=columns,
-            rows=tuple(rows),
-            spec=spec(chart.facet(alt.Facet("unit:N", title=None)).resolve_scale(x="independent")),
-        )
-    ]  # fmt: skip
+    return Figure(
+        name="losses",
+        title="Loss over training",
+        caption="Mean and 95 % interval over seeds. The loss on held-out text is least after "
+        f"{nets.mean('best_views').estimate:.3g} views on average.",
+        columns=columns,
+        rows=tuple(rows),
+        spec=curves(
+            columns, rows, x="views", y="loss", color="text", colors=LOSSES.values(), x_title="views of each character",
+            y_title="nats per character",
+        ),
+    )  # fmt: skip
 
 
-def tale_figure(found: dict[str, list[JobResult]]) -> list[Figure]:
+def tale_figure(*arms: Arm) -> Figure:
     """What the grammar says of the tales told."""
     columns = ("trained on", "measure", "mean", "low", "high")
-    names = {
-        "last_published_grammatical": "grammatical",
-        "last_published_copies": "copies",
-        "last_published_grammatical_and_new": "grammatical and new",
-        "last_published_followed": "part of a tale that the grammar follows",
-        "last_above_floor": "nats per character above the floor",
-    }
-    rows = [
-        one
-        for arm, nets in found.items()
-        for name, title in names.items()
-        if (one := row(f"{arm} tales", title, numbers=values(nets, name)))
+    rows: list[Row] = [
+        (arm.name, title, *cells(clipped(interval, 0, 1)))
+        for arm in arms
+        for name, title in MEASURES.items()
+        if math.isfinite((interval := arm.mean(name)).estimate)
     ]
-    if not rows:
-        return []
-    base = alt.Chart(records(columns, rows)).encode(
-        y=alt.Y("trained on:N", title=None), color=alt.Color("trained on:N", legend=None)
+    colors = [arm.name for arm in arms]
+    return Figure(
+        name="tales",
+        title="Tales told after few tales and after many",
+        caption="Shares of all tales that a net tells at temperature 0.7 and top-p 0.9; mean and 95 % interval over seeds.",
+        columns=columns,
+        rows=tuple(rows),
+        spec=dots(
+            columns, rows, x="mean", y="measure", order=list(MEASURES.values()), color="trained on", colors=colors, title="share"
+        ),
     )
-    bars = base.mark_rule().encode(x=alt.X("low:Q", title=None, scale=alt.Scale(zero=True)), x2="high:Q")
-    dots = base.mark_point(filled=True, size=60).encode(x="mean:Q", tooltip=tooltip(columns, rows))
-    chart = (bars + dots).properties(width=300, height=60)
-    rows_by = alt.Facet(
-        "measure:N",
-        title=None,
-        sort=list(names.values()),
-        header=alt.Header(labelOrient="top", labelAnchor="start", labelAngle=0),
-    )
-    return [
-        Figure(
-            name="tales",
-            title="Tales told after few texts and after many",
-            caption="Temperature 0.7 and top-p 0.9; mean and 95 % interval over seeds.",
-            columns=columns,
-            rows=tuple(rows),
-            spec=spec(chart.facet(row=rows_by).resolve_scale(x="independent")),
-        )
-    ]  # fmt: skip

@@ -1,244 +1,121 @@
-"""A book seen hundreds of times: verdicts."""
+"""A book seen hundreds of times: verdicts and the answer."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import partial
 
-from erlangen.experiments.fairytales import PHRASE, Recipe
-from erlangen.experiments.fairytales.evidence import books, phrases, tales, values
-from erlangen.experiments.fairytales.figures import curve_figure, tale_figure, verbatim_figure
-from erlangen.experiments.kit.judging import ends, not_measured, published_numbers
-from erlangen.records.runs import Findings, JobResult, Outcome, Verdict
-from erlangen.statistics.intervals import Interval, mean_interval, paired_interval
+from erlangen.experiments.fairytales import Recipe
+from erlangen.experiments.fairytales.evidence import NATS, NEW, TRAINING_LOSS, books, contrast, copied, published, tales
+from erlangen.experiments.fairytales.tale_parts import check, least, part, tale_parts, untrained
+from erlangen.experiments.kit.answers import answer
+from erlangen.experiments.kit.compare import decide
+from erlangen.experiments.kit.evidence import Arm, Evidence, mean
+from erlangen.experiments.kit.parts import Part
+from erlangen.experiments.kit.texts import TEXTS
+from erlangen.records.runs import Answer, Verdict
+from erlangen.statistics.regions import Region, at_least, at_most, within
 
-ASKED = "After hundreds of views of each character, does a small GPT write, or remember?"
-NEAR = 0.15  # nats per character around the published training loss that count as the source's regime
-
-LEARNED = 0.1  # share of tales that are grammatical and new, below which a net has not learned to tell them
-
-published = partial(published_numbers, "erlangen.experiments.fairytales")
+LAST, BEST, HELD_OUT = "the net, last step", "the net, best step", "held-out text"
 
 
-def verdicts(recipe: Recipe, results: Sequence[JobResult]) -> list[Verdict]:
-    """Ten parts; those whose jobs failed, and what nothing can measure, are `not measured`."""
+def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
+    """The report's regime and what its nets copy, what becomes of a text that is seen too often, and of tales."""
+    nets = books(evidence)
+    regime = [training_loss(recipe, nets)] if recipe.corpus in TEXTS else []
+    return decide([*regime, copied_phrases(recipe, nets), *book_parts(recipe, nets), *tale_parts(recipe, evidence)])
+
+
+def near_the_report(recipe: Recipe) -> Region:
+    """Training losses that count as those of the report's regime."""
+    loss = published()["train_loss_by_epoch"][-1]
+    return within(recipe.near, around=loss, why=f"the published loss, give or take {recipe.near:g} {NATS}")
+
+
+def training_loss(recipe: Recipe, nets: Arm) -> Part:
+    """Control: are these nets in the report's regime?"""
+    views, parameters, plain = (nets.mean(name).estimate for name in ("views", "parameters_a_character", "last_train_loss"))
+    region = near_the_report(recipe)
+    return part(
+        recipe,
+        "training loss",
+        mean(nets, TRAINING_LOSS, unit=NATS),
+        f"{NATS}, with dropout, in the last fifth of the steps",
+        of="control",
+        region=region,
+        corrected=lambda loss: f"Scaled down, the nets reach {loss.estimate:.2f} {NATS}, not {region.center:.2f}.",
+        published=region.center,
+        note=f"{views:.4g} views and {parameters:.3g} parameters per character (the report's net: {published()['views']} and "
+        f"{published()['parameters_a_character']}). Without dropout the training loss is {plain:.3g}.",
+    )
+
+
+def copied_phrases(recipe: Recipe, nets: Arm) -> Part:
+    """Does a net repeat what it has seen? Of the report's net only one in its regime can tell."""
+    region, loss = near_the_report(recipe), nets.mean(TRAINING_LOSS).estimate
+    name = f"a training loss within {recipe.near:g} {NATS} of the report's"
+    return part(
+        recipe,
+        "copied phrases",
+        contrast(nets, (LAST, copied("last_published")), (HELD_OUT, copied("held_out"))),
+        "share of phrases, above held-out text's",
+        untrained=untrained(recipe, nets),
+        checks=check(name, loss, lambda loss: region.low <= loss <= region.high) if recipe.corpus in TEXTS else (),
+        corrected="It has no more phrases in common with its training text than held-out text has.",
+        note=f"With temperature 1 and without top-p the net's share is {nets.mean(copied('last_plain')).estimate:.3g}.",
+    )
+
+
+def book_parts(recipe: Recipe, nets: Arm) -> list[Part]:
+    """What becomes of the held-out loss, and of what the nets write at the last step and at the best one."""
+    book = partial(part, recipe, untrained=untrained(recipe, nets))
+    fell = nets.mean("last_train_loss").estimate - nets.mean("stopped_train_loss").estimate
+    words, known = nets.mean("stopped_published_words").estimate, nets.mean("held_out_words").estimate
+    fluent = f"{100 * recipe.fluent:g} % as many words in the dictionary as held-out text has, at the best step"
     return [
-        regime(recipe, books(results)),
-        held_out(recipe, books(results)),
-        repeats(recipe, books(results)),
-        itself(recipe, books(results)),
-        words(recipe, books(results)),
-        early_stopping(recipe, books(results)),
-        *sense(recipe, tales(results)),
-        Verdict(
-            claim="T9", part="sense/book", kind="statistical", statement="What it writes in the book's style makes little sense.",
-            verdict="not measured", next_step="no grammar says what makes sense there: ask readers, blind, with held-out text",
+        book(
+            "held-out loss",
+            contrast(nets, (LAST, "last_test_loss"), (BEST, "stopped_test_loss"), NATS),
+            f"{NATS}, last step minus best step",
+            checks=check("a training loss that falls after the best step", fell, lambda change: change < 0),
+            corrected="The loss on held-out text does not rise.",
         ),
-    ]  # fmt: skip
+        book(
+            "repetition",
+            contrast(nets, (LAST, "last_published_repetition"), (HELD_OUT, "held_out_repetition")),
+            "share of words in four-word phrases that come twice, above held-out text's",
+            corrected="It repeats itself no more than held-out text does.",
+        ),
+        book(
+            "real words",
+            contrast(nets, (LAST, "last_published_words"), (HELD_OUT, "held_out_words")),
+            "share of words, above held-out text's",
+            region=at_least(-recipe.margin, why=least(recipe)),
+            checks=check("a dictionary that knows words of held-out text", known, lambda share: share > recipe.margin),
+            corrected=lambda share: (
+                f"{-100 * share.estimate:.0f} in 100 words more than in held-out text are not in the dictionary."
+            ),
+        ),
+        book(
+            "stopped early",
+            contrast(nets, (BEST, copied("stopped_published")), (HELD_OUT, copied("held_out"))),
+            "share of phrases, above held-out text's",
+            region=at_most(recipe.margin, why=least(recipe)),
+            checks=check(
+                fluent, words, lambda share: 0 < recipe.fluent * known <= share
+            ),  # what writes no word cannot copy either
+            corrected=lambda share: f"It still copies {100 * share.estimate:.0f} in 100 phrases more.",
+        ),
+    ]
 
 
-def verdict(
-    recipe: Recipe,
-    part: str,
-    statement: str,
-    interval: Interval,
-    outcome: Outcome,
-    *,
-    unit: str,
-    test: str,
-    corrected: str | None = None,
-    published: float | None = None,
-    measured: float | None = None,
-    next_step: str = "more seeds",
-) -> Verdict:
-    """A verdict on a mean over seeds; `not measured` where a seed is missing or was not finite."""
-    if interval.n < recipe.seeds or not math.isfinite(interval.estimate):
-        return not_measured("T9", part, statement, "statistical")
-    if not math.isfinite(interval.low):
-        outcome = "inconclusive"
-    return Verdict(
-        claim="T9", part=part, kind="statistical", statement=statement, verdict=outcome, effect=interval.estimate, unit=unit,
-        interval=ends(interval), n=interval.n, test=test, published=published,
-        measured=interval.estimate if measured is None else measured, corrected=corrected if outcome == "refuted" else None,
-        next_step=next_step if outcome == "inconclusive" else "",
-    )  # fmt: skip
-
-
-def above(interval: Interval, margin: float = 0.0) -> Outcome:
-    """Refuted where the interval is below 0 or within the margin, which counts as equal; else supported where it is above 0."""
-    if interval.high < 0 or interval.within(margin):
-        return "refuted"
-    return "supported" if interval.low > 0 else "inconclusive"
-
-
-def shown(numbers: Sequence[float]) -> str:
-    return f"{mean_interval(numbers).estimate:.3g}"
-
-
-def regime(recipe: Recipe, found: list[JobResult]) -> Verdict:
-    theirs = published()["train_loss_by_epoch"][-1]
-    interval = mean_interval(values(found, "train_loss_in_training"))
-    outcome: Outcome = "inconclusive"
-    if theirs - NEAR <= interval.low and interval.high <= theirs + NEAR:
-        outcome = "supported"
-    elif interval.high < theirs - NEAR or interval.low > theirs + NEAR:
-        outcome = "refuted"
-    return verdict(
-        recipe, "regime", f"Its training loss falls to about {theirs:.2f} nats per character, the source's.", interval, outcome,
-        unit="nats per character", published=theirs,
-        corrected=f"Scaled down it falls to {interval.estimate:.2f} only: the source's net remembers more than these.",
-        test=f"t interval over seeds of the mean training loss, dropout on, in the last fifth, within {NEAR:g} of the source's; "
-        f"{shown(values(found, 'views'))} views, {shown(values(found, 'parameters_a_character'))} parameters a character "
-        f"(source {published()['views']} and {published()['parameters_a_character']}); without dropout "
-        f"{shown(values(found, 'last_train_loss'))}",
-    )  # fmt: skip
-
-
-def held_out(recipe: Recipe, found: list[JobResult]) -> Verdict:
-    stopped, last = (values(found, f"{which}_test_loss") for which in ("stopped", "last"))
-    fell = paired_interval(values(found, "last_train_loss"), values(found, "stopped_train_loss"))
-    seen = [result.values("curve_train") or (math.nan,) for result in found]
-    learned = mean_interval([curve[-1] - curve[0] for curve in seen])
-    interval = paired_interval(last, stopped)
-    outcome = above(interval, recipe.margin)
-    if outcome == "supported" and not fell.high < 0:
-        outcome = "inconclusive"
-    if outcome == "refuted" and not learned.high < 0:  # no "while"
-        outcome = "inconclusive"
-    return verdict(
-        recipe, "held-out", "While the training loss falls, the loss on held-out text rises.", interval, outcome,
-        unit="nats per character of test text, last step less the best", published=published()["train_loss_by_epoch"][-1],
-        measured=mean_interval(values(found, "last_train_loss")).estimate,
-        corrected=f"The loss on held-out text does not rise by {recipe.margin:g}.",
-        test=f"paired t by seed; the best step is at {shown(values(found, 'best_views'))} views, chosen by validation text; test "
-        f"loss {shown(stopped)} there, {shown(last)} at the end ({shown(values(found, 'last_test_bits'))} bits per byte); on the "
-        f"text seen {shown(values(found, 'stopped_train_loss'))}, then {shown(values(found, 'last_train_loss'))}, which "
-        "stands beside the published one",
-    )  # fmt: skip
-
-
-def repeats(recipe: Recipe, found: list[JobResult]) -> Verdict:
-    mine, theirs, plain = (phrases(found, of) for of in ("last_published", "held_out", "last_plain"))
-    interval = paired_interval(mine, theirs)
-    return verdict(
-        recipe, "repeats", "It repeats phrases of the text that it was trained on.", interval, above(interval, recipe.margin),
-        unit=f"share of {PHRASE}-word phrases found in the training text, above held-out text",
-        corrected=f"It has no more of its {PHRASE}-word phrases from the training text than the book's own next pages, give "
-        f"or take {recipe.margin:g}.",
-        test=f"paired t by seed; {shown(mine)} of its phrases stand in the training text, {shown(theirs)} of those of held-out "
-        f"text; {shown(plain)} when drawn without temperature and top-p",
-    )  # fmt: skip
-
-
-def itself(recipe: Recipe, found: list[JobResult]) -> Verdict:
-    mine, theirs = (values(found, f"{of}_repetition") for of in ("last_published", "held_out"))
-    interval = paired_interval(mine, theirs)
-    return verdict(
-        recipe, "itself", "It repeats itself.", interval, above(interval, recipe.margin),
-        unit="share of words in four-word phrases that come twice in the text, above held-out text",
-        corrected=f"It repeats itself no more than the book does, give or take {recipe.margin:g}.",
-        test=f"paired t by seed, equal within {recipe.margin:g}; {shown(mine)} of the words, {shown(theirs)} in held-out text",
-    )  # fmt: skip
-
-
-def words(recipe: Recipe, found: list[JobResult]) -> Verdict:
-    mine, theirs = (values(found, f"{of}_words") for of in ("last_published", "held_out"))
-    interval = paired_interval(mine, theirs)
-    outcome: Outcome = "inconclusive"
-    if interval.low > -recipe.margin:
-        outcome = "supported"
-    elif interval.high < -recipe.margin:
-        outcome = "refuted"
-    listed = {"english": "English words", "training": "words of the training text"}[recipe.dictionary]
-    return verdict(
-        recipe, "words", "What it writes are words.", interval, outcome, unit=f"share of {listed}, against held-out text",
-        corrected=f"{-100 * interval.estimate:.0f} in 100 words more than in the book are none.",
-        test=f"paired t by seed, at most {recipe.margin:g} below; {shown(mine)} are {listed}, {shown(theirs)} in held-out text, "
-        f"{shown(values(found, 'stopped_published_words'))} at the least validation loss",
-    )  # fmt: skip
-
-
-def early_stopping(recipe: Recipe, found: list[JobResult]) -> Verdict:
-    stopped, theirs, last = (phrases(found, of) for of in ("stopped_published", "held_out", "last_published"))
-    interval = paired_interval(stopped, theirs)
-    outcome: Outcome = "inconclusive"
-    if interval.high <= recipe.margin:
-        outcome = "supported"
-    elif interval.low > recipe.margin:
-        outcome = "refuted"
-    return verdict(
-        recipe, "early-stopping", "Stopped at its least validation loss, it copies no more than chance.", interval, outcome,
-        unit=f"share of {PHRASE}-word phrases found in the training text, above held-out text",
-        corrected=f"It still copies: {100 * interval.estimate:.0f} of 100 phrases more than held-out text.",
-        test=f"paired t by seed, at most {recipe.margin:g} above; {shown(stopped)} of its phrases, {shown(theirs)} in held-out "
-        f"text, {shown(last)} without stopping; {shown(values(found, 'stopped_published_words'))} of the words it then writes "
-        f"are words, {shown(values(found, 'held_out_words'))} in held-out text",
-    )  # fmt: skip
-
-
-def sense(recipe: Recipe, found: dict[str, list[JobResult]]) -> list[Verdict]:
-    """What a grammar can decide."""
-    few, many = found["few"], found["many"]
-    right = {arm: values(nets, "last_published_grammatical_and_new") for arm, nets in found.items()}
-    far = {arm: values(nets, "last_above_floor") for arm, nets in found.items()}
-    floor = shown(values(many, "last_floor"))
-    copies = values(few, "last_published_copies")
-    better, farther, copied = (
-        paired_interval(right["many"], right["few"]),
-        paired_interval(far["few"], far["many"]),
-        paired_interval(copies, right["few"]),
+def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]:
+    """What the nets copy, and what a grammar finds in tales."""
+    nets, new = books(evidence), 100 * tales(evidence, "few").mean(NEW).estimate
+    last, best, held_out = (100 * nets.mean(copied(of)).estimate for of in ("last_published", "stopped_published", "held_out"))
+    sentence = (
+        f"After {nets.mean('views').estimate:.4g} views of each character, {last:.3g} % of a net's five-word phrases are copied "
+        f"from its training text (held-out text: {held_out:.2g} %; the net at its best step: {best:.2g} %); no grammar decides "
+        f"whether a book makes sense, but of the tales that a net tells after few tales {new:.2g} % are grammatical and new."
     )
-    followed = {arm: shown(values(nets, "last_published_followed")) for arm, nets in found.items()}
-    grammatical = values(few, "last_published_grammatical")
-    told, copying = above(better, recipe.margin), above(copied, recipe.margin)
-    learned, sensible = (max(map(max, each), default=0) >= LEARNED if few else False for each in (right.values(), [grammatical]))
-    told = "inconclusive" if told == "refuted" and not learned else told  # neither net tells tales
-    copying = copying if sensible else "inconclusive"
-    longer = "more tale_steps: no net has learned to tell tales"
-    views = f"{shown(values(few, 'views'))} views of {recipe.few} tales against {shown(values(many, 'views'))} of many"
-    return [
-        verdict(
-            recipe, "sense/grammar",
-            "A net that saw few texts again and again tells fewer tales of its own that make sense than one that saw many.",
-            better, told, unit="share of tales that are grammatical and no copies, many less few",
-            corrected="It tells as many of its own.", next_step="more seeds" if learned else longer,
-            test=f"paired t by seed, {views}, as many steps; {shown(right['many'])} against {shown(right['few'])}; "
-            f"the share of a tale that the grammar follows {followed['many']} and {followed['few']}",
-        ),
-        verdict(
-            recipe, "sense/floor", "Few texts seen again and again leave a net farther from the true distribution.",
-            farther, above(farther, recipe.margin), unit="nats per character above the floor, few less many",
-            corrected=f"They do not, give or take {recipe.margin:g} nats per character.",
-            test=f"paired t by seed, {views}; fresh tales, the same characters, floor {floor}; above it {shown(far['few'])} and "
-            f"{shown(far['many'])}, at the least validation loss {shown(values(few, 'stopped_above_floor'))} and "
-            f"{shown(values(many, 'stopped_above_floor'))}",
-        ),
-        verdict(
-            recipe, "sense/copies", "After few texts, most tales that make sense are copies of them.", copied, copying,
-            unit="share of tales that are copies, above that of other grammatical ones",
-            corrected="As many or more of those that make sense are of its own.", next_step="more seeds" if sensible else longer,
-            test=f"paired t by seed; {shown(grammatical)} of its tales are grammatical, {shown(copies)} are copies; after many "
-            f"texts {shown(values(many, 'last_published_copies'))}; {shown(values(few, 'fresh_copies'))} in the grammar's own",
-        ),
-    ]  # fmt: skip
-
-
-def findings(recipe: Recipe, results: Sequence[JobResult], verdicts: Sequence[Verdict]) -> Findings:
-    """The page's question, its answer, its figures."""
-    found = books(results)
-    if not found:
-        return Findings(asked=ASKED, found="Nothing was measured.")
-    mine, theirs, stopped = (
-        100 * mean_interval(phrases(found, of)).estimate for of in ("last_published", "held_out", "stopped_published")
-    )
-    answer = (
-        f"The loss on held-out text is least after {shown(values(found, 'best_views'))} views of each character, "
-        f"{shown(values(found, 'stopped_test_loss'))} nats; after {shown(values(found, 'views'))} it is "
-        f"{shown(values(found, 'last_test_loss'))}, and {shown(values(found, 'last_train_loss'))} on the text seen. Then "
-        f"{mine:.0f} % of the {PHRASE}-word phrases it writes stand in the training text; {stopped:.0f} % at the best step, "
-        f"{theirs:.1f} % of held-out text."
-    )  # fmt: skip
-    return Findings(
-        asked=ASKED, found=answer, figures=(curve_figure(found), *verbatim_figure(found), *tale_figure(tales(results)))
-    )
+    return [answer("T9", verdicts, sentence, figure="copied")]

@@ -1,117 +1,103 @@
-"""Temperature and top-p: verdicts."""
+"""Temperature and top-p: verdicts and the answer."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import combinations
+from functools import partial
 
-import numpy as np
+from erlangen.experiments.kit.answers import answer
+from erlangen.experiments.kit.compare import decide
+from erlangen.experiments.kit.evidence import Arm, Evidence
+from erlangen.experiments.kit.parts import AllOf, Check, Part
+from erlangen.experiments.kit.texts import TEXTS
+from erlangen.experiments.kit.wording import wording
+from erlangen.experiments.sampling import CLAIMS, EXTREMES, OUTCOMES, QUOTES, REPORT, Recipe, higher_first, part_name
+from erlangen.experiments.sampling.evidence import difference, largest_difference, mean, nets, spread, text_noise
+from erlangen.experiments.sampling.tasks import SOURCE, label
+from erlangen.records.runs import Answer, Verdict
+from erlangen.statistics.regions import at_most, exceeds
 
-from erlangen.experiments.kit.judging import ends, not_measured
-from erlangen.experiments.sampling import OUTCOMES, SOURCE, WIDE, Recipe, Setting, label
-from erlangen.experiments.sampling.evidence import Contrast, contrast, spread, table
-from erlangen.experiments.sampling.figures import outcome_figure
-from erlangen.records.runs import Findings, JobResult, Outcome, Verdict
-from erlangen.statistics.intervals import holm, mean_interval
-
-LEVEL = 0.05  # of either test, after correction
-
-ASKED = "Do temperature and top-p make a difference to what a small GPT writes?"
-
-
-def verdicts(recipe: Recipe, results: Sequence[JobResult]) -> list[Verdict]:
-    """Each outcome in the source's range, then for the extremes of temperature and of top-p; Holm over the outcomes of each."""
-    families: dict[str, list[tuple[Setting, Setting]]] = {
-        "source": list(combinations(SOURCE, 2)),
-        **{f"wide/{knob}": [pair] for knob, pair in WIDE.items()},
-    }
-    return [one for part, pairs in families.items() for one in family(recipe, results, part, pairs)]
+said = partial(wording, CLAIMS, QUOTES)
 
 
-def family(recipe: Recipe, results: Sequence[JobResult], part: str, pairs: list[tuple[Setting, Setting]]) -> list[Verdict]:
-    """Equivalent where all pairs are; different where one is, its p multiplied by the number of pairs (Bonferroni)."""
-    found = {
-        outcome: [contrast(results, *pair, outcome, recipe.margin * spread(results, outcome)) for pair in pairs]
-        for outcome in OUTCOMES
-    }
-    equivalent = holm([max(one.p_equivalent() for one in contrasts) for contrasts in found.values()])
-    different = holm([min(1.0, len(pairs) * min(one.mean.p_different() for one in contrasts)) for contrasts in found.values()])
-    return [
-        judged(recipe, results, part, outcome, contrasts, same, apart)
-        for (outcome, contrasts), same, apart in zip(found.items(), equivalent, different, strict=True)
-    ]
+def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
+    """Whether anything changes in the report's range, and how it changes in a wider one. Of the user's own text nobody spoke."""
+    arm = nets(evidence)
+    same = [unchanged(recipe, arm, outcome) for outcome in OUTCOMES if outcome != "loss"]
+    anything = AllOf(
+        **wording(CLAIMS, QUOTES if recipe.corpus in TEXTS else {}, REPORT),
+        parts=tuple(part.part for part in same),
+        corrected="They do make a difference.",
+        note=f"Holds only if each of its {len(same)} parts does. The nets were stopped at their least validation loss; the "
+        "report's were not.",
+    )
+    wide = [changed(recipe, arm, outcome, where) for where in EXTREMES if where != REPORT for outcome in OUTCOMES]
+    return decide([anything, *same, changed(recipe, arm, "loss", REPORT), *wide])
 
 
-def judged(
-    recipe: Recipe, results: Sequence[JobResult], part: str, outcome: str, contrasts: list[Contrast], same: float, apart: float
-) -> Verdict:
-    """The widest of the contrasts stands for them."""
-    widest = max(contrasts, key=lambda one: one.beyond if math.isfinite(one.mean.estimate) else -1.0)
-    where = {
-        "source": "In the source's range of settings", "wide/temperature": "Temperature from 0.3 to 1.5",
-        "wide/top-p": "Top-p from 0.5 to 1",
-    }[part]  # fmt: skip
-    statement = f"{where}{',' if part == 'source' else ':'} nothing changes in this: {OUTCOMES[outcome]}."
-    interval = widest.mean.interval
-    complete = len(results) >= recipe.seeds and all(math.isfinite(one.mean.error) for one in contrasts)
-    if not complete or not math.isfinite(widest.margin):
-        return not_measured("T10", f"{part}/{outcome}", statement, "statistical")
-    verdict: Outcome = "inconclusive"
-    corrected = None
-    left, right = (mean(results, setting, outcome) for setting in (widest.left, widest.right))
-    means = f"{left:.3g} at {label(widest.left)}, {right:.3g} at {label(widest.right)}"
-    varies = any(np.nanstd(table(results, setting, outcome)) > 0 for one in contrasts for setting in (one.left, one.right))
-    if not varies:  # what is the same in every text says nothing of the settings
-        pass
-    elif same < LEVEL:
-        verdict = "supported"
-        corrected = f"There is a difference, below the margin: {means}." if apart < LEVEL else None
-    elif apart < LEVEL:
-        verdict, corrected = "refuted", f"It does change: {means} (temperature / top-p)."
-    per_text = text_noise(results, widest, outcome)
-    return Verdict(
-        claim="T10", part=f"{part}/{outcome}", kind="statistical", statement=statement, verdict=verdict, corrected=corrected,
-        effect=interval.estimate, unit=f"difference, {label(widest.left)} less {label(widest.right)}", interval=ends(interval),
-        n=interval.n, measured=interval.estimate,
-        test=f"t of {'the widest of six pairs' if part == 'source' else 'one pair'}, paired by net and prompt, both random; "
-        f"p of a difference of {widest.margin:.3g} or more {same:.2g}, of none {apart:.2g}, after Holm over {len(OUTCOMES)}; "
-        f"margin {recipe.margin:g} standard deviations of held-out passages; {widest.mean.prompts} prompts, "
-        f"{widest.mean.nets} nets. Of two single texts the difference scatters by {per_text:.3g}",
-        next_step=("more prompts or nets" if varies else "more steps: no text has any") if verdict == "inconclusive" else "",
-    )  # fmt: skip
+def unchanged(recipe: Recipe, arm: Arm, outcome: str) -> Part:
+    """Is an outcome the same in the report's settings? Both knobs must be seen to work where they do so by definition."""
+    edge, why = smallest(recipe, arm, outcome)
+    cold, hot = EXTREMES[REPORT]
+    return Part(
+        **said(part_name(outcome, REPORT)),
+        effect=largest_difference(arm, SOURCE, outcome),
+        region=at_most(edge, why=why),
+        unit="largest difference between two settings",
+        untrained=arm.above("validation_loss", recipe.fit),
+        checks=(varies(arm, outcome), *(works(recipe, arm, where) for where in EXTREMES if where != REPORT)),
+        corrected=lambda gap: f"It differs by {gap.estimate:.2g} between two of them.",
+        note=f"A single text at {label(hot)} differs from one at {label(cold)} by {text_noise(arm, hot, cold, outcome):.2g} "
+        "(standard deviation).",
+    )
 
 
-def mean(results: Sequence[JobResult], setting: Setting | str, outcome: str) -> float:
-    values = [value for row in table(results, setting, outcome) for value in row if math.isfinite(value)]
-    return mean_interval(values).estimate
+def changed(recipe: Recipe, arm: Arm, outcome: str, where: str) -> Part:
+    """How an outcome changes over a range. The loss under the net itself does so by definition: a control."""
+    edge, why = smallest(recipe, arm, outcome)
+    higher, lower = higher_first(outcome, where)
+    return Part(
+        **said(part_name(outcome, where), "control" if outcome == "loss" else "extension"),
+        effect=difference(arm, higher, lower, outcome),
+        region=exceeds(edge, why=why),
+        unit=f"{label(higher)} minus {label(lower)}",
+        untrained=arm.above("validation_loss", recipe.fit),
+        checks=(varies(arm, outcome),),
+        corrected="It is not higher.",
+    )
 
 
-def text_noise(results: Sequence[JobResult], one: Contrast, outcome: str) -> float:
-    """Standard deviation of the difference between one text each, as a reader of single samples sees it."""
-    apart = (table(results, one.left, outcome) - table(results, one.right, outcome)).ravel()
-    kept = apart[[math.isfinite(value) for value in apart]]
-    return float(kept.std(ddof=1)) if len(kept) > 1 else math.nan
+def varies(arm: Arm, outcome: str) -> Check:
+    """Without a spread between passages there is no telling which difference is small."""
+    deviation = spread(arm, outcome)
+    return Check(name="held-out passages that differ in it", passed=None if math.isnan(deviation) else deviation > 0)
 
 
-def findings(recipe: Recipe, results: Sequence[JobResult], verdicts: Sequence[Verdict]) -> Findings:
-    """The page's question, its answer, its figure."""
-    if not results:
-        return Findings(asked=ASKED, found="Nothing was measured.")
-    sentences = []
-    for part, where in (
-        ("source/", "In the source's range"),
-        ("wide/temperature/", "From temperature 0.3 to 1.5"),
-        ("wide/top-p/", "From top-p 0.5 to 1"),
-    ):
-        mine = [verdict for verdict in verdicts if verdict.part.startswith(part)]
-        names = {
-            outcome: [verdict.part.rsplit("/", 1)[1] for verdict in mine if verdict.verdict == outcome]
-            for outcome in ("refuted", "supported", "inconclusive")
-        }
-        words = {"refuted": "differ", "supported": "are the same to within the margin", "inconclusive": "are undecided"}
-        said = [f"{', '.join(parts)} {words[outcome]}" for outcome, parts in names.items() if parts]
-        sentences.append(f"{where}: {'; '.join(said) or 'nothing measured'}.")
-    loss = mean_interval([result.value("validation_loss") for result in results])
-    sentences.append(f"The nets reach {loss.estimate:.2f} nats per character on held-out text.")
-    return Findings(asked=ASKED, found=" ".join(sentences), figures=tuple(outcome_figure(results)))
+def works(recipe: Recipe, arm: Arm, where: str) -> Check:
+    """Positive control: the loss under the net that writes is higher where more is left to chance."""
+    gap = difference(arm, *higher_first("loss", where), "loss").interval(0.95).estimate
+    passed = None if math.isnan(gap) else gap > smallest(recipe, arm, "loss")[0]
+    return Check(name=f"a change of the loss under the net itself, {where}", passed=passed)
+
+
+def smallest(recipe: Recipe, arm: Arm, outcome: str) -> tuple[float, str]:
+    """The smallest difference that matters, in the outcome's unit, and why; infinite where the spread is unknown."""
+    deviation = spread(arm, outcome)
+    why = f"{recipe.margin:g} standard deviations between passages of held-out text: a small effect by Cohen's convention"
+    return (recipe.margin * deviation if math.isfinite(deviation) else math.inf), why
+
+
+def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]:
+    """The range of the outcomes' means over the report's settings."""
+    arm = nets(evidence)
+    means = {outcome: [mean(arm, label(setting), outcome).estimate for setting in SOURCE] for outcome in OUTCOMES}
+    distinct, words = (
+        f"{100 * min(means[outcome]):.3g} to {100 * max(means[outcome]):.3g} %" for outcome in ("distinct", "words")
+    )
+    loss = means["other-loss"]
+    sentence = (
+        f"In the report's four settings of temperature and top-p, {distinct} of two-word phrases are distinct, {words} of words "
+        f"are in the dictionary, and the loss under another net is {min(loss):.3g} to {max(loss):.3g} nats per character."
+    )
+    return [answer("T10", verdicts, sentence, figure="outcomes")]

@@ -6,7 +6,9 @@ from collections.abc import Container, Sequence
 
 from erlangen.data.corpora import load_corpus
 from erlangen.data.corpus import Corpus
-from erlangen.experiments.sampling import OUTCOMES, SETTINGS, label
+from erlangen.data.text_file import check_digest
+from erlangen.experiments.kit.tasks import perform
+from erlangen.experiments.sampling.tasks import OUTCOMES, SETTINGS, TEST, VALIDATION, Write, label
 from erlangen.generate.writing import Passage, passages, whole_words, written
 from erlangen.measure.memorization import longest_matches
 from erlangen.measure.text_statistics import dictionary_share, distinct_n, english_words, repetition, words
@@ -22,57 +24,63 @@ OTHER = 1000  # above every seed of a net that writes
 
 
 def run(job: Job) -> list[Measurement]:
+    """Perform the job's task."""
+    return perform(job, {Write: write})
+
+
+def write(task: Write, job: Job) -> list[Measurement]:
     """For every setting, and for held-out text, each outcome prompt by prompt."""
-    corpus = load_corpus(str(job.params["corpus"]), block=integer(job, "block"), validation=0.03, test=0.2, tales=TALES)
-    model, found = trained(job, corpus, job.seed, integer(job, "steps"))
-    other, its = trained(job, corpus, OTHER + job.seed, integer(job, "other_steps"))
-    found += [Measurement(f"other_{one.name}", one.value, one.unit) for one in its]
+    check_digest(task.corpus, task.digest)
+    corpus = load_corpus(task.corpus, block=task.block, validation=VALIDATION, test=TEST, tales=TALES)
+    model, measured = train(task, job, corpus, job.seed, task.steps)
+    other, others = train(task, job, corpus, OTHER + job.seed, task.other_steps)
+    measured += [Measurement(f"other_{one.name}", one.value, one.unit) for one in others]
     training, test = corpus.tokenizer.decode(corpus.train), corpus.tokenizer.decode(corpus.test)
-    parts = passages(test, integer(job, "prompts"), integer(job, "prompt"), integer(job, "length"))
+    parts = passages(test, task.prompts, task.prompt, task.length)
     prompts = [passage.prompt for passage in parts]
     texts = {"held out": [passage.rest for passage in parts]}
     for setting in SETTINGS:
         # The same stream of random numbers for every setting: what pairs them beside the prompt.
-        texts[label(setting)] = written(model, corpus.tokenizer, prompts, integer(job, "length"), setting, seed=job.seed)
-    dictionary = english_words() if job.params["dictionary"] == "english" else frozenset(words(training))
+        texts[label(setting)] = written(model, corpus.tokenizer, prompts, task.length, setting, seed=job.seed)
+    dictionary = english_words() if task.dictionary == "english" else frozenset(words(training))
     verbatim = longest_matches([text for many in texts.values() for text in many], training, VERBATIM).shares(VERBATIM)
     for at, (name, many) in enumerate(texts.items()):
         outcomes = {
-            **outcomes_of(many, dictionary),
+            **word_shares(many, dictionary),
             "verbatim": verbatim[at * len(parts) : (at + 1) * len(parts)],
             "loss": losses(model, corpus, parts, many),
             "other-loss": losses(other, corpus, parts, many),
         }
-        found += [Measurement(f"{name} {outcome}", tuple(round(v, 5) for v in outcomes[outcome])) for outcome in OUTCOMES]
-    return found
+        measured += [Measurement(f"{name} {outcome}", tuple(round(v, 5) for v in outcomes[outcome])) for outcome in OUTCOMES]
+    return measured
 
 
-def integer(job: Job, name: str) -> int:
-    return int(str(job.params[name]))
-
-
-def trained(job: Job, corpus: Corpus, seed: int, steps: int) -> tuple[GPT, list[Measurement]]:
+def train(task: Write, job: Job, corpus: Corpus, seed: int, steps: int) -> tuple[GPT, list[Measurement]]:
     """A net with the weights of its least validation loss."""
     seed_everything(seed)
-    block = integer(job, "block")
-    config = GPTConfig(
-        vocabulary=corpus.tokenizer.size, block=block, layers=integer(job, "layers"), heads=integer(job, "heads"),
-        width=integer(job, "width"), dropout=0.05,
-    )  # fmt: skip
-    model = GPT(config)
+    model = GPT(
+        GPTConfig(
+            vocabulary=corpus.tokenizer.size,
+            block=task.block,
+            layers=task.layers,
+            heads=task.heads,
+            width=task.width,
+            dropout=0.05,
+        )
+    )
     schedule = LanguageSchedule(
-        steps=steps, batch=integer(job, "batch"), lr=float(str(job.params["lr"])), warmup=min(100, steps // 10),
-        evaluate_every=max(steps // 12, 1), evaluation_tokens=8192, seed=seed,
+        steps=steps, batch=task.batch, lr=task.lr, warmup=min(100, steps // 10), evaluate_every=max(steps // 12, 1),
+        evaluation_tokens=8192, seed=seed,
     )  # fmt: skip
     history = fit(model, corpus, schedule, precision=job.precision, device=job.device)
     return model, [
         Measurement("validation_loss", history.best_loss, "nats per character"),
         Measurement("best_step", history.best_step),
-        Measurement("views", history.best_step * schedule.batch * block / len(corpus.train)),
+        Measurement("views", history.best_step * schedule.batch * task.block / len(corpus.train)),
     ]
 
 
-def outcomes_of(texts: Sequence[str], dictionary: Container[str]) -> dict[str, list[float]]:
+def word_shares(texts: Sequence[str], dictionary: Container[str]) -> dict[str, list[float]]:
     """Of each text, what its words say; words that may be cut at its ends are left out."""
     whole = [whole_words(text) for text in texts]
     return {
@@ -84,9 +92,9 @@ def outcomes_of(texts: Sequence[str], dictionary: Container[str]) -> dict[str, l
 
 def losses(model: GPT, corpus: Corpus, parts: Sequence[Passage], texts: Sequence[str]) -> list[float]:
     """Mean nats per character of each text, given its prompt, under the model: sliding windows, temperature 1."""
-    found = []
+    means = []
     for passage, text in zip(parts, texts, strict=True):
         tokens = corpus.tokenizer.encode(passage.prompt + text)
         own = token_losses(model, tokens, model.config.block, how="sliding")
-        found.append(float(own[len(passage.prompt) - 1 :].mean()))
-    return found
+        means.append(float(own[len(passage.prompt) - 1 :].mean()))
+    return means
