@@ -1,50 +1,47 @@
-"""What people see in a terminal: results on stdout, progress and faults on stderr; and what ends a command early."""
+"""What a command prints beside its results: progress, warnings, the time left; and what ends it early."""
 
 from __future__ import annotations
 
-import json
+import importlib
 import os
 import signal
 import sys
-import textwrap
 import time
-from collections.abc import Collection, Sequence
+import traceback
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 
-from erlangen.errors import ErlangenError
-from erlangen.records.runs import Job, Verdict
+from erlangen.errors import ErlangenError, UserCodeError
+from erlangen.records.runs import Job
 
 LINE_EVERY = 30.0  # seconds, where there is no terminal
+PACKAGE = str(Path(__file__).parents[1]) + os.sep
 
 
 def say(line: str) -> None:
-    """Progress, warnings and faults: stdout holds results alone."""
+    """Print progress, a warning or an error: stdout has the results alone."""
     print(line, file=sys.stderr, flush=True)
 
 
-def emit(data: object, target: str | None) -> None:
-    """Write JSON where --json asks for it."""
-    if target is None:
-        return
-    text = json.dumps(data, indent=1, ensure_ascii=False)
-    if target == "-":
-        print(text)
-        return
-    from erlangen.records.files import write_atomically
-
-    write_atomically(Path(target), text + "\n")
+def report_error(error: ErlangenError, where: str = "") -> int:
+    """Print an error as one line, that of a user's own experiment below its traceback; returns the exit code."""
+    if isinstance(error, UserCodeError) and error.__cause__ is not None:
+        cause = error.__cause__
+        traceback.print_exception(type(cause), cause, users_part(cause.__traceback__))
+    say(f"erlangen: {where}{error}")
+    return error.exit_code
 
 
-def foresee_file(path: Path, files: Sequence[Path]) -> None:
-    """Raises ErlangenError for a file that cannot be written: better now than after the audit."""
-    above = next(folder for folder in (path.absolute().parent, *path.absolute().parents) if folder.exists())
-    if path.is_dir():
-        raise ErlangenError(f"cannot write {path}: it is a folder; name a file")
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        raise ErlangenError(f"cannot write {path}: {above} is no folder that may be written to; name another")
-    if files.count(path) > 1:
-        raise ErlangenError(f"{path} is named for two of --html, --json and --junitxml: each would replace the other")
+def users_part(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback from the first line of the user's code on; None where it has none, as for a syntax error."""
+    rest = trace
+    while rest is not None:
+        file = rest.tb_frame.f_code.co_filename
+        if not (file.startswith(("<frozen", PACKAGE)) or file == importlib.__file__):
+            return rest
+        rest = rest.tb_next
+    return None
 
 
 class Stopped(BaseException):
@@ -53,23 +50,6 @@ class Stopped(BaseException):
     def __init__(self, signum: int) -> None:
         super().__init__("interrupted" if signum == signal.SIGINT else "terminated")
         self.exit_code = 128 + signum
-
-
-def print_verdicts(verdicts: Sequence[Verdict]) -> None:
-    """A line a verdict, in columns; what corrects it or comes next below."""
-    claims = max((len(verdict.claim) for verdict in verdicts), default=0)
-    parts = max((len(verdict.part) for verdict in verdicts), default=0)
-    indent = " " * (claims + parts + 4)
-    for verdict in verdicts:
-        measured = ""
-        if verdict.effect is not None:
-            ends = verdict.interval or (None, None)
-            interval = "" if None in ends else " [{:.4g}, {:.4g}]".format(*ends)
-            measured = f"{verdict.effect:.4g}{interval} {verdict.unit} (n = {verdict.n})"
-        print(f"{verdict.claim:<{claims}}  {verdict.part:<{parts}}  {verdict.verdict:<12}  {measured}".rstrip())
-        for line in (verdict.corrected, verdict.next_step):
-            if line:
-                print(textwrap.fill(line, 80 + len(indent), initial_indent=indent, subsequent_indent=indent))
 
 
 class Tally:
@@ -111,8 +91,7 @@ class Progress:
         self.bar = None
         if sys.stderr.isatty() and jobs:
             from rich.console import Console
-            from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn
-            from rich.progress import Progress as Bar
+            from rich.progress import BarColumn, Progress as Bar, ProgressColumn, Task, TextColumn, TimeElapsedColumn
             from rich.text import Text
 
             class TimeLeft(ProgressColumn):

@@ -1,4 +1,4 @@
-"""An audit as JUnit XML: a test case a check, for the pages that CI services make of them."""
+"""An audit as JUnit XML: one test case per check, for CI services to display."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from erlangen.records.audit import AuditRecord
 
-ENDED = {"broken": "failure", "not measured": "error", "undecided": "skipped"}
-NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # characters that XML 1.0 does not have
+OUTCOMES = {"broken": "failure", "not measured": "error", "undecided": "skipped"}
+COUNTS = {"failure": "failures", "error": "errors", "skipped": "skipped"}
+NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # characters that XML 1.0 does not have
 
 
 def audit_junit(audit: AuditRecord) -> str:
-    """broken is a failure, not measured an error, undecided skipped; informational checks always pass."""
-    ended = [ENDED.get(check.judgment) if not check.informational else None for check in audit.checks]
-    suite = Element("testsuite", name="erlangen audit", tests=str(len(ended)), time=f"{audit.seconds:.3f}")
-    for kind in ("failure", "error", "skipped"):
-        suite.set({"failure": "failures", "error": "errors"}.get(kind, kind), str(ended.count(kind)))
-    for check, end in zip(audit.checks, ended, strict=True):
+    """A broken check is a failure, one that was not measured an error, an undecided one skipped; informational ones pass."""
+    outcomes = [None if check.informational else OUTCOMES.get(check.judgment) for check in audit.checks]
+    suite = Element("testsuite", name="erlangen audit", tests=str(len(outcomes)), time=f"{audit.seconds:.3f}")
+    for kind, attribute in COUNTS.items():
+        suite.set(attribute, str(outcomes.count(kind)))
+    for check, outcome in zip(audit.checks, outcomes, strict=True):
         case = SubElement(suite, "testcase", classname=audit.model, name=check.name, time=f"{check.seconds:.3f}")
-        if end is not None:
-            SubElement(case, end, message=f"{check.judgment}: {check.reason}").text = check.advice
+        message = f"{check.judgment}: {check.reason}"
+        if outcome is not None:
+            SubElement(case, outcome, message=message).text = check.advice
         else:
-            SubElement(case, "system-out").text = f"{check.judgment}: {check.reason}"
+            SubElement(case, "system-out").text = message
     indent(suite)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + NO_XML.sub("�", tostring(suite, encoding="unicode")) + "\n"
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + NOT_XML.sub("�", tostring(suite, encoding="unicode")) + "\n"

@@ -1,4 +1,4 @@
-"""An audit as text for a terminal: a line a check, and below it what to do."""
+"""An audit as text for a terminal: one line per check, and below it where it breaks and what to do."""
 
 from __future__ import annotations
 
@@ -7,43 +7,58 @@ import textwrap
 from erlangen.records.audit import AuditRecord, Checked
 
 MARKS = {"exact": "=", "holds": "✓", "broken": "✗", "undecided": "?", "not measured": "–"}
+WIDTH = 110
 
 
 def audit_text(audit: AuditRecord) -> str:
-    """The whole audit; 100 columns wide at most, but for names."""
+    """The whole audit; apart from long names and reasons, at most 110 columns wide."""
     head = f"{audit.model}: {audit.inputs} inputs ({audit.shape}) -> {audit.output}, {audit.precision} on {audit.device}"
     width = max((len(check.name) for check in audit.checks), default=0)
-    lines = [head, *(f"note: {note}" for note in audit.notes)]
-    if audit.twin.startswith("none"):
-        lines.append(f"note: exactness is decided in the model's own precision; a float64 twin there is {audit.twin}")
+    notes = [*audit.notes, *([describe_twin(audit)] if audit.twin.startswith("none") else [])]
+    lines = [head, *(f"note: {note}" for note in notes)]
     for check in audit.checks:
         lines += check_lines(check, width)
     return "\n".join(lines)
 
 
 def check_lines(check: Checked, width: int) -> list[str]:
-    """One check: its judgment, why, where it breaks, what to do."""
+    """One check: its judgment and the reason, then the details."""
     tag = " (informational)" if check.informational else ""
     lines = [f"{MARKS[check.judgment]} {check.name:<{width}}  {check.judgment:<12}  {check.reason}{tag}"]
-    more = []
+    indent = " " * (width + 4)
+    for text in details(check):
+        lines += textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
+    return lines
+
+
+def details(check: Checked) -> list[str]:
+    """Where a broken check breaks, the changes of the predicted class, the untrained baseline, and advice."""
+    texts = []
     if check.judgment == "broken" and check.breaks is not None and check.breaks.culprit is not None:
-        more.append(f"first at {check.breaks.why}")
+        texts.append(f"first at {check.breaks.why}")
     if check.judgment == "broken" and check.worst:
         worst = check.worst[0]
         place = f", {worst.where}" if worst.where else ""
-        size = "" if worst.error is None else f", error {worst.error:.3g} of the spread"
-        more.append(f"worst: input {worst.input}, {worst.element}{place}{size}")
-    if check.flips is not None:
-        low, high = check.flips.interval
-        more.append(
-            f"the class changes in {100 * check.flips.rate:.1f} % of pairs [{100 * low:.1f}, {100 * high:.1f}], "
-            f"by chance {100 * check.flips.chance:.0f} %"
+        size = "" if worst.error is None else f": error {worst.error:.3g} of the spread"
+        texts.append(f"worst pair: input {worst.input}, {worst.element}{place}{size}")
+    if check.flips is not None and check.flips.flipped:
+        rate, (low, high), chance = check.flips.rate, check.flips.interval, check.flips.chance
+        texts.append(
+            f"the predicted class changes in {100 * rate:.1f} % of pairs [{100 * low:.1f}, {100 * high:.1f}]; "
+            f"between two random inputs, in {100 * chance:.0f} %"
         )
     if check.baseline is not None:
-        more.append(f"untrained: error {check.baseline:.3g} of its spread")
+        texts.append(f"an untrained copy has an error of {check.baseline:.3g} of its spread")
     if check.advice and not check.informational:
-        more.append(check.advice)
-    indent = " " * (width + 4)
-    for text in more:
-        lines += textwrap.wrap(text, 110, initial_indent=indent, subsequent_indent=indent)
-    return lines
+        texts.append(f"advice: {check.advice}")
+    return texts
+
+
+def describe_twin(audit: AuditRecord) -> str:
+    """What exactness was tested on."""
+    if audit.twin == "float64":
+        return "Exactness is tested on a float64 twin of the model."
+    if audit.twin.startswith("none"):
+        reason = audit.twin.removeprefix("none: ")
+        return f"Exactness is tested in the model's own precision, because it has no float64 twin: {reason}."
+    return "Exactness is tested on the model itself, which computes in float64."

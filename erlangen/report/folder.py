@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from erlangen.errors import DamagedFileError, ErlangenError
 from erlangen.records.files import from_json, read_json
-from erlangen.records.runs import Answer, Figures, Run, Verdict
+from erlangen.records.runs import Answer, Claim, Figures, Run, Verdict
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conclusion:
+    """What a run says of one claim: its answer, None where the run gave none, and the verdicts behind it."""
+
+    folder: Path
+    run: Run
+    answer: Answer | None
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def outcome(self) -> str:
+        """The answer as one word."""
+        return "not measured" if self.answer is None else self.answer.answer
+
+    def claim(self) -> Claim | None:
+        """The claim as the run recorded it."""
+        return next((claim for claim in self.run.claims if claim.id == self.verdicts[0].claim), None)
 
 
 def read(folder: Path, name: str) -> Any:
@@ -17,9 +39,9 @@ def read(folder: Path, name: str) -> Any:
     path = folder / name
     if not path.exists():
         if not (folder / "run.json").exists():
-            raise ErlangenError(f"{folder} is no run folder: it holds no run.json")
+            raise ErlangenError(f"{folder} is not a run folder: it has no run.json")
         command = read_run(folder).command if name != "run.json" else ""
-        raise ErlangenError(f"{folder} holds no {name}: its run is not finished; go on with: {command}")
+        raise ErlangenError(f"{folder} has no {name}: its run is not finished; resume it with: {command}")
     return read_json(path)
 
 
@@ -28,28 +50,50 @@ def read_run(folder: Path) -> Run:
 
 
 def read_verdicts(folder: Path) -> list[Verdict]:
-    data = read(folder, "verdicts.json")
-    if not isinstance(data, list):
-        raise DamagedFileError(f"{folder / 'verdicts.json'}: does not hold a list")
-    return [from_json(Verdict, entry, str(folder / "verdicts.json")) for entry in data]
+    return read_list(folder, "verdicts.json", Verdict)
 
 
 def read_answers(folder: Path) -> list[Answer]:
-    data = read(folder, "answers.json")
-    if not isinstance(data, list):
-        raise DamagedFileError(f"{folder / 'answers.json'}: does not hold a list")
-    return [from_json(Answer, entry, str(folder / "answers.json")) for entry in data]
+    return read_list(folder, "answers.json", Answer)
 
 
 def read_figures(folder: Path) -> Figures:
     return from_json(Figures, read(folder, "figures.json"), str(folder / "figures.json"))
 
 
-def latest_verdicts(runs: Path, claim: str) -> tuple[Path | None, list[Verdict]]:
-    """The newest folder below `runs` that judged a claim, with its verdicts; (None, []) where none did."""
+def read_list(folder: Path, name: str, kind: type[Record]) -> list[Record]:
+    """A file that holds a list of records."""
+    data = read(folder, name)
+    if not isinstance(data, list):
+        raise DamagedFileError(f"{folder / name}: does not hold a list")
+    return [from_json(kind, entry, str(folder / name)) for entry in data]
+
+
+def latest_conclusions(runs: Path) -> tuple[dict[str, Conclusion], list[str]]:
+    """For every claim the newest conclusion among the folders of `runs`; and why folders could not be read, a line each."""
     files = sorted(runs.glob("*/verdicts.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    latest: dict[str, Conclusion] = {}
+    unreadable = []
     for file in files:
-        verdicts = [verdict for verdict in read_verdicts(file.parent) if verdict.claim == claim]
-        if verdicts:
-            return file.parent, verdicts
-    return None, []
+        try:
+            concluded = read_conclusions(file.parent)
+        except ErlangenError as error:
+            unreadable.append(f"skipped: {error}")
+        else:
+            latest = {**concluded, **latest}
+    return latest, unreadable
+
+
+def read_conclusions(folder: Path) -> dict[str, Conclusion]:
+    """What a run says of each claim that it judged."""
+    run, verdicts = read_run(folder), read_verdicts(folder)
+    answers = {answer.claim: answer for answer in read_answers(folder)}
+    return {
+        claim: Conclusion(
+            folder=folder,
+            run=run,
+            answer=answers.get(claim),
+            verdicts=tuple(verdict for verdict in verdicts if verdict.claim == claim),
+        )
+        for claim in dict.fromkeys(verdict.claim for verdict in verdicts)
+    }

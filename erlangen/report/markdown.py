@@ -1,35 +1,71 @@
-"""A run folder's claims and verdicts as Markdown, for documents that live beside the code."""
+"""A run folder as Markdown: each claim's answer, the verdicts with the statements that they judge, the tables of the figures."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from erlangen.records.runs import Claim, Run, Verdict
-from erlangen.report.folder import read_run, read_verdicts
-from erlangen.report.page import interval, number
+from erlangen.records.runs import Answer, Claim, Figure, Run, Verdict
+from erlangen.report.folder import read_answers, read_figures, read_run, read_verdicts
+from erlangen.report.numbers import measured, number
+from erlangen.report.tables import markdown_table
+from erlangen.report.wording import SOURCES, needed, outcome, sentence
+
+LONGEST = 30  # rows of the table behind a chart that are printed
 
 
 def write_markdown(folder: Path) -> str:
-    """One section a claim: how it is measured, a row for each part, and what corrects or explains it."""
+    """One section for each claim, then one for each table."""
+    run, figures = read_run(folder), read_figures(folder).figures
+    return verdicts_markdown(folder) + "".join(table_section(run, folder, figure) for figure in figures)
+
+
+def verdicts_markdown(folder: Path) -> str:
+    """One section for each claim that the run judged."""
     run, verdicts = read_run(folder), read_verdicts(folder)
-    sections = [section(run, claim, [v for v in verdicts if v.claim == claim.id]) for claim in run.claims]
-    return "\n".join(part for part in sections if part)
+    answers = {answer.claim: answer for answer in read_answers(folder)}
+    judged = [claim for claim in run.claims if any(verdict.claim == claim.id for verdict in verdicts)]
+    return "".join(
+        claim_section(run, claim, answers.get(claim.id), [verdict for verdict in verdicts if verdict.claim == claim.id])
+        for claim in judged
+    )
 
 
-def section(run: Run, claim: Claim, verdicts: list[Verdict]) -> str:
-    """'' where the run judged no part of the claim."""
-    if not verdicts:
-        return ""
-    lines = [f"## {claim.id}: {claim.statement}", "", f"`{run.command}`. {claim.how}", ""]
-    lines += ["| part | verdict | effect | interval | n | measured | published |", "|---|---|---|---|---|---|---|"]
-    for verdict in verdicts:
-        effect = f"{number(verdict.effect)} {verdict.unit}".strip()
-        numbers = (
-            f"{effect} | {interval(verdict) or '–'} | {verdict.n} | {number(verdict.measured)} | {number(verdict.published)}"
-        )
-        lines.append(f"| {verdict.part} | {verdict.verdict} | {numbers} |")
-    notes = []
-    for verdict in verdicts:
-        said = [("", verdict.corrected), ("test: ", verdict.test), ("next: ", verdict.next_step)]
-        notes += [f"- {verdict.part}: {word}{text.rstrip('.')}." for word, text in said if text]
-    return "\n".join([*lines, "", *notes, ""])
+def claim_section(run: Run, claim: Claim, answer: Answer | None, verdicts: Sequence[Verdict]) -> str:
+    """The answer, how it was measured, a row for each part, and what corrects or explains it."""
+    said = [f"**{answer.answer.capitalize()}.** {answer.sentence}"] if answer else []
+    quotes = list(dict.fromkeys(verdict.quote for verdict in verdicts if verdict.quote))
+    if quotes:
+        said.append("The report: " + " · ".join(f"“{quote}”" for quote in quotes))
+    said.append(f"{claim.how} Run: `{run.command}`.")
+    columns = ("outcome", "statement", "stated by", "measured", "holds if", "published")
+    table = markdown_table(columns, [row(verdict) for verdict in verdicts])
+    notes = "".join(f"- {note}\n" for verdict in verdicts for note in remarks(verdict))
+    return "\n\n".join([f"## {claim.id}: {claim.statement}", *said, table + (f"\n{notes}" if notes else "")]) + "\n"
+
+
+def row(verdict: Verdict) -> tuple[str, ...]:
+    """One part, with its statement."""
+    published = "" if verdict.published is None else number(verdict.published)
+    said = f"{verdict.statement} ({verdict.part})"
+    return (outcome(verdict), said, SOURCES[verdict.of], measured(verdict), needed(verdict), published)
+
+
+def remarks(verdict: Verdict) -> list[str]:
+    """What corrects a part, what would decide it, and what a reader has to know."""
+    texts = [
+        verdict.corrected,
+        verdict.next_step,
+        verdict.sensitive and f"depends on the edge: {verdict.sensitive}",
+        verdict.note,
+    ]
+    return [f"{verdict.part}: {sentence(text)}" for text in texts if text]
+
+
+def table_section(run: Run, folder: Path, figure: Figure) -> str:
+    """The table of a figure; of a long one behind a chart, how to get it."""
+    if figure.spec is not None and len(figure.rows) > LONGEST:
+        table = f"{len(figure.rows)} rows: `erlangen report {folder} --tables csv` writes them.\n"
+    else:
+        table = markdown_table(figure.columns, figure.rows)
+    return f"\n### {figure.title}\n\n{figure.caption}\n\n{table}"

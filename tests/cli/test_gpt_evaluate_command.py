@@ -159,7 +159,7 @@ def test_a_fault_is_one_line(trained: dict, run: Command, tmp_path: Path) -> Non
         ("nowhere",): (2, "nowhere"),
         ("run", "nowhere.txt"): (4, "nowhere.txt"),
         ("run", "strange.txt"): (4, "strange.txt: the text has characters that this tokenizer lacks"),
-        ("run", "short.txt"): (4, "short.txt: 1 tokens: a loss needs two"),
+        ("run", "short.txt"): (4, "short.txt: a loss needs at least two tokens, but the text has 1"),
         ("run", "story.txt", "--copied", "2"): (2, "leave story.txt out"),
         ("run", "--copied", "99"): (4, "--copied 99: 99 passages of 64 + 500 characters"),
         ("run", "--copied", "1"): (2, "--copied"),

@@ -1,4 +1,4 @@
-"""The command line: one clear line for a fault, the right exit code, nothing lost."""
+"""`erlangen run`, `verdicts` and `report`: one clear line for an error, the right exit code, nothing lost."""
 
 from __future__ import annotations
 
@@ -6,44 +6,24 @@ import json
 import os
 import resource
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from support.command import environment, erlangen, start
+from support.command import erlangen, start
 
 TOY = "support.toy"
-TINY = ("--set", "rows=Net1/valid", "--set", "epochs=1", "--set", "train=20", "--set", "validation=20", "--set", "test=20")
-
-
-@pytest.mark.parametrize("args", [("--help",), ("list",), ("show", "C5"), ("run", "--help")])
-def test_talking_about_experiments_loads_no_torch(args, tmp_path: Path):
-    code = """
-import sys
-from erlangen.cli import main
-try:
-    main()
-except SystemExit as exit:
-    print("CODE", exit.code, "torch" in sys.modules, "altair" in sys.modules)
-"""
-    command = [sys.executable, "-c", code, *args]
-    out = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
-    assert "CODE 0 False False" in out.stdout
-
-
-def test_list_names_every_claim_preset_and_time(tmp_path: Path):
-    out = erlangen("list", "--json", "-", cwd=tmp_path)
-    padding = next(entry for entry in json.loads(out.stdout) if entry["name"] == "padding")
-    assert padding["claims"] == ["C1", "C2", "C3", "C4", "C5", "C8"]
-    assert 0 < padding["seconds"]["quick"] <= 90
-    assert padding["seconds"]["quick"] < padding["seconds"]["standard"] <= 6000
 
 
 FAULTS = {
     "unknown experiment": (("run", "pading"), "did you mean 'padding'"),
     "no module": (("run", "no.such.module"), "no.such.module"),
+    "a bad module name": (("run", "a..b"), "a..b"),
+    "an empty name": (("run", ""), "''"),
+    "a path": (("run", "./my_lab"), "./my_lab"),
+    "a module that is no experiment": (("run", "json"), "json"),
+    "an unknown claim": (("run", "C55"), "did you mean 'C5'"),
+    "a misspelled topic": (("run", "grahps"), "did you mean 'graphs'"),
     "unknown key": (("run", "padding", "--set", "epoch=3"), "did you mean 'epochs'"),
     "no equals sign": (("run", "padding", "--set", "epochs"), "key=value"),
     "impossible value": (("run", "padding", "--set", "epochs=0"), "epochs=0"),
@@ -53,6 +33,8 @@ FAULTS = {
     "row twice": (("run", "padding", "--set", "rows=Net1/valid,Net1/valid"), "twice"),
     "zero seeds": (("run", "padding", "--seeds", "0"), "--seeds"),
     "unknown preset": (("run", "padding", "--preset", "slow"), "quick, standard"),
+    "unknown preset of one of several": (("run", "padding", "graph-cost", "--preset", "full"), "padding: --preset full"),
+    "unknown key of one of several": (("run", "CORA", "graph-cost", "--set", "tolerance=3"), "graph-cost: --set tolerance"),
     "unknown precision": (("run", "padding", "--precision", "float8"), "float32 or bfloat16"),
     "unknown device": (("run", "padding", "--device", "tpu"), "tpu"),
     "zero workers": (("run", "padding", "--workers", "0"), "--workers"),
@@ -60,9 +42,9 @@ FAULTS = {
     "folder below a file": (("run", TOY, "--out", "/dev/null/x"), "/dev/null/x"),
     "unknown option": (("run", "padding", "--sedes", "3"), "--sedes"),
     "unknown command": (("rnu",), "rnu"),
-    "unknown claim": (("show", "C55"), "C5"),
     "no folder": (("verdicts", "nowhere"), "nowhere"),
-    "no run folder": (("report", "."), "run.json"),
+    "no run folder": (("report", "."), "is not a run folder: it has no run.json"),
+    "two on stdout": (("verdicts", ".", "--csv", "-", "--json", "-"), "both print to stdout"),
 }
 
 
@@ -75,31 +57,6 @@ def test_a_fault_of_the_user_is_one_clear_line(name: str, tmp_path: Path):
     assert out.stderr.count("\n") == 1, out.stderr
     assert out.stdout == ""
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_reader_that_leaves_is_no_fault(tmp_path: Path):
-    reading, writing = os.pipe()
-    os.close(reading)
-    for args in (("list",), ("list", "--json", "-"), ("--help",)):
-        out = erlangen(*args, cwd=tmp_path, stdout=writing)
-        assert (out.returncode, out.stderr) == (0, ""), args
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
-def test_a_full_stdout_is_one_clear_line(tmp_path: Path):
-    with open("/dev/full", "w") as full:
-        for args in (("list",), ("list", "--json", "-")):
-            out = erlangen(*args, cwd=tmp_path, stdout=full)
-            assert (out.returncode, out.stderr.count("\n")) == (2, 1), out.stderr
-            assert "no space left" in out.stderr
-
-
-@pytest.mark.parametrize("args", [(), ("gpt",)], ids=str)
-def test_without_a_command_the_help_is_shown(args, tmp_path: Path):
-    out = erlangen(*args, cwd=tmp_path)
-    assert out.returncode == 2
-    assert out.stderr.startswith("Usage: ")
-    assert "erlangen:" not in out.stderr
 
 
 def test_results_on_stdout_progress_on_stderr(tmp_path: Path):
@@ -139,10 +96,30 @@ def test_a_failed_job_is_code_4_with_its_traceback_kept_and_the_rest_measured(tm
     assert erlangen("verdicts", "run", cwd=tmp_path).returncode == 5
 
 
-def test_strict_fails_what_is_not_supported(tmp_path: Path):
-    args = ("run", "padding", *TINY, "--seeds", "1", "--out", "run")
+def test_strict_on_the_command_line(tmp_path: Path):
+    args = ("run", "graph-algebra", "--seeds", "2", "--out", "run")
     assert erlangen(*args, cwd=tmp_path).returncode == 0
     assert erlangen(*args, "--strict", cwd=tmp_path).returncode == 1
+    assert erlangen("verdicts", "run", cwd=tmp_path).returncode == 0
+    assert erlangen("verdicts", "run", "--strict", cwd=tmp_path).returncode == 1
+
+
+def test_another_recipe_replaces_nothing_without_force(tmp_path: Path):
+    erlangen("run", TOY, "--out", "run", cwd=tmp_path)
+    before = (tmp_path / "run" / "verdicts.json").read_bytes()
+    other = ("run", TOY, "--out", "run", "--set", "tasks=add,wait")
+    out = erlangen(*other, cwd=tmp_path)
+    assert (out.returncode, out.stderr.count("\n")) == (2, 1)
+    assert "--force" in out.stderr
+    assert (tmp_path / "run" / "verdicts.json").read_bytes() == before
+    assert erlangen(*other, "--force", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "run" / "verdicts.json").read_bytes() != before
+
+
+def test_fresh_computes_everything_again(tmp_path: Path):
+    erlangen("run", TOY, "--out", "run", cwd=tmp_path)
+    assert "all 2 jobs found" in erlangen("run", TOY, "--out", "run", cwd=tmp_path).stderr
+    assert "running 2 jobs" in erlangen("run", TOY, "--out", "run", "--fresh", cwd=tmp_path).stderr
 
 
 def test_damaged_files_are_named_set_aside_and_computed_again(tmp_path: Path):
@@ -164,12 +141,13 @@ def test_a_folder_of_a_newer_version_is_refused_by_name(tmp_path: Path):
     erlangen("run", TOY, "--out", "run", cwd=tmp_path)
     for name in ("run.json", "verdicts.json"):
         path = tmp_path / "run" / name
-        path.write_text(path.read_text().replace('"schema": 1', '"schema": 7'))
+        path.write_text(path.read_text().replace('"schema": 2', '"schema": 7'))
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
     for args in (("run", TOY, "--out", "run"), ("verdicts", "run"), ("report", "run")):
         out = erlangen(*args, cwd=tmp_path)
         assert out.returncode == 2
         assert "schema 7" in out.stderr
+        assert "--out" not in out.stderr or args[0] == "run", "advice is about options that the command has"
     assert {path: path.read_bytes() for path in before} == before
 
 
@@ -197,7 +175,7 @@ def test_a_signal_ends_with_its_code_and_keeps_finished_jobs(signum, code, word,
     process.send_signal(signum)
     _, err = process.communicate(timeout=30)
     assert process.returncode == code
-    assert word in err
+    assert f"{word}: every finished job is kept; run the same command again to resume" in err
     assert "Traceback" not in err
     assert len(list((tmp_path / "run" / "jobs").glob("*.json"))) == 1
 
@@ -227,33 +205,6 @@ def test_a_killed_run_resumes_to_the_same_verdicts(tmp_path: Path):
 def test_a_worker_killed_by_the_system_loses_nothing(tmp_path: Path):
     out = erlangen("run", TOY, "--set", "tasks=die-once,add", "--set", f"where={tmp_path}", cwd=tmp_path)
     assert out.returncode == 0, out.stderr
-
-
-def test_show_prints_the_latest_verdict(tmp_path: Path):
-    assert "Not measured yet" in erlangen("show", "c3", cwd=tmp_path).stdout
-    erlangen("run", "padding", *TINY, "--seeds", "1", cwd=tmp_path)
-    out = erlangen("show", "c3", cwd=tmp_path)
-    assert "padding-quick" in out.stdout
-    assert "refuted" in out.stdout
-
-
-def test_claims_as_markdown(tmp_path: Path):
-    erlangen("run", TOY, "--out", "run", cwd=tmp_path)
-    before = sorted(path.name for path in (tmp_path / "run").iterdir())
-    out = erlangen("report", "run", "--markdown", cwd=tmp_path)
-    assert "## X1: One and one is two." in out.stdout
-    assert "| sum | supported | 4 | – | 2 | – | – |" in out.stdout
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == before
-
-
-def test_figures_on_request(tmp_path: Path):
-    erlangen("run", "padding", *TINY, "--seeds", "1", "--out", "run", cwd=tmp_path)
-    for format, magic in (("svg", b"<svg"), ("png", b"\x89PNG"), ("pdf", b"%PDF")):
-        out = erlangen("report", "run", "--figures", format, cwd=tmp_path)
-        paths = [tmp_path / line for line in out.stdout.splitlines()[1:]]
-        assert {path.stem for path in paths} >= {"seeds", "samples", "flips"}
-        assert all(path.read_bytes().startswith(magic) for path in paths)
-    assert erlangen("report", "run", "--figures", "bmp", cwd=tmp_path).returncode == 2
 
 
 def wait_for(condition, seconds: float = 60):

@@ -1,0 +1,27 @@
+"""The exit code of `erlangen run` and `erlangen verdicts`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from erlangen.errors import BREACHED, FAILED, NOT_MEASURED, USAGE
+from erlangen.records.runs import Verdict
+
+
+def exit_code(verdicts: Sequence[Verdict], any_failed: bool, strict: bool) -> int:
+    """FAILED: a job failed; NOT_MEASURED: something that was asked for was not measured; else 0.
+
+    BREACHED, under --strict: a part that the report, a rival or a control states is refuted or inconclusive.
+    """
+    outcomes = {verdict.verdict for verdict in verdicts}
+    strictly = {verdict.verdict for verdict in verdicts if verdict.of != "extension"}
+    if any_failed:
+        return FAILED
+    if "not measured" in outcomes or not verdicts:
+        return NOT_MEASURED
+    return BREACHED if strict and strictly & {"refuted", "inconclusive"} else 0
+
+
+def worst(codes: Collection[int]) -> int:
+    """The exit code of several experiments: failed jobs first, then an unwritten file, what was not measured, --strict."""
+    return next((code for code in (FAILED, USAGE, NOT_MEASURED, BREACHED) if code in codes), 0)

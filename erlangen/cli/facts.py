@@ -1,0 +1,63 @@
+"""What is known of claims and experiments, as plain data for the terminal and for --json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from erlangen.claims import catalog, topic_of
+from erlangen.cli.targets import discovered, listed_claims, times, topic_of_experiment
+from erlangen.experiments import Experiment
+from erlangen.records.runs import Claim
+
+if TYPE_CHECKING:
+    from erlangen.report.folder import Conclusion
+
+
+def known_claims(latest: Mapping[str, Conclusion]) -> list[str]:
+    """The ids of all claims: listed ones first, then those of the user's own runs."""
+    return list(dict.fromkeys([*listed_claims(), *latest]))
+
+
+def of_experiment(name: str, experiment: Experiment) -> dict[str, Any]:
+    """An experiment. seconds: preset -> expected seconds on this machine's cores."""
+    return {
+        "name": name,
+        "topic": topic_of_experiment(experiment).name,
+        "title": experiment.TITLE,
+        "question": experiment.QUESTION,
+        "claims": [claim.id for claim in experiment.CLAIMS],
+        "seconds": times(name, experiment),
+        "precisions": list(getattr(experiment, "PRECISIONS", ("float32",))),
+        "devices": list(getattr(experiment, "DEVICES", ("cpu",))),
+    }
+
+
+def of_claim(claim: str, latest: Mapping[str, Conclusion], named: Mapping[str, Experiment] | None = None) -> dict[str, Any]:
+    """A claim with its latest answer. how: experiment -> how that measures it.
+
+    `named`: an experiment by its name, which may be the user's own, unknown to discovery.
+    """
+    entries = judging(claim, latest, named or {})
+    listed, concluded = catalog().get(claim), latest.get(claim)
+    statements = [entry.statement for entry in ([listed] if listed else entries.values())]
+    return {
+        "id": claim,
+        "topic": topic_of(claim).name,
+        "statement": statements[0] if statements else "",
+        "quote": listed.quote if listed else "",
+        "how": {name: entry.how for name, entry in entries.items()},
+        "parts": {name: entry.parts for name, entry in entries.items()},
+        "answer": concluded.outcome if concluded else None,
+        "sentence": concluded.answer.sentence if concluded and concluded.answer else None,
+        "folder": str(concluded.folder) if concluded else None,
+    }
+
+
+def judging(claim: str, latest: Mapping[str, Conclusion], named: Mapping[str, Experiment]) -> dict[str, Claim]:
+    """The claim as each experiment states it that judges it: ours, those `named`, or else the one that a run recorded."""
+    known = {**discovered(), **named}
+    entries = {name: entry for name, experiment in known.items() for entry in experiment.CLAIMS if entry.id == claim}
+    if not entries and claim in latest and (recorded := latest[claim].claim()):
+        entries = {latest[claim].run.experiment: recorded}
+    return entries

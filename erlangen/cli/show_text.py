@@ -1,0 +1,119 @@
+"""What `erlangen list` and `erlangen show` print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from erlangen.claims import FOUNDATIONS, TOPICS
+from erlangen.cli.text import paint, print_text
+from erlangen.cli.verdict_text import COLORS, print_claim
+
+if TYPE_CHECKING:
+    from erlangen.cli.recipe_keys import Key
+    from erlangen.report.folder import Conclusion
+
+Facts = Mapping[str, Any]
+STATE = len("no experiment")  # the longest word for where a claim stands
+
+
+def print_experiments(experiments: Sequence[Facts]) -> None:
+    """The experiments by topic: what each asks, the claims it judges, how long it takes."""
+    from erlangen.sweep.machine import cores
+
+    width = max(len(entry["name"]) for entry in experiments)
+    for topic in (*TOPICS, FOUNDATIONS):
+        entries = [entry for entry in experiments if entry["topic"] == topic.name]
+        print_heading(topic.title, entries)
+        for entry in entries:
+            print_text(entry["question"], label=[(f"  {entry['name']:<{width}}  ", "bold")])
+            print_text(f"{', '.join(entry['claims'])}: {durations(entry)}", width + 4)
+        if entries:
+            print()
+    print_text(f"Times are estimates for {cores()} cores. Run an experiment with `erlangen run NAME`.")
+
+
+def print_heading(title: str, entries: Sequence[object]) -> None:
+    """The title, where anything stands below it."""
+    if entries:
+        print(paint(title, "bold"))
+
+
+def durations(experiment: Facts) -> str:
+    """'quick 52 s, standard 45 min'"""
+    from erlangen.sweep.plan import duration
+
+    return ", ".join(f"{preset} {duration(seconds)}" for preset, seconds in experiment["seconds"].items())
+
+
+def print_overview(claims: Sequence[Facts]) -> None:
+    """All claims by topic, each with where it stands."""
+    for topic in (*TOPICS, FOUNDATIONS):
+        entries = [claim for claim in claims if claim["topic"] == topic.name]
+        print_heading(topic.title, entries)
+        for claim in entries:
+            print_row(claim)
+        if entries:
+            print()
+    print_text("`erlangen show C5` shows one claim; `erlangen run C5` runs the experiment that judges it.")
+
+
+def print_row(claim: Facts) -> None:
+    """`C5  partly  Accuracy rises ...`"""
+    state = claim["answer"] or ("not run" if claim["how"] else "no experiment")
+    print_text(claim["statement"], label=[(f"  {claim['id']:<4}  ", "bold"), (f"{state:<{STATE}}  ", COLORS.get(state))])
+    if claim["sentence"]:
+        print_text(f"Answer: {claim['sentence']}", 2 + 4 + 2 + STATE + 2)
+
+
+def print_claim_page(claim: Facts, concluded: Conclusion | None, runs: Path) -> None:
+    """A claim: its statement, the report's words, how it is measured, the latest verdicts."""
+    print_text(claim["statement"], label=[(f"{claim['id']}  ", "bold")])
+    if claim["quote"]:
+        print()
+        print_text(f"In the report: “{claim['quote']}”")
+    for name, how in claim["how"].items():
+        print()
+        print_text(f"How {name} measures it: {how}")
+    print()
+    if not claim["how"]:
+        print("No experiment judges this claim yet.")
+    elif concluded is None:
+        print_text(f"No result in {runs}/ yet. Run it with `erlangen run {claim['id']}`.")
+    else:
+        print(f"Latest result, from {concluded.folder} ({concluded.run.preset} preset):\n")
+        print_claim(claim["id"], concluded.answer, concluded.verdicts)
+
+
+def print_experiment(experiment: Facts, claims: Sequence[Facts]) -> None:
+    """An experiment: its question, its claims with their latest answers, and how to run it."""
+    from erlangen.sweep.machine import cores
+
+    name = experiment["name"]
+    print_text(experiment["title"], label=[(f"{name}  ", "bold")])
+    print_text(experiment["question"])
+    print()
+    for claim in claims:
+        print_row(claim)
+    print()
+    print_text(f"Presets, with times for {cores()} cores: {durations(experiment)}.")
+    print_text(f"Precision: {', '.join(experiment['precisions'])}. Device: {', '.join(experiment['devices'])}.")
+    print_text(f"Run it with `erlangen run {name}`. `erlangen show {name} --keys` explains what --set can change.")
+
+
+def print_keys(name: str, keys: Sequence[Key]) -> None:
+    """The keys of a recipe: type and bounds, what each is for, the presets' values."""
+    from erlangen.cli.recipe_keys import in_text
+
+    print_text(f"The recipe of {name}. Change a key with `erlangen run {name} --set KEY=VALUE`; write a list with commas.")
+    for key in keys:
+        values = {preset: in_text(value) for preset, value in key.values.items()}
+        print()
+        print_text(key.kind, 6, label=[(f"  {key.name}  ", "bold")])
+        if key.explanation:
+            print_text(key.explanation, 6)
+        if len(set(values.values())) == 1:
+            print_text(f"Default: {next(iter(values.values()))}", 6)
+        else:
+            print_text("Default: " + "; ".join(f"{value} ({preset})" for preset, value in values.items()), 6)

@@ -1,0 +1,106 @@
+"""What people may type for an experiment: its name, a claim, a topic, `all`, or a package of their own."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+from erlangen import experiments
+from erlangen.claims import FOUNDATIONS, TOPICS, Topic, catalog, topic_of
+from erlangen.errors import ErlangenError
+from erlangen.experiments import Experiment
+
+ALL = "all"
+
+
+@cache
+def discovered() -> dict[str, Experiment]:
+    """The package's experiments by name, topic by topic."""
+    loaded = {name: experiments.load(name) for name in experiments.names()}
+    order = (*TOPICS, FOUNDATIONS)
+    return dict(sorted(loaded.items(), key=lambda entry: order.index(topic_of_experiment(entry[1]))))
+
+
+def topic_of_experiment(experiment: Experiment) -> Topic:
+    """The topic of its first claim."""
+    return topic_of(experiment.CLAIMS[0].id) if experiment.CLAIMS else FOUNDATIONS
+
+
+def listed_claims() -> list[str]:
+    """The ids of the catalog, then those that only our experiments know."""
+    judged = [claim.id for experiment in discovered().values() for claim in experiment.CLAIMS]
+    return list(dict.fromkeys([*catalog(), *judged]))
+
+
+def judges(claim: str) -> list[str]:
+    """The experiments that judge a claim; none where it is not built yet."""
+    return [name for name, experiment in discovered().items() if claim in (entry.id for entry in experiment.CLAIMS)]
+
+
+def experiments_named(words: Iterable[str]) -> list[str]:
+    """The experiments that the words stand for, each once.
+
+    Raises ErlangenError, with a suggestion, for a word that stands for none.
+    """
+    return list(dict.fromkeys(name for word in words for name in experiments_of(word)))
+
+
+def experiments_of(word: str) -> list[str]:
+    """The experiments that one word stands for."""
+    if experiments.is_ours(word):
+        return [word]
+    if word == ALL:
+        return list(discovered())
+    if word in (topic.name for topic in (*TOPICS, FOUNDATIONS)):
+        return [name for name, experiment in discovered().items() if topic_of_experiment(experiment).name == word]
+    if word.upper() in listed_claims():
+        if not judges(word.upper()):
+            raise ErlangenError(f"no experiment judges {word.upper()} yet; `erlangen show {word.upper()}` shows the claim")
+        return judges(word.upper())
+    load(word)
+    return [word]
+
+
+def load(word: str) -> Experiment:
+    """The experiment of that name, ours or the user's. Raises ErlangenError, with a suggestion, where there is none."""
+    try:
+        experiments.module_name(word)
+    except ErlangenError as error:
+        close = difflib.get_close_matches(word, words(), n=1) or difflib.get_close_matches(word.upper(), words(), n=1)
+        if not close or not str(error).startswith("there is no experiment"):
+            raise
+        raise ErlangenError(f"there is no experiment or claim {word!r}; did you mean {close[0]!r}?") from None
+    return experiments.load(word)
+
+
+def check_recipes(experiments: Sequence[str], preset: str, seeds: int | None, settings: Sequence[str]) -> None:
+    """Raises ErlangenError where one of several experiments lacks the preset or a key, before the first of them starts."""
+    from erlangen.experiments.kit.recipe import choose_recipe
+
+    for name in experiments if len(experiments) > 1 else ():
+        try:
+            choose_recipe(load(name).PRESETS, preset, settings, seeds)
+        except ErlangenError as error:
+            raise ErlangenError(f"{name}: {error}") from None
+
+
+def words() -> list[str]:
+    """All that may be typed."""
+    return [*discovered(), ALL, *(topic.name for topic in (*TOPICS, FOUNDATIONS)), *listed_claims()]
+
+
+def complete(incomplete: str) -> list[str]:
+    """What a shell offers for a word that is being typed."""
+    return [word for word in words() if word.lower().startswith(incomplete.lower())]
+
+
+def times(name: str, experiment: Experiment) -> dict[str, int]:
+    """Preset -> expected seconds on this machine's cores."""
+    from erlangen.sweep.machine import cores
+    from erlangen.sweep.plan import expected_seconds
+
+    return {
+        preset: round(expected_seconds(experiments.planned_jobs(name, recipe), cores()))
+        for preset, recipe in experiment.PRESETS.items()
+    }

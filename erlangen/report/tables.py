@@ -1,0 +1,101 @@
+"""Tables as CSV, LaTeX and Markdown: those behind the figures of a run, and its verdicts, a row for each part of a claim."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from erlangen.errors import ErlangenError
+from erlangen.records.files import Scalar, write_atomically
+from erlangen.records.runs import Answer, Figure, Verdict
+from erlangen.report.numbers import cell
+from erlangen.report.wording import needed, outcome
+
+ENDINGS = {"csv": "csv", "latex": "tex", "markdown": "md"}
+GREEK = ["alpha", "beta", "gamma", "delta", "epsilon", "lambda", "mu", "rho", "sigma", "tau", "Delta", "Sigma"]
+LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "−": "$-$", "±": r"$\pm$", "×": r"$\times$", "·": r"$\cdot$",
+    "≤": r"$\leq$", "≥": r"$\geq$", "<": "$<$", ">": "$>$", "→": r"$\to$", "√": r"$\surd$", "‖": r"$\|$", "∞": r"$\infty$",
+    "–": "--", "…": r"\ldots{}", "²": "$^2$", "³": "$^3$", "ⁿ": "$^n$", "ᵀ": "$^T$",
+    **{letter: rf"$\{name}$" for letter, name in zip("αβγδελμρστΔΣ", GREEK, strict=True)},
+}  # fmt: skip
+
+
+def verdict_table(answers: Sequence[Answer], verdicts: Sequence[Verdict]) -> Figure:
+    """Every part of every claim with the statement that it judges, the claim's answer first."""
+    answered = {answer.claim: answer.answer for answer in answers}
+    columns = ("claim", "answer", "part", "of", "outcome", "statement", "effect", "low", "high", "unit", "n", "holds if")
+    rows = tuple(
+        (
+            verdict.claim, answered.get(verdict.claim), verdict.part, verdict.of, outcome(verdict), verdict.statement,
+            verdict.effect, *(verdict.interval or (None, None)), verdict.unit, verdict.n, needed(verdict),
+        )
+        for verdict in verdicts
+    )  # fmt: skip
+    return Figure(name="verdicts", title="Verdicts", caption="One row for each part of a claim.", columns=columns, rows=rows)
+
+
+def export_tables(tables: Sequence[Figure], folder: Path, format: str) -> Iterator[Path]:
+    """Write each table as `folder`/<name>.<ending>. Raises ErlangenError for an unknown format."""
+    if format not in ENDINGS:
+        raise ErlangenError(f"--tables {format}: choose {', '.join(ENDINGS)}")
+    for figure in tables:
+        path = folder / f"{figure.name}.{ENDINGS[format]}"
+        write_atomically(path, render_table(figure, format))
+        yield path
+
+
+def render_table(figure: Figure, format: str) -> str:
+    """The table of a figure as text: CSV with numbers as they are, LaTeX for booktabs, or Markdown."""
+    if format == "csv":
+        return csv_table(figure.columns, figure.rows)
+    return latex_table(figure) if format == "latex" else markdown_table(figure.columns, figure.rows)
+
+
+def csv_table(columns: Sequence[str], rows: Sequence[Sequence[Scalar]]) -> str:
+    """Numbers with all their digits; nothing where nothing was measured."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([columns, *rows])
+    return text.getvalue()
+
+
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[Scalar]]) -> str:
+    """Numbers flush right."""
+    aligned = ["---:" if numeric(rows, column) else "---" for column in range(len(columns))]
+    lines = [columns, aligned, *([cell(value) for value in row] for row in rows)]
+    return "".join("| " + " | ".join(entry.replace("|", r"\|").replace("\n", " ") for entry in line) + " |\n" for line in lines)
+
+
+def latex_table(figure: Figure) -> str:
+    """A tabular environment for the package booktabs, its title and caption in a comment."""
+    aligned = "".join("r" if numeric(figure.rows, column) else "l" for column in range(len(figure.columns)))
+    head, *lines = (" & ".join(in_latex(entry) for entry in line) + r" \\" for line in [figure.columns, *figure.rows])
+    comment = f"% {figure.title}. {figure.caption} Needs \\usepackage{{booktabs}}.".replace("\n", " ")
+    return "\n".join(
+        [
+            comment,
+            rf"\begin{{tabular}}{{{aligned}}}",
+            r"\toprule",
+            head,
+            r"\midrule",
+            *lines,
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
+
+
+def in_latex(value: Scalar) -> str:
+    """A table's entry with LaTeX's special characters escaped."""
+    return "".join(LATEX.get(character, character) for character in cell(value))
+
+
+def numeric(rows: Sequence[Sequence[Scalar]], column: int) -> bool:
+    """Whether a column holds numbers, as such or as text without letters."""
+    values = [str(row[column]) for row in rows if row[column] is not None]
+    return bool(values) and all(any(map(str.isdigit, value)) and not re.search("[a-df-zA-Z]", value) for value in values)

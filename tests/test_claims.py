@@ -1,0 +1,65 @@
+"""The catalog of claims: complete, in the source's words where it quotes, and in step with the experiments."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from erlangen.claims import FOUNDATIONS, catalog, topic_of
+from erlangen.experiments import load, names
+
+SOURCE = Path(__file__).parents[2] / "shared" / "CLAIMS.md"
+needs_source = pytest.mark.skipif(not SOURCE.is_file(), reason="needs ../shared/CLAIMS.md")
+
+
+def in_italics() -> dict[str, list[str]]:
+    """Claim -> the report's own words, which the source sets in italics."""
+    rows = re.findall(r"^\*\*([A-Z]\d+) .*?\*\*(.*?)(?=^\*\*|^## |\Z)", SOURCE.read_text(encoding="utf-8"), re.M | re.S)
+    return {claim: [" ".join(words.split()) for words in re.findall(r"\*([^*]+)\*", body)] for claim, body in rows}
+
+
+def test_every_claim_is_one_plain_sentence():
+    assert len(catalog()) == 33
+    assert [sum(claim.startswith(letter) for claim in catalog()) for letter in "CTG"] == [11, 11, 11]
+    for claim in catalog().values():
+        assert claim.statement.endswith("."), claim.id
+        assert claim.statement[0].isupper(), claim.id
+        assert len(claim.statement) <= 180, claim.id
+        assert claim.quote, claim.id
+
+
+@needs_source
+def test_the_catalog_lists_the_claims_of_the_source():
+    assert list(catalog()) == list(in_italics())
+
+
+@needs_source
+@pytest.mark.parametrize("claim", catalog())
+def test_quotes_are_the_reports_own_words(claim: str):
+    for fragment in catalog()[claim].quote.split(" … "):
+        assert any(fragment in words for words in in_italics()[claim]), fragment
+
+
+@pytest.mark.parametrize("name", names())
+def test_experiments_judge_claims_of_the_catalog_or_their_own(name: str):
+    claims = [claim.id for claim in load(name).CLAIMS]
+    assert claims
+    assert all(claim in catalog() or topic_of(claim) == FOUNDATIONS for claim in claims)
+    assert len({topic_of(claim) for claim in claims}) == 1, "an experiment belongs to one topic"
+
+
+@pytest.mark.parametrize(
+    ("claim", "topic"),
+    [
+        ("C5", "cnns"),
+        ("T11", "transformers"),
+        ("G1", "graphs"),
+        ("CORA", "foundations"),
+        ("X1", "foundations"),
+        ("", "foundations"),
+    ],
+)
+def test_topics(claim: str, topic: str):
+    assert topic_of(claim).name == topic
