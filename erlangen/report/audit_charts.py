@@ -38,7 +38,11 @@ def curve_spec(check: Checked) -> dict[str, Any]:
     if sized:
         unit = f" ({check.unit})" if check.unit else ""
         size: dict[str, Any] = {"field": "size", "type": "quantitative", "title": f"size of the element{unit}"}
-        place, along, across = {"x": {**size, "scale": {"zero": False, "nice": False}, "axis": {"grid": False, "tickCount": 6}}}, "y", "y2"
+        place, along, across = (
+            {"x": {**size, "scale": {"zero": False, "nice": False}, "axis": {"grid": False, "tickCount": 6}}},
+            "y",
+            "y2",
+        )
         band: dict[str, Any] = {"type": "area", "opacity": 0.2}
         line: dict[str, Any] = {"type": "line", "point": {"color": CURVE}}
     else:

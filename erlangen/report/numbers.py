@@ -10,7 +10,7 @@ MINUS = "\N{MINUS SIGN}"
 
 def number(value: float | None) -> str:
     """Four significant digits without trailing zeros; an en dash where nothing was measured."""
-    return "–" if value is None else f"{value:.4g}".replace("-", MINUS)
+    return "–" if value is None else f"{value + 0.0:.4g}".replace("-", MINUS)  # + 0.0: no minus before 0
 
 
 def interval(ends: Ends | None) -> str:

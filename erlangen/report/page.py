@@ -15,9 +15,10 @@ from erlangen.records.runs import Answer, Claim, Figure, Verdict
 from erlangen.report import charts
 from erlangen.report.folder import read_answers, read_figures, read_run, read_verdicts
 from erlangen.report.interval_plot import interval_plot
-from erlangen.report.numbers import cell, interval, measured, number, region
+from erlangen.report.numbers import cell, interval, measured, number
+from erlangen.report.wording import MARKS, condition, mark, outcome, sentence
 
-MARKS = {"supported": "✓", "partly": "±", "refuted": "✗", "inconclusive": "?", "not measured": "–"}
+ANSWERS = {**MARKS, "partly": "±"}
 HEADLINE = ("report", "rival")
 
 
@@ -53,7 +54,7 @@ def render(folder: Path) -> str:
             judged=judged,
             figures=[figure for figure in shown.figures if figure.name not in placed],
             counts=counted(verdicts),
-            marks=MARKS,
+            marks=ANSWERS,
             vega=Markup(charts.script()),
             specs={figure.name: figure.spec for figure in shown.figures if figure.spec is not None},
             light=charts.LIGHT,
@@ -92,8 +93,8 @@ def environment() -> Environment:
         loader=PackageLoader("erlangen.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     made.filters.update(
-        number=number, interval=interval, measured=measured, region=region, interval_plot=interval_plot, cell=cell,
-        inline_json=inline_json,
+        number=number, interval=interval, measured=measured, interval_plot=interval_plot, cell=cell, condition=condition,
+        inline_json=inline_json, mark=mark, outcome=outcome, sentence=sentence,
     )  # fmt: skip
     return made
 

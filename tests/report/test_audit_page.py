@@ -17,8 +17,9 @@ from erlangen.auditing.pictures import png
 from erlangen.records.audit import AuditRecord, Breaks, Checked, Flips, Judgment, LayerError, Point, Worst
 from erlangen.records.files import finite
 from erlangen.records.runs import Figure
+from erlangen.report.audit_charts import LABEL, PLOTTED, curve_spec, layers_spec, plotted_layers, row_labels
 from erlangen.report.audit_junit import audit_junit
-from erlangen.report.audit_page import PLOTTED, audit_html, brief, curve_spec, layers_spec, notebook_html, plotted, row_labels
+from erlangen.report.audit_page import audit_html, brief, notebook_html
 from erlangen.report.audit_text import audit_text
 
 HOSTILE = """</script><script>window.broken = 1</script><img src=x onerror="window.broken = 2">'"&amp;<b>{{ 7 * 7 }}"""
@@ -190,7 +191,7 @@ def test_infinities_and_nans_do_not_silence_the_charts(browser, tmp_path: Path):
 def test_the_plot_of_many_layers_shows_the_one_that_loses_the_symmetry():
     for n, lost in ((3, 0), (61, 60), (400, 0), (400, 399), (400, 200)):
         breaks = layers(n, lost)
-        shown = plotted(breaks)
+        shown = plotted_layers(breaks)
         assert len(shown) == min(n, PLOTTED)
         assert breaks.culprit in [layer.layer for layer in shown]
         values = layers_spec(breaks)["data"]["values"]
@@ -200,8 +201,8 @@ def test_the_plot_of_many_layers_shows_the_one_that_loses_the_symmetry():
 
 
 def test_labels_of_layers_are_short_and_never_the_same():
-    shown = row_labels(plotted(layers(20, 7)))
-    assert max(map(len, shown)) <= 25
+    shown = row_labels(plotted_layers(layers(20, 7)))
+    assert max(map(len, shown)) <= LABEL + 1
     assert shown[7].startswith("blocks.7.")
     alike = tuple(replace(layers(1, 0).layers[0], layer=f"a.very.long.name.{k}.with.one.end.for.all.of.them") for k in range(3))
     assert len(set(row_labels(alike))) == 3
@@ -260,5 +261,5 @@ def test_the_text_names_every_check_and_what_to_do():
         assert re.search(rf"{made.name} +{made.judgment}", text)
     assert "Blur before strides." in text
     assert "note: The model is in training mode." in text
-    assert "worst: input 0, 7 px down, error 1.5 of the spread" in text
+    assert "worst pair: input 0, 7 px down: error 1.5 of the spread" in text
     assert max(map(len, text.splitlines())) <= 132

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.command import erlangen
 from support.pages import opened
 
-from erlangen.records.runs import Figure, Findings, Run, Verdict
+from erlangen.experiments.kit.panels import curves
+from erlangen.records.runs import Answer, Claim, Figure, Figures, Group, Run, Verdict
 from erlangen.report.page import render, write_page
 from erlangen.sweep.store import Store
 
@@ -60,30 +63,95 @@ def test_dark_is_dark_and_charts_follow(browser, page_path: Path):
         page.close()
 
 
-def test_every_plot_has_its_table_and_every_verdict_its_place(browser, page_path: Path):
+def test_answers_and_verdicts_come_first_and_every_plot_has_its_table(browser, page_path: Path):
     page, _, _ = opened(browser, page_path.parent, page_path)
-    assert page.locator("section:has(.chart) details table").count() == page.locator(".chart").count()
+    answers = page.locator("ul.answers li")
+    claims = ("C1", "C2", "C3", "C4", "C8")
+    assert [item.split()[-1] for item in page.locator("ul.answers a").all_inner_texts()] == list(claims)
+    assert answers.first.bounding_box()["y"] < 400
+    for claim in claims:
+        section = page.locator(f"section#{claim}")
+        assert section.locator(".found .mark").count() == 1
+        assert section.locator(".part .mark").count() >= 1
+    assert page.locator("figure:has(.chart) details table").count() == page.locator(".chart").count()
     page.locator("#seeds summary").click()
     assert page.locator("#seeds tbody tr").count() == 2 * 2 + 2 * 10
     assert page.locator("#table tbody tr").count() == 2
-    for claim in ("C1", "C2", "C3", "C4", "C8"):
-        assert page.locator(f"article#{claim} .mark").count() >= 1
     assert "erlangen run padding" in page.locator("#how").inner_text()
     page.close()
 
 
+def test_a_part_shows_statement_interval_and_region(browser, page_path: Path):
+    page, _, _ = opened(browser, page_path.parent, page_path)
+    verdicts = json.loads((page_path.parent / "verdicts.json").read_text(encoding="utf-8"))
+    shown = page.locator("body").inner_text()
+    page.locator("details.parts").evaluate_all("all => all.forEach(one => one.open = true)")
+    shown = page.locator("body").inner_text()
+    assert all(verdict["statement"] in shown for verdict in verdicts)
+    intervals = [v for v in verdicts if v["kind"] == "statistical" and v["interval"] and None not in v["interval"]]
+    assert page.locator("svg.interval").count() == len(intervals) > 0
+    page.close()
+
+
+@pytest.mark.parametrize("width", [1200, 360])
+def test_panels_share_the_width_that_there_is(browser, tmp_path: Path, width: int):
+    rows = [(name, x, 2.0 * x, x - 1.0, 3.0 * x) for name in ("one", "two") for x in (1, 2, 3)]
+    columns = ("panel", "x", "y", "low", "high")
+    spec = curves(columns, rows, x="x", y="y", color="panel", colors=("one", "two"), panel="panel", panels=("one", "two"))
+    figure = Figure(name="panels", title="Two", caption="Two panels.", columns=columns, rows=tuple(rows), spec=spec)
+    folder = concluded(tmp_path, [VERDICT], [ANSWER], (figure,))
+    page, complaints, _ = opened(browser, folder, write_page(folder), width=width)
+    assert complaints == []
+    cells = page.locator("#chart-panels .role-scope.cell path.background")
+    boxes = [cells.nth(index).bounding_box() for index in range(cells.count())]
+    panels = list({(box["x"], box["y"]): box for box in boxes if box["width"] > 50}.values())  # the rest are axes, layers repeat
+    page.close()
+    assert len(panels) == 2
+    side_by_side = abs(panels[0]["y"] - panels[1]["y"]) < 1
+    assert side_by_side == (width == 1200)
+    assert all(panel["width"] > (300 if width == 1200 else 200) for panel in panels)
+
+
+VERDICT = Verdict(
+    claim="X", part="a part", of="report", kind="statistical", statement="It is so.", quote="it is so", verdict="refuted",
+    corrected="It is not.", effect=-1.0, interval=(-2.0, -0.5), region=(0.0, None), edge="any gain", n=5, level=0.95,
+    test="t interval", groups=(Group(name="one arm", mean=2.0, interval=(1.0, 3.0), unit="%"),), sensitive="", note="A note.",
+)  # fmt: skip
+ANSWER = Answer(claim="X", answer="refuted", sentence="It is not so.", figure="f")
+
+
+def concluded(
+    folder: Path, verdicts: list[Verdict], answers: list[Answer], figures: tuple[Figure, ...], title: str = "A run"
+) -> Path:
+    """A folder as a finished run leaves it."""
+    store = Store(folder)
+    claim = Claim(id="X", statement=title, how=title, parts={})
+    run = Run(
+        experiment=title, preset=title, recipe={title: title}, command=title, precision="float32", device="cpu", workers=1,
+        jobs=(), versions={title: title}, machine={"cores": 2}, title=title, claims=(claim,),
+    )  # fmt: skip
+    store.open(run).close()
+    store.conclude(verdicts, answers, Figures(question=title, figures=figures))
+    return folder
+
+
+def test_an_extension_outside_its_region_is_no_refuted_claim(browser, tmp_path: Path):
+    extension = replace(VERDICT, part="another", of="extension", corrected="The other way round.")
+    folder = concluded(tmp_path, [replace(VERDICT, verdict="supported"), extension], [ANSWER], ())
+    page, _, _ = opened(browser, folder, write_page(folder))
+    page.locator("details.parts").evaluate_all("all => all.forEach(one => one.open = true)")
+    assert page.locator(".part .mark.refuted").count() == 0
+    assert "does not hold" in page.locator("body").inner_text()
+    assert "1 is supported" in page.locator("#rule").inner_text()  # the extension is not counted
+    page.close()
+
+
 def test_hostile_text_stays_text(browser, tmp_path: Path):
-    store = Store(tmp_path)
     spec = {"data": {"values": [{"x": HOSTILE}]}, "mark": "text", "encoding": {"text": {"field": "x", "type": "nominal"}}}
-    store.open(
-        Run(
-            experiment=HOSTILE, preset=HOSTILE, recipe={HOSTILE: HOSTILE}, command=HOSTILE, precision="float32", device="cpu",
-            workers=1, jobs=(), versions={HOSTILE: HOSTILE}, machine={"cores": 2}, title=HOSTILE,
-        )
-    ).close()  # fmt: skip
     figure = Figure(name="f", title=HOSTILE, caption=HOSTILE, columns=(HOSTILE,), rows=((HOSTILE,),), spec=spec)
-    verdict = Verdict(claim="X", part=HOSTILE, kind="exact", statement=HOSTILE, verdict="supported")
-    store.conclude([verdict], Findings(asked=HOSTILE, found=HOSTILE, figures=(figure,)))
+    words = dict.fromkeys(("part", "statement", "quote", "corrected", "unit", "edge", "test", "note", "next_step"), HOSTILE)
+    hostile = replace(VERDICT, **words, groups=(Group(name=HOSTILE, mean=1.0, unit=HOSTILE),))
+    concluded(tmp_path, [hostile], [replace(ANSWER, sentence=HOSTILE)], (figure,), HOSTILE)
     page, complaints, _ = opened(browser, tmp_path, write_page(tmp_path))
     assert complaints == []
     assert page.evaluate("window.broken") is None
