@@ -34,12 +34,17 @@ class Arm:
     def below(self, quantity: Quantity, least: float, unit: str = "%") -> tuple[str, ...]:
         """Names the seeds that fall short of `least`, for the guard against nets that were not trained."""
         short = {seed: value for seed, value in self.values(quantity).items() if not value >= least}
-        return tuple(f"{self.name} seed {seed} ({value:.3g} {unit}, needs {least:g})" for seed, value in short.items())
+        return tuple(f"{self.name} seed {seed} ({fit(value, unit)}, needs {least:g})" for seed, value in short.items())
 
     def above(self, quantity: Quantity, most: float, unit: str = "nats") -> tuple[str, ...]:
         """Names the seeds whose loss, say, is not `most` or less: the same guard for what falls in training."""
         high = {seed: value for seed, value in self.values(quantity).items() if not value <= most}
-        return tuple(f"{self.name} seed {seed} ({value:.4g} {unit}, needs {most:g} or less)" for seed, value in high.items())
+        return tuple(f"{self.name} seed {seed} ({fit(value, unit)}, needs {most:g} or less)" for seed, value in high.items())
+
+
+def fit(value: float, unit: str) -> str:
+    """What a net reached in training, in words."""
+    return f"{value:.4g} {unit}" if math.isfinite(value) else "fit not measured"
 
 
 @dataclass(frozen=True)
