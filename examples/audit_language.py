@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 import erlangen
-from erlangen.auditing.audit import Audit
-from erlangen.auditing.inputs import generated
+from erlangen.auditing import Audit, generated
 
 
 class Recurrent(nn.Module):

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 import erlangen
-from erlangen.auditing.audit import Audit
-from erlangen.auditing.inputs import generated
-from erlangen.symmetries.symmetry import Symmetry
+from erlangen.auditing import Audit, generated
+from erlangen.symmetries import Symmetry
 
 
 @dataclass(frozen=True)
@@ -19,12 +18,13 @@ class TimeReversal(Symmetry):
     """A series (C, T) played backwards; the only element but the identity."""
 
     name: ClassVar[str] = "time-reversal"
+    advice: ClassVar[str] = "Use features that do not depend on the direction of time, such as the power of each frequency."
 
     def generators(self, x: Tensor) -> Sequence[str]:
         return ("backwards",)
 
     def elements(self, x: Tensor, n: int, rng: np.random.Generator) -> Sequence[str]:
-        return ("backwards",)
+        return ("backwards",)[:n]
 
     def act(self, x: Tensor, g: str) -> Tensor:
         return x.flip(-1)

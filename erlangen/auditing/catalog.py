@@ -1,4 +1,4 @@
-"""The checks by name: what an audit of each domain asks unless it is told what to ask."""
+"""The checks by name: those of a domain, and the conditions that make sense in every domain."""
 
 from __future__ import annotations
 
@@ -8,71 +8,44 @@ from collections.abc import Sequence
 import torch
 
 from erlangen.auditing.conditions import BatchComposition, Elsewhere, Repeat
+from erlangen.auditing.domain import Domain, all_domains
 from erlangen.auditing.pair import Check
 from erlangen.auditing.symmetry_check import SymmetryCheck
 from erlangen.errors import ErlangenError
-from erlangen.symmetries.causality import Causality
-from erlangen.symmetries.channels import ChannelPermutation
-from erlangen.symmetries.crop import CroppedTranslation
-from erlangen.symmetries.duplicate_edges import DuplicateEdges
-from erlangen.symmetries.edge_order import EdgeOrder
-from erlangen.symmetries.intensity import Intensity
-from erlangen.symmetries.isolated_node import IsolatedNode
-from erlangen.symmetries.left_padding import LeftPadding
-from erlangen.symmetries.point_permutation import PointPermutation
-from erlangen.symmetries.point_rotation import PointRotation
-from erlangen.symmetries.point_translation import PointTranslation
-from erlangen.symmetries.prefix_shift import PositionShift, PrefixShift
-from erlangen.symmetries.reflection import Reflection
-from erlangen.symmetries.relabeling import Relabeling
-from erlangen.symmetries.rotation import QuarterTurns, Rotation
-from erlangen.symmetries.scale import Scale
-from erlangen.symmetries.subpixel import SubpixelTranslation
 from erlangen.symmetries.symmetry import Symmetry
-from erlangen.symmetries.time_shift import TimeShift
-from erlangen.symmetries.token_permutation import TokenPermutation
-from erlangen.symmetries.translation import Translation
-
-SYMMETRIES: dict[str, tuple[Symmetry, ...]] = {
-    "images": (
-        Translation("circular"), Translation("zeros"), CroppedTranslation(), SubpixelTranslation(), QuarterTurns(), Rotation(),
-        Reflection(), Scale(), Intensity(), ChannelPermutation(),
-    ),
-    "texts": (Causality(), TokenPermutation(), PrefixShift(), PositionShift(), LeftPadding()),
-    "graphs": (Relabeling(), EdgeOrder(), IsolatedNode(), DuplicateEdges()),
-    "points": (PointPermutation(), PointRotation(), PointTranslation()),
-    "series": (TimeShift("circular"), TimeShift("zeros")),
-}  # fmt: skip
 
 CONDITIONS: tuple[Check, ...] = (
     Repeat(),
     BatchComposition(),
-    Elsewhere("bfloat16", dtype=torch.bfloat16),
-    Elsewhere("cuda", device="cuda", informational=False),
+    Elsewhere(
+        name="bfloat16",
+        dtype=torch.bfloat16,
+        informational=True,
+        advice="Rounding to bfloat16 changes the output: keep norms, softmax and the last layer in float32.",
+    ),
+    Elsewhere(
+        name="cuda",
+        device="cuda",
+        advice="The GPU gives other outputs than the CPU. Switch off TF32 (torch.backends.cuda.matmul.allow_tf32 = False); if "
+        "that is not enough, look for an operation whose CUDA kernel differs.",
+    ),
 )
 
-DEFAULT = {
-    "images": ("translation", "translation-zeros", "quarter-turns", "reflection", "intensity", "channel-permutation"),
-    "texts": ("causality", "token-permutation", "position-shift", "left-padding"),
-    "graphs": ("node-permutation", "edge-order", "isolated-node", "duplicate-edges"),
-    "points": ("point-permutation", "point-rotation", "point-translation"),
-    "series": ("time-shift", "time-shift-zeros"),
-}
 
+def find_checks(asked: Sequence[str | Symmetry | Check] | None, domain: Domain | None) -> list[Check]:
+    """The checks asked for, by name or as objects; None: the defaults. `repeat` and `batch-composition` always come first.
 
-def checks(asked: Sequence[str | Symmetry | Check] | None, domain: str) -> list[Check]:
-    """What is asked for as checks, `repeat` and `batch-composition` always among them and first.
-
-    Raises ErlangenError for a name that the domain does not have.
+    domain: where names are looked up; if it is not known yet, in all domains. Raises ErlangenError for an unknown name.
     """
-    named: dict[str, Check] = {symmetry.name: SymmetryCheck(symmetry) for symmetry in SYMMETRIES[domain]}
-    named |= {condition.name: condition for condition in CONDITIONS}
-    found: dict[str, Check] = {name: named[name] for name in ("repeat", "batch-composition")}
-    for entry in DEFAULT[domain] if asked is None else asked:
-        if isinstance(entry, str) and entry not in named:
-            close = difflib.get_close_matches(entry, named, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"for {domain} there are: {', '.join(named)}"
-            raise ErlangenError(f"no check is called {entry!r}; {hint}")
-        check = named[entry] if isinstance(entry, str) else SymmetryCheck(entry) if isinstance(entry, Symmetry) else entry
-        found[check.name] = check
-    return list(found.values())
+    symmetries = [SymmetryCheck(s) for kind in ([domain] if domain else all_domains()) for s in kind.symmetries]
+    known: dict[str, Check] = {check.name: check for check in (*symmetries, *CONDITIONS)}
+    chosen = {check.name: check for check in CONDITIONS if check.default}
+    for entry in [check for check in symmetries if check.default] if asked is None else asked:
+        if isinstance(entry, str) and entry not in known:
+            close = difflib.get_close_matches(entry, known, n=1)
+            names = f"the checks for {domain.name} are" if domain else "the checks are"
+            hint = f"did you mean {close[0]}?" if close else f"{names} {', '.join(known)}"
+            raise ErlangenError(f"unknown check {entry!r}; {hint}")
+        check = known[entry] if isinstance(entry, str) else SymmetryCheck(entry) if isinstance(entry, Symmetry) else entry
+        chosen[check.name] = check
+    return list(chosen.values())

@@ -1,9 +1,9 @@
-"""Checks that change the call, not the input: the second time, other neighbors in the batch, another precision or device."""
+"""Checks that change the call instead of the input: repeat it, change the batch around an input, the precision or the device."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -11,21 +11,33 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from erlangen.auditing.calling import describe_error
 from erlangen.auditing.model import Model, map_tensors
 from erlangen.auditing.pair import Elements, Outputs, Pair
-from erlangen.auditing.symmetry_check import attempt, in_words
-from erlangen.auditing.twin import NoTwinError
+from erlangen.auditing.rewriter import NoTwinError
+from erlangen.auditing.symmetry_check import attempt
+
+
+class Condition:
+    """What the conditions have in common; their attributes mean the same as those of a `Symmetry`."""
+
+    kind: ClassVar[str] = "condition"
+    default: ClassVar[bool] = False
+    strict: ClassVar[bool] = False
+    unit: ClassVar[str] = ""
 
 
 @dataclass(frozen=True)
-class Repeat:
-    """The same call again: dropout, sampling, and whatever a model remembers of the call before."""
+class Repeat(Condition):
+    """Repeat the same call: fails for dropout, for sampling, and for state that is kept between calls."""
 
-    name: str = "repeat"
-    kind: ClassVar[str] = "condition"
+    name: ClassVar[str] = "repeat"
+    default: ClassVar[bool] = True
     strict: ClassVar[bool] = True
     informational: ClassVar[bool] = False
-    unit: ClassVar[str] = ""
+    advice: ClassVar[str] = (
+        "Call model.eval(). If that is not enough, seed or remove the random numbers in forward, and reset state between calls."
+    )
 
     def draw(
         self, model: Model, inputs: Sequence[Any], outputs: Outputs, indices: Sequence[int], n: int, rng: np.random.Generator
@@ -37,33 +49,34 @@ class Repeat:
             for call in elements[chunk[0]]:
                 again = attempt(model, chunk, [inputs[i] for i in chunk])
                 for i in chunk:
-                    yield compared(model, i, call, f"call {call}", outputs[i], again[i])
+                    yield compare(model, i, call, f"call {call}", outputs[i], again[i])
 
 
 @dataclass(frozen=True)
-class BatchComposition:
-    """Each input alone, and among other neighbors than before: what a model says of one must not depend on them.
+class BatchComposition(Condition):
+    """Pass each input alone, and together with other inputs than before: its output must not depend on them.
 
-    An element names the neighbors, by their indices; () is alone. An input that no other shares a shape with has itself.
+    An element lists the indices of these neighbors; () means alone. An input whose shape no other input has is its own neighbor.
     """
 
-    name: str = "batch-composition"
-    kind: ClassVar[str] = "condition"
+    name: ClassVar[str] = "batch-composition"
+    default: ClassVar[bool] = True
     strict: ClassVar[bool] = True
     informational: ClassVar[bool] = False
-    unit: ClassVar[str] = ""
+    advice: ClassVar[str] = (
+        "Call model.eval() if batch normalization still trains. Otherwise, look for a sum, maximum or norm over the batch; in a "
+        "graph network, for a layer that needs the `batch` vector."
+    )
 
     def draw(
         self, model: Model, inputs: Sequence[Any], outputs: Outputs, indices: Sequence[int], n: int, rng: np.random.Generator
     ) -> Elements:
-        kin: dict[Hashable, list[int]] = {}
-        for i, x in enumerate(inputs):
-            kin.setdefault(model.adapter.kin(x), []).append(i)
+        keys = [model.adapter.key(x) for x in inputs]
         drawn: dict[int, Sequence[Any]] = {}
         for i in indices:
-            if model.fixed_batch == 1 or (outputs[i].ndim < 2 and not model.adapter.tells_apart):
-                continue  # one answer for all that a call holds: there is no answer for each
-            others = [j for j in kin[model.adapter.kin(inputs[i])] if j != i] or [i]
+            if model.fixed_batch == 1 or (outputs[i].ndim < 2 and not model.adapter.separates_inputs):
+                continue  # one output for the whole call: no output belongs to one input
+            others = [j for j, key in enumerate(keys) if key == keys[i] and j != i] or [i]
             most = min(3, len(others), (model.fixed_batch or len(inputs) + 4) - 1)
             sets = [tuple(rng.choice(others, most, replace=False).tolist()) for _ in range(max(1, min(n, 4) - 1))]
             drawn[i] = ((), *sets)
@@ -73,34 +86,32 @@ class BatchComposition:
         for i, drawn in elements.items():
             for neighbors in drawn:
                 try:
-                    batch, place = among(inputs, i, neighbors)
+                    batch, place = make_batch(inputs, i, neighbors)
                     y: Tensor | str = model.once(batch)[place]
                 except NoTwinError:
                     raise
                 except Exception as error:
-                    y = in_words(error)
+                    y = describe_error(error)
                 label = f"beside inputs {', '.join(map(str, neighbors))}" if neighbors else "alone"
-                yield compared(model, i, neighbors, label, outputs[i], y)
+                yield compare(model, i, neighbors, label, outputs[i], y)
 
 
-def among(inputs: Sequence[Any], i: int, neighbors: Sequence[int]) -> tuple[list[Any], int]:
-    """Input i in the middle of its neighbors, and its place: what comes before it in a batch may matter, or what comes after."""
+def make_batch(inputs: Sequence[Any], i: int, neighbors: Sequence[int]) -> tuple[list[Any], int]:
+    """Input i between its neighbors, since inputs before or after it may matter; and its place in the batch."""
     place = (len(neighbors) + 1) // 2
     others = [inputs[j] for j in neighbors]
     return [*others[:place], inputs[i], *others[place:]], place
 
 
-@dataclass(frozen=True)
-class Elsewhere:
-    """The same model, copied, in another precision or on another device."""
+@dataclass(frozen=True, kw_only=True)
+class Elsewhere(Condition):
+    """Run a copy of the model in another precision or on another device."""
 
     name: str
+    advice: str
     dtype: torch.dtype | None = None
     device: str | None = None
-    informational: bool = True
-    kind: ClassVar[str] = "condition"
-    strict: ClassVar[bool] = False
-    unit: ClassVar[str] = ""
+    informational: bool = False
 
     def draw(
         self, model: Model, inputs: Sequence[Any], outputs: Outputs, indices: Sequence[int], n: int, rng: np.random.Generator
@@ -122,14 +133,14 @@ class Elsewhere:
         for chunk in model.chunks_of(inputs, list(elements)):
             again = attempt(there, chunk, [inputs[i] for i in chunk])
             for i in chunk:
-                yield compared(model, i, self.name, self.name, outputs[i], again[i])
+                yield compare(model, i, self.name, self.name, outputs[i], again[i])
 
 
-def compared(model: Model, i: int, element: Any, label: str, y: Tensor, again: Tensor | str) -> Pair:
-    """The output as it was beside what another call made of it."""
+def compare(model: Model, i: int, element: Any, label: str, y: Tensor, again: Tensor | str) -> Pair:
+    """A pair of two calls' outputs for the same input."""
     if isinstance(again, str):
         return Pair(i, element, label, None, None, failure=again)
     if again.shape != y.shape:
-        failure = f"the output changes its shape: {tuple(y.shape)} and {tuple(again.shape)}"
+        failure = f"the output changes its shape from {tuple(y.shape)} to {tuple(again.shape)}"
         return Pair(i, element, label, None, None, failure=failure)
     return Pair(i, element, label, model.adapter.sites(y), model.adapter.sites(again))

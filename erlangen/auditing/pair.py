@@ -11,17 +11,17 @@ from torch import Tensor
 
 from erlangen.auditing.model import Model
 
-Elements: TypeAlias = Mapping[int, Sequence[Any]]  # of each input, by its index
+Elements: TypeAlias = Mapping[int, Sequence[Any]]  # by the index of the input
 Outputs: TypeAlias = Mapping[int, Tensor]  # likewise
 
 
 @dataclass(frozen=True)
 class Pair:
-    """What a model should give, and what it gave, for one input and one element.
+    """The expected and the actual output of a model, for one input and one element.
 
-    expected, actual (S, D): S sites (pixels, positions, nodes; 1 for a vector), D features. moved: whether the call really was
-    another one. loss: what the transform itself lost, in units of the input's spread. failure: the exception in words, where the
-    model or the transform raised one; expected and actual are then None.
+    expected, actual (S, D): S sites (pixels, positions or nodes; 1 for a vector) with D features. moved: whether the element
+    changed the input at all. loss: what the transformation itself lost, in units of the input's spread. failure: the exception in
+    words if the model or the transformation raised one; expected and actual are then None.
     """
 
     input: int
@@ -36,25 +36,29 @@ class Pair:
 
 
 class Check(Protocol):
-    """A named question to a model. `strict`: any leak counts; `informational`: reported, never a breach."""
+    """A named question to a model. Its attributes mean the same as those of a `Symmetry`."""
 
     kind: ClassVar[str]
 
     @property
     def name(self) -> str: ...
     @property
+    def default(self) -> bool: ...
+    @property
     def strict(self) -> bool: ...
     @property
     def informational(self) -> bool: ...
     @property
     def unit(self) -> str: ...
+    @property
+    def advice(self) -> str: ...
 
     def draw(
         self, model: Model, inputs: Sequence[Any], outputs: Outputs, indices: Sequence[int], n: int, rng: np.random.Generator
     ) -> Elements:
-        """n elements, or, with n = 0, the generators, of each input in `indices`; no entry for an input that has none."""
+        """n random elements for each input in `indices`, or the generators if n = 0; no entry for an input without elements."""
         ...
 
     def pairs(self, model: Model, inputs: Sequence[Any], outputs: Outputs, elements: Elements) -> Iterator[Pair]:
-        """A pair for each element of each input; outputs: what `model` gave for the inputs as they are."""
+        """A pair for each element of each input. outputs: those of `model` for the unchanged inputs."""
         ...

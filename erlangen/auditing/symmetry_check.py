@@ -10,16 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from erlangen.auditing.calling import describe_error
 from erlangen.auditing.model import Model
 from erlangen.auditing.pair import Elements, Outputs, Pair
-from erlangen.auditing.twin import NoTwinError
+from erlangen.auditing.rewriter import NoTwinError
 from erlangen.symmetries.symmetry import Symmetry
 
 
 @dataclass(frozen=True)
 class SymmetryCheck:
-    """Every model call of a chunk holds the same inputs in the same places, moved and unmoved: what their number does to the
-    answer cannot be taken for what g does.
+    """Checks a symmetry. Every call for a chunk of inputs has the same inputs in the same places, moved or not, so that an effect
+    of the batch size cannot be mistaken for one of g.
     """
 
     symmetry: Symmetry
@@ -28,6 +29,10 @@ class SymmetryCheck:
     @property
     def name(self) -> str:
         return self.symmetry.name or type(self.symmetry).__name__
+
+    @property
+    def default(self) -> bool:
+        return self.symmetry.default
 
     @property
     def strict(self) -> bool:
@@ -40,6 +45,10 @@ class SymmetryCheck:
     @property
     def unit(self) -> str:
         return self.symmetry.unit
+
+    @property
+    def advice(self) -> str:
+        return self.symmetry.advice
 
     def draw(
         self, model: Model, inputs: Sequence[Any], outputs: Outputs, indices: Sequence[int], n: int, rng: np.random.Generator
@@ -58,68 +67,59 @@ class SymmetryCheck:
     def _pairs(self, model: Model, inputs: Sequence[Any], outputs: Outputs, elements: dict[int, Any]) -> Iterator[Pair]:
         """One element for each of some inputs, in two calls at most."""
         symmetries = {i: self.symmetry.fitted(inputs[i], outputs[i]) for i in elements}
-        moved, reference, failed = {}, {}, {}
+        moved, reference, failures = {}, {}, {}
         for i, g in elements.items():
             try:
-                moved[i] = symmetries[i].act(inputs[i], g)
-                reference[i] = symmetries[i].reference(inputs[i], g)
+                moved[i], reference[i] = symmetries[i].act(inputs[i], g), symmetries[i].reference(inputs[i], g)
             except Exception as error:
-                failed[i] = in_words(error)
-        live = [i for i in elements if i not in failed]
-        actual = attempt(model, live, [moved[i] for i in live])
-        apart = [i for i in live if reference[i] is not inputs[i]]
-        expected: dict[int, Tensor | str] = {i: outputs[i] for i in live}
-        expected.update(attempt(model, apart, [reference[i] for i in apart]))
+                failures[i] = describe_error(error)
+        possible = [i for i in elements if i not in failures]
+        actual = failures | attempt(model, possible, [moved[i] for i in possible])
+        changed = [i for i in possible if reference[i] is not inputs[i]]
+        expected = {i: outputs[i] for i in possible} | failures | attempt(model, changed, [reference[i] for i in changed])
         for i, g in elements.items():
-            symmetry, label = symmetries[i], symmetries[i].label(g)
-            y, y_g = (failed[i], failed[i]) if i in failed else (expected[i], actual[i])
-            if isinstance(y, str) or isinstance(y_g, str):
-                yield Pair(i, g, label, None, None, failure=y if isinstance(y, str) else str(y_g))
-                continue
-            try:
-                aligned = symmetry.align(y, y_g, g, inputs[i])
-            except Exception as error:
-                yield Pair(i, g, label, None, None, failure=f"the outputs cannot be compared: {in_words(error)}")
-                continue
-            if aligned is None:
-                continue  # g does nothing that is defined to an output of this shape: no pair
-            if aligned[0].shape != aligned[1].shape:
-                shapes = " and ".join(str(tuple(side.shape)) for side in aligned)
-                yield Pair(i, g, label, None, None, failure=f"the output changes its shape: {shapes}")
-                continue
-            left, right = (model.adapter.sites(side) for side in aligned)
-            changed = differ(reference[i], moved[i])
-            yield Pair(i, g, label, left, right, moved=changed, loss=symmetry.loss(inputs[i], g), size=symmetry.size(g))
+            y, y_g, label = expected[i], actual[i], symmetries[i].label(g)
+            failure = next((side for side in (y, y_g) if isinstance(side, str)), "")
+            aligned = failure or align(symmetries[i], y, y_g, g, inputs[i])
+            if isinstance(aligned, str):
+                yield Pair(i, g, label, None, None, failure=aligned)
+            elif aligned is not None:
+                left, right = (model.adapter.sites(side) for side in aligned)
+                loss, size = symmetries[i].loss(inputs[i], g), symmetries[i].size(g)
+                yield Pair(i, g, label, left, right, moved=differ(reference[i], moved[i]), loss=loss, size=size)
+
+
+def align(symmetry: Symmetry, y: Any, y_g: Any, g: Any, x: Any) -> tuple[Tensor, Tensor] | str | None:
+    """What `symmetry.align` returns; if the two sides cannot be compared, the reason."""
+    try:
+        aligned = symmetry.align(y, y_g, g, x)
+    except Exception as error:
+        return f"the outputs cannot be compared: {describe_error(error)}"
+    if aligned is not None and aligned[0].shape != aligned[1].shape:
+        return f"the output changes its shape from {tuple(aligned[0].shape)} to {tuple(aligned[1].shape)}"
+    return aligned
 
 
 def attempt(model: Model, indices: Sequence[int], inputs: Sequence[Any]) -> dict[int, Tensor | str]:
-    """Outputs by index; where the call fails, one by one, and for each that fails alone the exception in words."""
+    """Outputs by index. If the call fails, each input is tried alone; one that still fails gets the exception in words."""
     if not indices:
         return {}
     try:
         return dict(zip(indices, model(inputs), strict=True))
     except NoTwinError:
-        raise  # no fault of this element
+        raise  # not the fault of this element
     except Exception:
-        found: dict[int, Tensor | str] = {}
+        outputs: dict[int, Tensor | str] = {}
         for i, x in zip(indices, inputs, strict=True):
             try:
-                found[i] = model([x])[0]
+                outputs[i] = model([x])[0]
             except Exception as error:
-                found[i] = in_words(error)
-        return found
-
-
-def in_words(error: BaseException) -> str:
-    """The exception at the bottom of the chain, on one line: what went wrong first says most."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
+                outputs[i] = describe_error(error)
+        return outputs
 
 
 def differ(x: Any, y: Any) -> bool:
-    """Whether two inputs are not the same, down to the last bit."""
+    """Whether two inputs differ in any bit."""
     if isinstance(x, Tensor) and isinstance(y, Tensor):
         return x.shape != y.shape or not torch.equal(x, y)
     if isinstance(x, dict) and isinstance(y, dict):

@@ -1,4 +1,4 @@
-"""Pairs come one at a time and are let go; what is kept of each are a few numbers."""
+"""Counts pairs one at a time, and keeps only a few numbers of each."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from torch import Tensor
 
 from erlangen.auditing.pair import Pair
 
+FLOOR = 128  # times eps·RMS(y): the most that rounding adds up to in a deep network
+
 
 def error_of(expected: Tensor, actual: Tensor, worst_site: bool = False) -> float:
-    """RMS of actual - expected over its entries, (S, D) both; worst_site: the largest RMS of one site.
+    """RMS(actual - expected) over all entries of both (S, D), or the largest RMS of one site.
 
-    In units of the output itself; float64 whatever came in. NaN where anything is not finite.
+    Computed in float64, in units of the output itself. NaN if anything is not finite.
     """
     difference = actual.double() - expected.double()  # (S, D)
     if not (torch.isfinite(expected).all() and torch.isfinite(difference).all()):
@@ -27,7 +29,7 @@ def error_of(expected: Tensor, actual: Tensor, worst_site: bool = False) -> floa
 
 
 def flip_of(expected: Tensor, actual: Tensor) -> bool | None:
-    """Whether the largest of one vector's entries is another one; None for a tie, where there is no largest. (1, D) both."""
+    """Whether the largest entry of a vector has another index; None if two entries tie for it. Both (1, D)."""
     top = expected[0].topk(2).values
     if top[0] == top[1]:
         return None
@@ -36,7 +38,7 @@ def flip_of(expected: Tensor, actual: Tensor) -> bool | None:
 
 @dataclass(frozen=True, order=True)
 class Bad:
-    """A pair with a large error; the least comes first."""
+    """A pair with a large error. The smallest error sorts first."""
 
     error: float
     input: int = field(compare=False)
@@ -47,10 +49,10 @@ class Bad:
 
 @dataclass
 class Tally:
-    """Numbers of the pairs seen so far, by input. Unmoved pairs are counted and set aside."""
+    """Numbers of the pairs seen so far, by input. Pairs that did not move are counted, but not used."""
 
     worst_site: bool = False
-    classes: bool = False  # whether an output is one vector, whose largest entry may be a class
+    classes: bool = False  # whether outputs are vectors, whose largest entry may be the predicted class
     errors: dict[int, list[tuple[float, str, float | None]]] = field(default_factory=dict)
     flips: dict[int, list[bool]] = field(default_factory=dict)
     pairs: int = 0
@@ -58,7 +60,7 @@ class Tally:
     ties: int = 0
     not_finite: int = 0
     largest: float = 0.0
-    scale: float = 0.0  # Σ of squares, then RMS, of what was expected
+    scale: float = 0.0  # sum of squares of the expected outputs
     entries: int = 0
     loss: float = 0.0
     failures: dict[str, str] = field(default_factory=dict)
@@ -66,7 +68,7 @@ class Tally:
     worst: list[Bad] = field(default_factory=list)
 
     def add(self, pair: Pair) -> None:
-        """One pair more."""
+        """Counts a pair."""
         if pair.failure:
             self.failed += 1
             if len(self.failures) < 20:
@@ -97,14 +99,51 @@ class Tally:
         if len(self.worst) > 6:
             heapq.heappop(self.worst)
 
+    @property
+    def mean_loss(self) -> float:
+        """What the elements lost on average, in units of the input's spread."""
+        return self.loss / self.pairs if self.pairs else 0.0
+
+    @property
     def rms(self) -> float:
-        """RMS of all that was expected."""
+        """RMS of all expected outputs."""
         return math.sqrt(self.scale / self.entries) if self.entries else math.nan
 
 
-def tally(pairs: Iterable[Pair], worst_site: bool, classes: bool) -> Tally:
-    """All pairs of a check."""
-    found = Tally(worst_site, classes)
+def count(pairs: Iterable[Pair], worst_site: bool, classes: bool) -> Tally:
+    """The tally of all pairs of a check."""
+    tally = Tally(worst_site, classes)
     for pair in pairs:
-        found.add(pair)
-    return found
+        tally.add(pair)
+    return tally
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exactness:
+    """The largest error on generators, and the machine epsilon it is compared with. precision: in which precision, in words."""
+
+    tally: Tally
+    eps: float
+    precision: str
+
+    @property
+    def leak(self) -> float:
+        """Largest error in units of RMS(y)."""
+        tally = self.tally
+        return tally.largest / tally.rms if tally.rms > 0 else (0.0 if tally.largest == 0 else math.inf)
+
+    @property
+    def floor(self) -> float:
+        return FLOOR * self.eps
+
+    @property
+    def holds(self) -> bool:
+        """Whether every pair was measured, and no error is above the floor."""
+        return self.tally.pairs > 0 and not self.tally.not_finite and not self.tally.failed and self.leak <= self.floor
+
+    def __str__(self) -> str:
+        """`largest error 2.6e-16 of RMS(y), within the rounding floor of 2.8e-14, in float64`"""
+        if not self.leak:
+            return f"no error, {self.precision}"
+        side = "within" if self.leak <= self.floor else "above"
+        return f"largest error {self.leak:.2g} of RMS(y), {side} the rounding floor of {self.floor:.2g}, {self.precision}"

@@ -1,48 +1,77 @@
-"""The same architecture with fresh weights: what a symmetry owes to training, and what to the build."""
+"""The same architecture with fresh weights: it shows which symmetries come from training, and which from the architecture."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import nn
 
-from erlangen.auditing.symmetry_check import in_words
+from erlangen.auditing.adapt import adapt, call_all
+from erlangen.auditing.auditor import Auditor
+from erlangen.auditing.calling import Select, describe_error
+from erlangen.auditing.numbers import finite
+from erlangen.auditing.pair import Check
+from erlangen.auditing.state import quiet
+from erlangen.auditing.symmetry_check import SymmetryCheck
 from erlangen.errors import ErlangenError
+from erlangen.statistics.clustered import Moments
 
-TINY = 1e-3  # a parameter that scales a branch by less makes the branch invisible
+TINY = 1e-3  # a parameter that scales a branch by less than this hides the branch
+
+
+def untrained_errors(
+    auditor: Auditor, checks: Sequence[Check], select: Select | None
+) -> tuple[dict[str, float | None], tuple[str, ...]]:
+    """Each symmetry's error in an untrained copy of the model, on the same inputs and elements; and notes for the reader."""
+    if auditor.model.module is None:
+        raise ErlangenError("there is no untrained baseline, because the model is not a torch module")
+    seed = auditor.request.seed
+    fresh, notes = untrained(auditor.model.module, seed)
+    with quiet(seed):
+        model = adapt(fresh, auditor.inputs, auditor.domain, select, auditor.model.batch_size)
+        outputs = call_all(model, auditor.inputs, auditor.domain)
+    moments = Moments.of(model.adapter.sites(y).double().numpy() for y in outputs)
+    other = replace(auditor, model=model, outputs=dict(enumerate(outputs)), moments=moments)
+    symmetries = [check for check in checks if isinstance(check, SymmetryCheck)]
+    return {check.name: finite(other.estimate(other.sample(check)).interval.estimate) for check in symmetries}, notes
 
 
 def untrained(module: nn.Module, seed: int) -> tuple[nn.Module, tuple[str, ...]]:
-    """A copy whose layers drew their weights anew by their own `reset_parameters`, and what a reader has to know of it.
+    """A copy whose layers have drawn new weights by their own `reset_parameters`, and notes for the reader.
 
-    Parameters that belong to no such layer (positions, class tokens, LayerScale) keep the values that they have, and are named.
-    So are scales that start near 0, as ConvNeXt's 1e-6: an untrained net of such blocks is little more than its stem, and looks
-    more equivariant than any trained one. Raises ErlangenError where the module cannot be copied, or nothing in it can be reset.
+    Parameters that belong to no such layer (positions, class tokens, LayerScale) keep their values and are named. So are scales
+    close to 0, like ConvNeXt's 1e-6: an untrained net of such blocks is little more than its stem, and looks more equivariant
+    than any trained one. Raises ErlangenError if the module cannot be copied, or none of its layers can be reset.
     """
     try:
         fresh = copy.deepcopy(module)
     except Exception as error:
-        raise ErlangenError(f"no untrained baseline: the model cannot be copied: {in_words(error)}") from None
+        raise ErlangenError(
+            f"there is no untrained baseline, because the model cannot be copied: {describe_error(error)}"
+        ) from None
     reset: set[int] = set()
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed + 0x5EED)  # not the seed that the user's own build may have had
+        torch.manual_seed(seed + 0x5EED)  # not a seed that the user may have built the model with
         for part in fresh.modules():
             draw = getattr(part, "reset_parameters", None) or getattr(part, "_reset_parameters", None)
             if callable(draw):
                 draw()
                 reset |= {id(parameter) for parameter in part.parameters()}
     if not reset:
-        raise ErlangenError("no untrained baseline: no layer of the model has reset_parameters")
-    kept = [name for name, parameter in fresh.named_parameters() if id(parameter) not in reset]
+        raise ErlangenError("there is no untrained baseline, because no layer of the model has reset_parameters")
+    kept = {name: parameter for name, parameter in fresh.named_parameters() if id(parameter) not in reset}
+    tiny = [name for name, parameter in kept.items() if 0 < float(parameter.detach().abs().max()) < TINY]
     notes = []
     if kept:
-        named = ", ".join(kept[:4]) + (f" and {len(kept) - 4} more" if len(kept) > 4 else "")
-        notes.append(f"The untrained baseline keeps {named} as they are: no layer knows how to draw them anew.")
-    tiny = [name for name in kept if 0 < float(dict(fresh.named_parameters())[name].detach().abs().max()) < TINY]
+        names = ", ".join(list(kept)[:4]) + (f" and {len(kept) - 4} more" if len(kept) > 4 else "")
+        notes.append(f"The untrained baseline keeps the values of {names}, because no layer can reset them.")
     if tiny:
+        names = tiny[0] + (f" and {len(tiny) - 1} more scale" if len(tiny) > 1 else " scales")
         notes.append(
-            f"A trap in the untrained baseline: {tiny[0]} and {len(tiny) - 1} more scale branches by less than {TINY:g}, so "
-            "it is little more than its first layers, and looks more equivariant than it is built."
+            f"The untrained baseline is misleading: {names} branches by less than {TINY:g}, so it is little more than its first "
+            "layers, and looks more equivariant than the architecture is."
         )
     return fresh, tuple(notes)

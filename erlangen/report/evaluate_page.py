@@ -1,4 +1,4 @@
-"""An evaluated language model as one self-contained page: learning curve, losses, what it wrote, and what of it is copied."""
+"""The page of an evaluated language model, as one self-contained file: learning curve, losses, and its copied or new text."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from erlangen.report.page import environment, has_numbers
 
 SHOWN = 12  # continuations on the page
 SEEN, HELD_OUT = "train, with dropout", "validation"
-NAMES = {"written": "what it wrote", "own": "how the passages go on"}
+NAMES = {"written": "the model's text", "own": "the real continuation"}
 
 
-def evaluate_html(found: Evaluated) -> str:
-    """The page as text."""
-    made = environment()
-    made.filters.update(printable=printable, loss=loss, percent=percent, pieces=pieces)
-    figure = curve(found.history, found.view) if len(found.history) > 1 else None
-    return made.get_template("evaluate.html.j2").render(
-        found=found,
-        summary=summary(found),
+def evaluate_html(evaluated: Evaluated) -> str:
+    """The page as HTML."""
+    templates = environment()
+    templates.filters.update(printable=printable, loss=loss, percent=percent, pieces=pieces)
+    figure = curve(evaluated.history, evaluated.view) if len(evaluated.history) > 1 else None
+    return templates.get_template("evaluate.html.j2").render(
+        evaluated=evaluated,
+        summary=summary(evaluated),
         figure=figure,
         has_numbers=has_numbers,
         names=NAMES,
-        shown=found.copying.continuations[:SHOWN] if found.copying else (),
+        shown=evaluated.copying.continuations[:SHOWN] if evaluated.copying else (),
         vega=Markup(charts.script()) if figure else Markup(""),
         specs={} if figure is None else {"curve": finite(figure.spec)},
         light=charts.LIGHT,
@@ -40,58 +40,57 @@ def evaluate_html(found: Evaluated) -> str:
 
 
 def loss(value: float | None) -> str:
-    """'1.191'; an en dash where there is none."""
+    """A loss as '1.191'; an en dash for None."""
     return "–" if value is None else f"{value:.3f}".replace("-", "−")
 
 
 def percent(share: float | None) -> str:
-    """'1.44 %', in digits that show it; an en dash where there is none."""
+    """A share as '1.44 %', with three significant digits; an en dash for None."""
     return "–" if share is None else f"{100 * share:.3g} %"
 
 
 def pieces(text: str, marked: Sequence[tuple[int, int]]) -> list[tuple[str, bool]]:
-    """The text in pieces, each with whether it lies in a marked stretch."""
+    """The text in pieces, each with whether it is within a marked stretch."""
     edges = [0, *(edge for stretch in marked for edge in stretch), len(text)]
     return [(text[a:b], k % 2 == 1) for k, (a, b) in enumerate(pairwise(edges)) if a < b]
 
 
-def summary(found: Evaluated) -> str:
-    """The answer in a sentence or two."""
-    first = {one.part: one for one in reversed(found.scores)}  # of each part the first evaluation
-    parts = []
+def summary(evaluated: Evaluated) -> str:
+    """The answer in one to three sentences."""
+    first = {score.part: score for score in reversed(evaluated.scores)}  # the first evaluation of each part
+    sentences = []
     if {"train", "validation"} <= first.keys():
         seen, unseen = first["train"], first["validation"]
-        parts.append(
-            f"{loss(seen.nats_per_token)} nats a token on text that it was trained on, "
-            f"{loss(unseen.nats_per_token)} on text that it was not"
+        sentences.append(
+            f"The loss is {loss(seen.nats_per_token)} nats per token on the training text and "
+            f"{loss(unseen.nats_per_token)} on held-out text"
         )
         if unseen.above_floor is not None and unseen.floor:
-            parts[-1] += f", {100 * unseen.above_floor / unseen.floor:.1f} % above the floor"
+            sentences[-1] += f", which is {100 * unseen.above_floor / unseen.floor:.1f} % above the floor"
     elif first:
-        one = next(iter(first.values()))
-        parts.append(f"{loss(one.nats_per_token)} nats a token on {found.corpus}")
+        score = next(iter(first.values()))
+        sentences.append(f"The loss is {loss(score.nats_per_token)} nats per token on {evaluated.corpus}")
     by_words: dict[str, Share] = {}
-    for share in found.copying.shares if found.copying else ():
+    for share in evaluated.copying.shares if evaluated.copying else ():
         by_words.setdefault(share.texts, share)
     if by_words.keys() >= NAMES.keys():
-        written, own = by_words["written"], by_words["own"]
-        parts.append(
-            f"of the phrases of {written.n} {written.unit} that it writes, {percent(written.share)} stand in its training text; "
-            f"of the held-out text's own, {percent(own.share)}"
+        written, real = by_words["written"], by_words["own"]
+        sentences.append(
+            f"Of the phrases of {written.n} {written.unit} that the model writes, {percent(written.share)} occur in its training "
+            f"text; of those in the real continuations, {percent(real.share)} do"
         )
-    text = ". ".join(f"{part[:1].upper()}{part[1:]}" for part in parts)
-    return f"{text}." if text else "Nothing was scored."
+    return " ".join(f"{sentence}." for sentence in sentences) or "Nothing was scored."
 
 
 def curve(history: Sequence[Point], view: float | None) -> Figure:
-    """Loss of train and validation by step; a rule at the least of validation."""
+    """The training and validation loss by step, with a rule at the lowest validation loss."""
     best = min(history, key=lambda point: point.validation_loss)
     values = [
         {"step": point.step, "loss": value, "of": name}
         for point in history
         for name, value in ((SEEN, point.train_loss), (HELD_OUT, point.validation_loss))
     ]
-    y = {"field": "loss", "type": "quantitative", "title": "nats a token", "scale": {"zero": False}, "axis": {"tickCount": 6}}
+    y = {"field": "loss", "type": "quantitative", "title": "nats per token", "scale": {"zero": False}, "axis": {"tickCount": 6}}
     x = {
         "field": "step",
         "type": "quantitative",
@@ -111,12 +110,13 @@ def curve(history: Sequence[Point], view: float | None) -> Figure:
              "encoding": {"x": x, "y": y, "color": color, "tooltip": [{"field": name} for name in ("of", "step", "loss")]}},
         ],
     }  # fmt: skip
-    seen = f" {view:,.0f} steps show each token of the training text once." if view and view >= 1 else ""
+    seen = f" In {view:,.0f} steps, each token of the training text is seen once on average." if view and view >= 1 else ""
     return Figure(
         name="curve",
         title="Learning curve",
-        caption=f"Dashed: the least loss on validation, {loss(best.validation_loss)} after {best.step:,} steps. Train is the "
-        f"mean over the batches since the point before, with dropout: early on it may lie above validation.{seen}",
+        caption=f"Dashed line: the lowest validation loss, {loss(best.validation_loss)} after {best.step:,} steps. The training "
+        f"loss is the mean over the batches since the previous point, with dropout, so it may at first be above the validation "
+        f"loss.{seen}",
         columns=("step", "train", "validation"),
         rows=tuple((point.step, loss(point.train_loss), loss(point.validation_loss)) for point in history),
         spec=spec,

@@ -65,7 +65,7 @@ def read_list(folder: Path, name: str, kind: type[Record]) -> list[Record]:
     """A file that holds a list of records."""
     data = read(folder, name)
     if not isinstance(data, list):
-        raise DamagedFileError(f"{folder / name}: does not hold a list")
+        raise DamagedFileError(f"{folder / name} does not hold a list: run the experiment again")
     return [from_json(kind, entry, str(folder / name)) for entry in data]
 
 

@@ -1,4 +1,4 @@
-"""A look inside a language model as one self-contained page: surprise, logit lens, attention, the summaries of heads."""
+"""The page of a look inside a language model, as one self-contained file: surprise, logit lens, attention and heads."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from erlangen.report import charts
 from erlangen.report.audit_page import brief
 from erlangen.report.page import environment
 
-SHOWN = 128  # tokens: the last ones of a longer prompt
-BEFORE = 16  # characters of what led to the largest surprise
-LEVELS = (255, 31, 7)  # steps of an attention weight's root: fewer where a page would grow beyond BUDGET
+SHOWN = 128  # tokens; of a longer prompt the last ones
+BEFORE = 16  # characters of context shown before the most surprising token
+LEVELS = (255, 31, 7)  # steps of the root of an attention weight; fewer if the maps would exceed BUDGET
 BUDGET = 2_200_000  # characters for all maps; the rest of a page of 128 tokens is below half a megabyte
 SIGNS = {" ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍"}
 MEASURES = ("entropy", "distance", "first", "previous", "itself", "induction")
 
 
 def look_html(look: Look) -> str:
-    """The page as text."""
-    made = environment()
-    made.filters.update(brief=brief, printable=printable, decimals=decimals)
-    return made.get_template("look.html.j2").render(
+    """The page as HTML."""
+    templates = environment()
+    templates.filters.update(brief=brief, printable=printable, decimals=decimals)
+    return templates.get_template("look.html.j2").render(
         look=look,
         summary=summary(look),
         data=page_data(look),
@@ -46,39 +46,39 @@ def look_html(look: Look) -> str:
 
 
 def visible(text: str) -> str:
-    """A token's text on one line with nothing in it unseen: 'a b\\n' -> 'a␣b↵', other controls and halves of pairs as '\\x07'."""
+    """A token's text on one line, with visible spaces: 'a b\\n' -> 'a␣b↵'. Other invisible characters are escaped as '\\x07'."""
     seen = "".join(SIGNS.get(c) or printable(c) for c in text)
     return f"◌{seen}" if seen and unicodedata.combining(seen[0]) else seen or "∅"
 
 
 def printable(text: str) -> str:
-    """Text with its unseen characters escaped, spaces kept."""
+    """The text with invisible characters escaped, but spaces kept."""
     return "".join(c if c.isprintable() else c.encode("unicode-escape").decode() for c in text)
 
 
 def decimals(value: float | None) -> str:
-    """'0.123'; an en dash where there is none."""
+    """A number as '0.123'; an en dash for None."""
     return "–" if value is None else f"{value:.3f}"
 
 
 def summary(look: Look) -> str:
-    """The answer in a sentence or two."""
+    """The answer in one or two sentences."""
     known = [(entry.surprisal, entry.rank, t) for t, entry in enumerate(look.lens[-1]) if entry.surprisal is not None]
     if not known:
-        return "One token alone: nothing came after it that could have been foreseen."
+        return "The prompt has only one token, so there is no next token to predict."
     loss, right = look.model_loss() or 0.0, sum(rank == 1 for _, rank, _ in known)
     worst, _, place = max(known)
     before = "".join(look.texts.get(token, "?") for token in look.tokens[max(place - BEFORE, 0) : place + 1])
     after = visible(before[-BEFORE:])
     return (
-        f"{loss:.2f} nats a token (perplexity {brief(math.exp(min(loss, 700)))}); the token that came was the likeliest at "
-        f"{right} of {len(known)} places. Most surprising: ‘{visible(look.texts.get(look.tokens[place + 1], '?'))}’ after "
-        f"‘{after}’, {worst:.1f} nats."
+        f"The loss is {loss:.2f} nats per token (perplexity {brief(math.exp(min(loss, 700)))}). The next token was the likeliest "
+        f"one at {right} of {len(known)} positions. Most surprising was "
+        f"‘{visible(look.texts.get(look.tokens[place + 1], '?'))}’ after ‘{after}’, with {worst:.1f} nats."
     )
 
 
 def layer_rows(look: Look) -> list[tuple[int, float | None, float, float | None]]:
-    """For each layer: mean surprisal, mean entropy, share of places where the token that came was the likeliest."""
+    """For each layer: its number, mean surprisal, mean entropy, and share of positions at which the next token was likeliest."""
     rows = []
     for layer, entries in enumerate(look.lens):
         known = [entry for entry in entries if entry.surprisal is not None]
@@ -89,18 +89,18 @@ def layer_rows(look: Look) -> list[tuple[int, float | None, float, float | None]
 
 
 def strongest(heads: Sequence[HeadSummary]) -> dict[str, tuple[int, int]]:
-    """(layer, head) with the largest of each measure; without one that is None everywhere."""
-    found = {}
+    """The (layer, head) with the largest value of each measure; measures without values are left out."""
+    largest = {}
     for name in MEASURES:
         values = [(value, -s.layer, -s.head) for s in heads if (value := getattr(s, name)) is not None]
         if values:
             _, layer, head = max(values)
-            found[name] = (-layer, -head)
-    return found
+            largest[name] = (-layer, -head)
+    return largest
 
 
 def page_data(look: Look) -> dict[str, Any]:
-    """What the page's script draws. A cell of the lens: [entropy, surprisal, rank, probability, likeliest tokens, theirs]."""
+    """The data for the page's script. A cell of the lens is [entropy, surprisal, rank, probability, top tokens, their shares]."""
     begin = max(len(look.tokens) - SHOWN, look.begin)
     cut = begin - look.begin
     maps = [[[row[cut:] for row in head[cut:]] for head in layer] for layer in look.attention]
@@ -132,9 +132,10 @@ def page_data(look: Look) -> dict[str, Any]:
 
 
 def pack(maps: Sequence[Sequence[Sequence[Sequence[float]]]], budget: int = BUDGET) -> tuple[int, str]:
-    """Weights as bytes round(levels · √w), lower triangles row after row, deflated, in base64, and with how many levels.
+    """The number of levels, and the weights as bytes round(levels · √w): lower triangles by rows, deflated, in base64.
 
-    The root keeps small weights apart; (byte / levels)² is the weight again. Fewer levels where more exceed the budget.
+    The root keeps small weights distinguishable; (byte / levels)² restores a weight. If the result exceeds the budget, there are
+    fewer levels.
     """
     packed = ""
     for levels in LEVELS:
@@ -146,5 +147,5 @@ def pack(maps: Sequence[Sequence[Sequence[Sequence[float]]]], budget: int = BUDG
 
 
 def _short(value: float | None) -> float | None:
-    """Four significant digits."""
+    """The value with four significant digits; None if it is not finite."""
     return None if value is None or not math.isfinite(value) else json.loads(f"{value:.4g}")

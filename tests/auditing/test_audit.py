@@ -19,8 +19,7 @@ from torch import Tensor, nn
 
 import erlangen
 from erlangen import testing
-from erlangen.auditing.audit import Audit, BrokenError, audit
-from erlangen.auditing.model import ModelError
+from erlangen.auditing import Audit, BrokenError, ModelError, audit
 from erlangen.errors import ErlangenError
 from erlangen.records.audit import AuditRecord
 from erlangen.records.files import finite, from_json, to_json
@@ -253,10 +252,10 @@ def test_graphs_of_ours_and_of_pytorch_geometric_are_the_same():
 def test_the_domain_is_guessed_or_asked_for():
     assert audit(net(), images(3), [], elements=1).domain == "images"
     points = torch.randn(4, 5, 3)
-    with pytest.raises(ModelError, match=r"\(5, 3\).*say what they are with domain='images' or .*'points'"):
+    with pytest.raises(ModelError, match=r"cannot guess .*\(5, 3\): set domain='graphs' or 'points' or 'series'"):
         audit(lambda x: x.mean(1), points)
     assert audit(lambda x: x.mean(1), points, ["point-permutation"], domain="points", elements=2).domain == "points"
-    with pytest.raises(ModelError, match="choose images, texts"):
+    with pytest.raises(ErlangenError, match="unknown domain 'pictures'; choose images, texts"):
         audit(net(), images(), domain="pictures")
 
 
@@ -272,16 +271,16 @@ def test_select_takes_what_is_judged():
 
 
 FAULTS = {
-    "threshold 0": ({"threshold": 0}, "threshold 0: it must be positive"),
+    "threshold 0": ({"threshold": 0}, "threshold 0 must be positive"),
     "threshold nan": ({"threshold": float("nan")}, "threshold nan"),
     "threshold inf": ({"threshold": float("inf")}, "threshold inf"),
     "no elements": ({"elements": 0}, "at least 1"),
     "unknown check": ({"symmetries": ["reflexion"]}, "did you mean reflection"),
     "no inputs": ({"inputs": []}, "no inputs"),
-    "inputs that are none": ({"inputs": 5}, "inputs of type int"),
+    "not inputs": ({"inputs": 5}, "cannot read inputs of type int"),
     "texts in a list": ({"inputs": ["a", "b"]}, "inputs of type list"),
-    "NaN": ({"inputs": torch.full((2, 1, 6, 6), float("nan"))}, "input 0 holds NaN"),
-    "no model": ({"model": 3}, "a int cannot be called"),
+    "NaN": ({"inputs": torch.full((2, 1, 6, 6), float("nan"))}, "input 0 contains NaN"),
+    "no model": ({"model": 3}, "must be callable .*int objects are not"),
     "no module": ({"model": lambda x: x.mean((2, 3)), "baseline": True}, "no untrained baseline"),
     "wrong shape": ({"inputs": torch.randn(2, 3, 6, 6)}, "failed on input 0"),
 }

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -23,6 +24,7 @@ import pytest
 import torch
 from support.command import environment, erlangen, start
 
+from erlangen.auditing.request import AuditRequest
 from erlangen.auditing.worker import answer
 from erlangen.records.audit import AuditRecord
 from erlangen.records.files import from_json
@@ -44,10 +46,7 @@ def build():
 """
 BROKEN = "import torch\ndef f(x):\n    return x.flatten(1) * torch.arange(1.0, 1 + x[0].numel())\ndef build():\n    return f\n"
 SHIFTS = ("--input", "1x6x6", "-n", "3", "--symmetry", "translation", "--only-exact")
-REQUEST: dict[str, Any] = {
-    "target": "m.py:build", "input": "1x6x6", "symmetries": ["translation"], "domain": None, "threshold": 0.1, "only_exact": True,
-    "baseline": False, "n": 3, "elements": 2, "vocabulary": None, "batch_size": 32, "seed": 0, "name": None,
-}  # fmt: skip
+REQUEST = AuditRequest(target="m.py:build", input="1x6x6", symmetries=("translation",), only_exact=True, n=3, elements=2)
 
 
 @pytest.fixture
@@ -64,7 +63,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def judged(**request: Any) -> dict[str, str]:
     """Judgments by check, in this process; a fault fails the test."""
-    found = answer({**REQUEST, **request})
+    found = answer(replace(REQUEST, **request))
     assert "record" in found, found
     return {check["name"]: check["judgment"] for check in found["record"]["checks"]}
 
@@ -77,21 +76,22 @@ def faults(stderr: str) -> list[str]:
 # --- faults that are seen before anything is loaded ---------------------------------------------------------------------------
 
 TYPED = {
-    "no such file": (("nope.py:build", *SHIFTS), "no file nope.py"),
+    "no such file": (("nope.py:build", *SHIFTS), "there is no file nope.py"),
     "no name": (("m.py", *SHIFTS), "FILE.py:build"),
     "empty name": (("m.py:", *SHIFTS), "FILE.py:build"),
     "no onnx file": (("nope.onnx", *SHIFTS), "no file nope.onnx"),
-    "zero threshold": (("m.py:build", *SHIFTS, "--threshold", "0"), "--threshold 0"),
-    "threshold nan": (("m.py:build", *SHIFTS, "--threshold", "nan"), "--threshold nan"),
+    "zero threshold": (("m.py:build", *SHIFTS, "--threshold", "0"), "threshold 0 must be positive"),
+    "threshold nan": (("m.py:build", *SHIFTS, "--threshold", "nan"), "threshold nan must be positive"),
     "threshold in words": (("m.py:build", *SHIFTS, "--threshold", "small"), "--threshold"),
-    "no such input": (("m.py:build", "--input", "images.npy"), "--input images.npy: no such file"),
-    "odd shape": (("m.py:build", "--input", "3x"), "no shape as 3x224x224"),
-    "negative shape": (("m.py:build", "--input", "3x-4x4"), "no shape as 3x224x224"),
+    "no such input": (("m.py:build", "--input", "images.npy"), "--input images.npy is neither a file nor a folder"),
+    "odd shape": (("m.py:build", "--input", "3x"), "nor a shape like 3x224x224"),
+    "negative shape": (("m.py:build", "--input", "3x-4x4"), "nor a shape like 3x224x224"),
     "page is a folder": (("m.py:build", *SHIFTS, "--html", "."), "it is a folder"),
     "page below a file": (("m.py:build", *SHIFTS, "--html", "m.py/x.html"), "cannot write m.py/x.html"),
     "record below a device": (("m.py:build", *SHIFTS, "--json", "/dev/null/x"), "cannot write /dev/null/x"),
-    "one file for two": (("m.py:build", *SHIFTS, "--html", "x", "--junitxml", "x"), "--html, --json and --junitxml"),
+    "one file for two": (("m.py:build", *SHIFTS, "--html", "x", "--junitxml", "x"), "x is named twice"),
     "unknown option": (("m.py:build", *SHIFTS, "--treshold", "1"), "--treshold"),
+    "unknown domain": (("m.py:build", *SHIFTS, "--domain", "imges"), "unknown domain 'imges'; did you mean images?"),
     "zero elements": (("m.py:build", *SHIFTS, "--elements", "0"), "--elements"),
 }
 
@@ -128,9 +128,9 @@ CODE = {  # what the file holds, what is asked, exit code, words of the one line
     "sys.exit at import": ("import sys; sys.exit(7)", {}, 4, ["ended the process (exit 7)", "__main__"]),
     "sys.exit in build": ("import sys\ndef build(): sys.exit('bye')", {}, 4, ["sys.exit('bye')"]),
     "no such name": (INVARIANT, {"target": "m.py:biuld"}, 2, ["m.py has no 'biuld'", "build"]),
-    "no such module": ("", {"target": "no_such.place:build"}, 2, ["no module no_such"]),
+    "no such module": ("", {"target": "no_such.place:build"}, 2, ["there is no module no_such"]),
     "build raises": ("def build():\n    raise OSError('no\\nweights')", {}, 4, ["m.py:build raised OSError: no weights"]),
-    "build gives text": ("def build():\n    return 'net'", {}, 4, ["gave a str"]),
+    "build returns text": ("def build():\n    return 'net'", {}, 4, ["returned a str"]),
     "build needs arguments": (
         "from torch import nn\ndef build(width):\n    return nn.Linear(3, 3)", {}, 4, ["needs width", "default"],
     ),
@@ -139,12 +139,11 @@ CODE = {  # what the file holds, what is asked, exit code, words of the one line
         ["needs width"],
     ),
     "model raises": ("def f(x):\n    raise ValueError('too small')\ndef build(): return f", {}, 4, ["input 0", "too small"]),
-    "model gives no tensor": ("def f(x):\n    return 'cat'\ndef build(): return f", {}, 4, ["gave a str"]),
-    "model gives one answer": ("def f(x):\n    return x.mean()\ndef build(): return f", {}, 4, ["first dimension"]),
-    "unknown check": (INVARIANT, {"symmetries": ["translatoin"]}, 2, ["'translatoin'", "did you mean translation?"]),
-    "check of another domain": (INVARIANT, {"symmetries": ["causality"], "domain": "images"}, 2, ["'causality'"]),
-    "unknown domain": (INVARIANT, {"domain": "imges"}, 2, ["--domain imges", "did you mean images?"]),
-    "no inputs": (INVARIANT, {"input": None}, 2, ["no inputs", "--input"]),
+    "model returns no tensor": ("def f(x):\n    return 'cat'\ndef build(): return f", {}, 4, ["returned a str"]),
+    "model returns one number": ("def f(x):\n    return x.mean()\ndef build(): return f", {}, 4, ["first dimension"]),
+    "unknown check": (INVARIANT, {"symmetries": ("translatoin",)}, 2, ["'translatoin'", "did you mean translation?"]),
+    "check of another domain": (INVARIANT, {"symmetries": ("causality",), "domain": "images"}, 2, ["'causality'"]),
+    "no inputs": (INVARIANT, {"input": None}, 2, ["there are no inputs", "--input"]),
     "shape of two": (INVARIANT, {"input": "6x6"}, 2, ["--domain"]),
     "empty shape": (INVARIANT, {"input": "1x0x6"}, 2, ["--input 1x0x6", "positive"]),
     "wrong shape": (INVARIANT, {"input": "3x6x6"}, 4, ["failed on input 0"]),
@@ -155,10 +154,10 @@ CODE = {  # what the file holds, what is asked, exit code, words of the one line
     "no rows": (INVARIANT, {"input": "empty.npy"}, 2, ["empty.npy", "nothing"]),
     "no numbers": (INVARIANT, {"input": "words.npy"}, 2, ["words.npy", "real numbers"]),
     "a state dict": (INVARIANT, {"input": "weights.pt"}, 2, ["weights.pt", "OrderedDict"]),
-    "another kind of file": (INVARIANT, {"input": "m.py"}, 2, [".npy, .npz, .pt"]),
+    "another kind of file": (INVARIANT, {"input": "m.py"}, 2, [".npy, .npz and .pt"]),
     "no pictures": (INVARIANT, {"input": "empty"}, 2, ["no pictures"]),
     "a damaged picture": (INVARIANT, {"input": "pictures"}, 2, ["a.png", "not a picture"]),
-    "inputs with NaN": (INVARIANT, {"input": "nan.npy"}, 4, ["input 1 holds NaN"]),
+    "inputs with NaN": (INVARIANT, {"input": "nan.npy"}, 4, ["input 1 contains NaN"]),
     "inputs that are none": (INVARIANT + "\ndef two(): return Net(), 5", {"target": "m.py:two", "input": None}, 4, ["type int"]),
     "out of memory": ("def build():\n    raise MemoryError('64 GB')", {}, 4, ["MemoryError: 64 GB"]),
 }  # fmt: skip
@@ -186,7 +185,7 @@ def test_a_fault_of_model_or_inputs_is_one_line_with_the_cure(name: str, here: P
     code, request, exit_code, words = CODE[name]
     (here / "m.py").write_text(code)
     write_inputs(here)
-    found = answer({**REQUEST, **request})
+    found = answer(replace(REQUEST, **request))
     assert "fault" in found
     assert [word for word in words if word not in found["fault"]] == [], found["fault"]
     assert found["exit_code"] == exit_code, found["fault"]
@@ -196,10 +195,10 @@ def test_a_fault_of_model_or_inputs_is_one_line_with_the_cure(name: str, here: P
 
 def arguments(request: dict[str, Any]) -> list[str]:
     """The same request as it is typed."""
-    asked = {**REQUEST, **request}
-    named = {"--input": asked["input"], "--domain": asked["domain"]}
-    checks = [part for name in asked["symmetries"] or () for part in ("--symmetry", name)]
-    return [asked["target"], *(part for pair in named.items() if pair[1] for part in pair), *checks, "-n", "3", "--only-exact"]
+    asked = replace(REQUEST, **request)
+    named = {"--input": asked.input, "--domain": asked.domain}
+    checks = [part for name in asked.symmetries or () for part in ("--symmetry", name)]
+    return [asked.target, *(part for pair in named.items() if pair[1] for part in pair), *checks, "-n", "3", "--only-exact"]
 
 
 @pytest.mark.slow
@@ -245,9 +244,9 @@ def test_a_builder_a_class_an_instance_or_the_model_itself(name: str, here: Path
 
 def test_a_builder_may_bring_its_inputs_and_input_replaces_them(here: Path):
     (here / "m.py").write_text(INVARIANT + "\ndef pair(): return build(), torch.randn(5, 1, 4, 4)\n")
-    found = answer({**REQUEST, "target": "m.py:pair", "input": None})["record"]
+    found = answer(replace(REQUEST, target="m.py:pair", input=None))["record"]
     assert (found["inputs"], found["shape"]) == (5, "1 × 4 × 4")
-    found = answer({**REQUEST, "target": "m.py:pair"})["record"]
+    found = answer(replace(REQUEST, target="m.py:pair"))["record"]
     assert (found["inputs"], found["shape"]) == (3, "1 × 6 × 6")
 
 
@@ -294,16 +293,16 @@ def test_arrays_tensors_pictures_and_a_tokenizers_output(here: Path):
     torch.save(torch.from_numpy(values), here / "x.pt")
     torch.save(list(torch.from_numpy(values)), here / "list.pt")
     for name in ("x.npy", "x.npz", "x.pt", "list.pt"):
-        assert answer({**REQUEST, "input": name})["record"]["inputs"] == 3, name
-        assert answer({**REQUEST, "input": name, "n": 0})["record"]["inputs"] == 5, name
+        assert answer(replace(REQUEST, input=name))["record"]["inputs"] == 3, name
+        assert answer(replace(REQUEST, input=name, n=0))["record"]["inputs"] == 5, name
     (here / "shots").mkdir()
     for k, pixels in enumerate(np.random.default_rng(1).integers(256, size=(2, 8, 8, 3))):
         image.fromarray(pixels.astype(np.uint8)).save(here / "shots" / f"{k}.png")
-    assert answer({**REQUEST, "target": "m.py:gray", "input": "shots"})["record"]["shape"] == "3 × 8 × 8"
+    assert answer(replace(REQUEST, target="m.py:gray", input="shots"))["record"]["shape"] == "3 × 8 × 8"
     ids, mask = torch.randint(9, (4, 7)), torch.ones(4, 7, dtype=torch.long)
     mask[0, 5:] = 0
     torch.save({"input_ids": ids, "attention_mask": mask}, here / "texts.pt")
-    found = answer({**REQUEST, "target": "m.py:words", "input": "texts.pt", "symmetries": ["causality"]})["record"]
+    found = answer(replace(REQUEST, target="m.py:words", input="texts.pt", symmetries=("causality",)))["record"]
     assert (found["domain"], found["inputs"]) == ("texts", 3)
 
 
@@ -314,7 +313,7 @@ def test_json_on_stdout_is_all_there_is_on_stdout(tmp_path: Path):
     """Whatever the user's code prints, at import or later, and by whatever way; beside it JUnit XML and a page."""
     noise = "import os, sys\nprint('at import')\nos.system('echo by a child')\nos.write(1, b'by hand\\n')\n"
     (tmp_path / "json.py").write_text(noise + BROKEN + "print('loaded')\n")
-    command = [sys.executable, "-P", "-c", "from erlangen.cli import main; main()", "audit", "json.py:build", *SHIFTS]
+    command = [sys.executable, "-P", "-c", "from erlangen.cli.main import main; main()", "audit", "json.py:build", *SHIFTS]
     files = ("--json", "-", "--junitxml", "out/ci.xml", "--html", "out/page.html")
     out = subprocess.run([*command, *files], cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert out.returncode == 1, out.stderr
@@ -388,7 +387,7 @@ def test_timeout_ends_the_process_and_its_children(tmp_path: Path):
     (tmp_path / "m.py").write_text(HANGS)
     out = erlangen("audit", "m.py:build", *SHIFTS, "--timeout", "8", cwd=tmp_path)
     assert out.returncode == 4
-    assert "took more than 8 s" in out.stderr
+    assert "was stopped after 8 s" in out.stderr
     assert "--timeout" in faults(out.stderr)[0]
     assert len(faults(out.stderr)) == 1
     assert not alive(int((tmp_path / "pid").read_text()))
@@ -448,7 +447,7 @@ def test_a_full_disk_costs_a_file_and_not_the_audit(tmp_path: Path):
 
 def test_one_input_has_no_spread_and_says_so(here: Path):
     (here / "m.py").write_text(BROKEN)
-    found = answer({**REQUEST, "n": 1, "only_exact": False})["record"]
+    found = answer(replace(REQUEST, n=1, only_exact=False))["record"]
     record = from_json(AuditRecord, json.loads(json.dumps(found)))
     assert {check.judgment for check in record.checks} == {"not measured"}
     assert record.exit_code() == 5
@@ -456,7 +455,7 @@ def test_one_input_has_no_spread_and_says_so(here: Path):
 
 @pytest.mark.parametrize("args", [("--help",), ("audit", "--help"), ("audit", "nope.py:f")])
 def test_talking_about_an_audit_loads_no_torch(args: tuple[str, ...], tmp_path: Path):
-    run = "import sys\nfrom erlangen.cli import main\ntry:\n    main()\n"
+    run = "import sys\nfrom erlangen.cli.main import main\ntry:\n    main()\n"
     code = run + "except SystemExit:\n    print('TORCH', 'torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code, *args], cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert "TORCH False" in out.stdout

@@ -11,11 +11,13 @@ from support.torchvision_ops import declare_torchvision_ops
 from torch import nn
 
 import erlangen
-from erlangen.auditing.adapters import texts
+from erlangen.auditing.calling import ModelError, select_tensor
+from erlangen.auditing.domains.texts import adapter as texts
 from erlangen.auditing.inputs import generated
-from erlangen.auditing.loading import folder, load_model
-from erlangen.auditing.model import ModelError
+from erlangen.auditing.loading import load_model
 from erlangen.auditing.onnx import load_session
+from erlangen.auditing.reading import load_inputs
+from erlangen.auditing.request import AuditRequest
 from erlangen.errors import ErlangenError
 from erlangen.records.audit import Checked
 from erlangen.symmetries.left_padding import LeftPadding
@@ -133,7 +135,7 @@ def test_logits_are_taken_before_the_hidden_state_and_no_cache_is_asked_for() ->
             output = part(*args, **named)
             first = next(iter(part(ids, use_cache=False, return_dict=False)))
         assert output.past_key_values is None
-        assert torch.equal(torch.stack(adapter.split(output, TEXTS)), first)
+        assert torch.equal(torch.stack(adapter.split(select_tensor(output, None), TEXTS)), first)
         assert first.shape[-1] == width
 
 
@@ -250,7 +252,7 @@ def test_what_is_not_installed_is_named_on_one_line(without: Callable[[str], Non
     without("PIL")
     (tmp_path / "a.png").touch()
     with pytest.raises(ErlangenError) as other:
-        folder(tmp_path, 1)
+        load_inputs(AuditRequest(input=str(tmp_path)))
     one_line(other.value, "pip install pillow")
     (tmp_path / "needs.py").write_text("def build():\n    import timm_of_another_name\n")
     with pytest.raises(ModelError) as third:
@@ -265,4 +267,4 @@ def test_torchvision_of_another_build_is_told_with_its_remedy(tmp_path: Path) ->
     )
     with pytest.raises(ModelError) as raised:
         load_model(f"{tmp_path / 'mixed.py'}:build")
-    one_line(raised.value, "torchvision::nms", "of different builds", "one index")
+    one_line(raised.value, "torchvision::nms", "different builds", "one index")

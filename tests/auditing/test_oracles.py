@@ -11,8 +11,7 @@ from auditing.oracles.cases import CASES
 from torch import Tensor, nn
 
 import erlangen
-from erlangen.auditing.audit import Audit
-from erlangen.auditing.model import ModelError
+from erlangen.auditing import Audit, ModelError
 from erlangen.auditing.symmetry_check import differ
 
 PRECISIONS = [torch.float32, torch.float64]

@@ -14,9 +14,11 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from erlangen.auditing.adapters import Arrays, texts
+from erlangen.auditing.arrays import Arrays
+from erlangen.auditing.domains.texts import adapter as texts
 from erlangen.auditing.model import Model
-from erlangen.auditing.twin import DoubleCall, NoTwinError, twin_of, verify
+from erlangen.auditing.rewriter import DoubleCall, NoTwinError
+from erlangen.auditing.twin import twin_of, verify
 from erlangen.symmetries.text import Text
 
 declare_torchvision_ops()  # timm and transformers import torchvision where it is installed
@@ -354,8 +356,8 @@ def counts(x):
         (lambda x: torch.tensor(np.array(x.tolist(), dtype=np.float32)), r"leave torch by Tensor\.tolist"),
         (lambda x: x * torch.tensor(x.numpy().astype(np.float32).sum(), dtype=torch.float32), "leave torch"),
         (lambda x: torch.from_dlpack(x.numpy().astype(np.float32)), "leave torch"),
-        (lambda x: coarse(x), r"coarse.* gives torch\.float32"),
-        (lambda x: x.to(torch.float8_e4m3fn).to(torch.float32), "gives torch.float8_e4m3fn"),
+        (lambda x: coarse(x), r"coarse.* returns torch\.float32"),
+        (lambda x: x.to(torch.float8_e4m3fn).to(torch.float32), "returns torch.float8_e4m3fn"),
         (lambda x: torch.quantize_per_tensor(x.float(), 0.1, 0, torch.qint8).dequantize(), "fails in float64: .*[qQ]uantize"),
         (lambda x: (x.view(torch.int32) ^ 0).view(torch.float32), "reads the bits"),
         (refuses_float64, "fails in float64: TypeError: only float32 here"),
@@ -417,9 +419,9 @@ def test_the_least_number_written_as_a_tensor_can_be_added_twice():
 
 def test_answers_of_another_shape_or_precision_are_no_twins():
     toy = FloatInside()
-    with pytest.raises(NoTwinError, match=r"gave \(2,\) for input 0, the model \(4,\)"):
+    with pytest.raises(NoTwinError, match=r"returned \(2,\) for input 0, the model \(4,\)"):
         twin_checked(model_of(toy, lambda x: toy(x)[:, : 2 if x.dtype == torch.float64 else D]), some())
-    with pytest.raises(NoTwinError, match=r"answer is torch\.float32 even so"):
+    with pytest.raises(NoTwinError, match=r"output is torch\.float32 even so"):
         twin_checked(model_of(toy, lambda x: {"logits": ROW}), some(1))
 
 

@@ -49,8 +49,8 @@ def test_the_seed_decides_and_the_global_numbers_go_on() -> None:
 
 def test_what_no_layer_can_draw_is_named_and_so_is_the_trap() -> None:
     _, notes = untrained(Scaled(), seed=0)
-    assert "keeps gamma" in notes[0]
-    assert "trap" in notes[1]
+    assert "keeps the values of gamma" in notes[0]
+    assert "misleading: gamma scales branches" in notes[1]
     large = Scaled()
     with torch.no_grad():
         large.gamma.fill_(1.0)
@@ -75,5 +75,5 @@ def test_nothing_to_reset_is_said() -> None:
     with pytest.raises(ErlangenError, match="reset_parameters"):
         untrained(nn.ReLU(), seed=0)
     images = torch.stack(generated("images", (3, 8, 8), 3))
-    with pytest.raises(ErlangenError, match="no torch module"):
+    with pytest.raises(ErlangenError, match="not a torch module"):
         erlangen.audit(lambda x: x.mean((-2, -1)), images, ["reflection"], baseline=True)

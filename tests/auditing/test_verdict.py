@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from erlangen.auditing.pair import Pair
-from erlangen.auditing.tally import Tally, error_of, flip_of
-from erlangen.auditing.verdict import Evidence, Exactness, judge
+from erlangen.auditing.tally import Exactness, Tally, error_of, flip_of
+from erlangen.auditing.verdict import Evidence, judge
+from erlangen.statistics.clustered import RelativeError
+from erlangen.statistics.intervals import Interval
 
 EPS = torch.finfo(torch.float32).eps
 
@@ -22,12 +24,25 @@ def tally_of(*errors: float, loss: float = 0.0, moved: bool = True) -> Tally:
     return found
 
 
+def size(error: float, low: float, high: float) -> RelativeError:
+    """Mean error / spread with its interval."""
+    return RelativeError(Interval(error, low, high, 9))
+
+
 def evidence(sampled: Tally, leak: float, **changes: object) -> Evidence:
-    found = Evidence(
-        sampled=sampled, exactness=Exactness(tally=tally_of(leak), eps=1e-16, precision="in float64"), spread=1.0, rms=1.0,
-        eps=EPS, repeats=True, strict=False, threshold=0.1, error=0.3, interval=(0.2, 0.4), p=1e-6, one_input=False,
-    )  # fmt: skip
-    return replace(found, **changes)  # type: ignore[arg-type]
+    made = Evidence(
+        sampled=sampled,
+        exactness=Exactness(tally=tally_of(leak), eps=1e-16, precision="in float64"),
+        estimate=size(0.3, 0.2, 0.4),
+        p=1e-6,
+        spread=1.0,
+        rms=1.0,
+        eps=EPS,
+        threshold=0.1,
+        strict=False,
+        repeats=True,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
 
 
 BROKEN = tally_of(0.3, 0.3)
@@ -39,20 +54,20 @@ def test_exact_up_to_the_floor_and_no_further() -> None:
 
 
 def test_an_interval_decides_what_is_not_exact() -> None:
-    assert judge(evidence(BROKEN, 1e-3, error=0.05, interval=(0.03, 0.08)))[0] == "holds"
+    assert judge(evidence(BROKEN, 1e-3, estimate=size(0.05, 0.03, 0.08)))[0] == "holds"
     assert judge(evidence(BROKEN, 1e-3))[0] == "broken"
-    assert judge(evidence(BROKEN, 1e-3, interval=(0.05, 0.2)))[0] == "undecided"
-    assert judge(evidence(BROKEN, 1e-3, interval=(math.nan, math.nan)))[0] == "undecided"
+    assert judge(evidence(BROKEN, 1e-3, estimate=size(0.1, 0.05, 0.2)))[0] == "undecided"
+    assert judge(evidence(BROKEN, 1e-3, estimate=size(0.3, math.nan, math.nan)))[0] == "undecided"
 
 
 def test_holm_may_leave_undecided_what_an_interval_alone_would_decide() -> None:
-    judgment, reason = judge(evidence(BROKEN, 1e-3, interval=(0.11, 0.4), p=0.09))
-    assert judgment == "undecided"
-    assert "Holm" in reason
+    ruling = judge(evidence(BROKEN, 1e-3, estimate=size(0.3, 0.11, 0.4), p=0.09))
+    assert ruling.judgment == "undecided"
+    assert "not significant after Holm correction" in ruling.reason
 
 
 def test_any_leak_breaks_a_strict_check_however_small() -> None:
-    small = evidence(BROKEN, 1e-9, error=1e-9, interval=(1e-10, 1e-8), strict=True)
+    small = evidence(BROKEN, 1e-9, estimate=size(1e-9, 1e-10, 1e-8), strict=True)
     assert judge(small)[0] == "broken"
     assert judge(replace(small, strict=False))[0] == "holds"
 
@@ -65,15 +80,16 @@ def test_any_leak_breaks_a_strict_check_however_small() -> None:
         ({"sampled": tally_of(math.inf)}, "NaN or infinity"),
         ({"repeats": False}, "does not repeat itself"),
         ({"spread": 7 * EPS}, "does not vary"),
-        ({"spread": math.nan}, "at least two inputs"),
+        ({"spread": math.nan}, "Give at least two inputs"),
     ],
 )
 def test_what_was_not_measured_is_neither_exact_nor_broken(changes: dict[str, object], words: str) -> None:
     for leak in (0.0, 1.0):
         for strict in (False, True):
-            judgment, reason = judge(replace(evidence(BROKEN, leak, strict=strict), **changes))  # type: ignore[arg-type]
+            judgment, reason, remedy = judge(replace(evidence(BROKEN, leak, strict=strict), **changes))  # type: ignore[arg-type]
             assert judgment == "not measured"
-            assert words in reason
+            assert words in f"{reason}. {remedy}"
+            assert remedy.endswith(".")
 
 
 def test_rules_come_in_their_order() -> None:
@@ -87,8 +103,8 @@ def test_rules_come_in_their_order() -> None:
 def test_a_lossy_transform_is_undecided_unless_an_exact_element_breaks() -> None:
     lossy = evidence(tally_of(0.3, 0.3, loss=0.4), 1e-3)
     assert judge(lossy)[0] == "undecided"
-    assert judge(replace(lossy, lossless=(0.5, 0.3, 0.7)))[0] == "broken"
-    assert judge(replace(lossy, lossless=(0.1, 0.02, 0.2)))[0] == "undecided"
+    assert judge(replace(lossy, lossless=Interval(0.5, 0.3, 0.7, 9)))[0] == "broken"
+    assert judge(replace(lossy, lossless=Interval(0.1, 0.02, 0.2, 9)))[0] == "undecided"
     within = evidence(tally_of(0.3, loss=0.05), 0.0)
     assert judge(within)[0] == "broken"  # exact generators do not make the other elements exact
 
@@ -96,10 +112,10 @@ def test_a_lossy_transform_is_undecided_unless_an_exact_element_breaks() -> None
 def test_calls_that_fail_are_findings_that_name_the_element() -> None:
     some = tally_of(0.0, 0.0)
     some.add(Pair(0, "g", "3 px up", None, None, failure="ValueError: too small"))
-    judgment, reason = judge(evidence(some, 0.0))
-    assert judgment == "broken"
-    assert "3 px up" in reason
-    assert "ValueError" in reason
+    ruling = judge(evidence(some, 0.0))
+    assert ruling.judgment == "broken"
+    assert "3 px up" in ruling.reason
+    assert "ValueError" in ruling.reason
     none = Tally()
     none.add(Pair(0, "g", "3 px up", None, None, failure="ValueError: too small"))
     assert judge(evidence(none, 0.0))[0] == "not measured"

@@ -5,8 +5,7 @@ import pytest
 import scipy.signal
 import torch
 import torch.nn.functional as F
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from erlangen.measure.border import terms
 from erlangen.nn.padding import PADDINGS, Padding, output_size

@@ -186,9 +186,9 @@ def test_it_goes_through_json_and_back():
 
 
 def test_faults_of_the_caller_are_said():
-    with pytest.raises(ValueError, match=r"tokens \(T,\), at least one, got \(0,\)"):
+    with pytest.raises(ValueError, match=r"tokens must have shape \(T,\) with at least one token, but have \(0,\)"):
         look(model(), torch.empty(0, dtype=torch.int64))
-    with pytest.raises(ValueError, match=r"got \(1, 12\)"):
+    with pytest.raises(ValueError, match=r"but have \(1, 12\)"):
         look(model(), TOKENS[None])
     with pytest.raises(ValueError, match=r"training mode"):
         look(model().train(), TOKENS)

@@ -9,6 +9,7 @@ from torch import nn
 
 import erlangen
 from erlangen.auditing.adapt import adapt
+from erlangen.auditing.domain import load_domain
 from erlangen.auditing.inputs import generated
 from erlangen.auditing.symmetry_check import SymmetryCheck
 from erlangen.measure.lie_derivative import lie_derivative, local_equivariance_error
@@ -103,7 +104,7 @@ def test_equivariance_error_as_e3nn_defines_it() -> None:
         return weight * (x - x.mean(1, keepdim=True))  # not equivariant: each axis has its own weight
 
     symmetry = PointRotation(output="vector")
-    model, rng = adapt(f, clouds, "points"), np.random.default_rng(0)
+    model, rng = adapt(f, clouds, load_domain("points")), np.random.default_rng(0)
     outputs = dict(enumerate(model(clouds)))
     check = SymmetryCheck(symmetry)
     elements = check.draw(model, clouds, outputs, range(3), 5, rng)

@@ -4,8 +4,7 @@ import math
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from erlangen.measure.memorization import longest_matches, verbatim_share
 from erlangen.measure.text_statistics import words

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from torch import Tensor
 
 from erlangen.measure.probe import linear_r2
@@ -93,7 +92,7 @@ def test_second_half_has_no_part_in_the_fit() -> None:
 
 @pytest.mark.parametrize("shapes", [((8,), (8,)), ((8, 2, 2), (8,)), ((8, 2), (7,)), ((8, 2), (8, 1)), ((8, 2), ())], ids=str)
 def test_shapes_that_do_not_fit_are_named(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
-    with pytest.raises(ValueError, match=r"linear_r2: features \(N, d\) and target \(N,\), N >= 4; got") as error:
+    with pytest.raises(ValueError, match=r"linear_r2: features must be \(N, d\) and target \(N,\) with N >= 4, but") as error:
         linear_r2(torch.zeros(shapes[0]), torch.zeros(shapes[1]))
     assert all(str(shape) in str(error.value) for shape in shapes)
 

@@ -5,8 +5,7 @@ import random
 import sys
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from erlangen.errors import ErlangenError
 from erlangen.measure.text_statistics import compression_ratio, dictionary_share, distinct_n, english_words, repetition, words

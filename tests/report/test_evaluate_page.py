@@ -75,15 +75,15 @@ def test_numbers_on_the_page_are_those_of_the_record(browser: Any, tmp_path: Pat
     assert [(row[0], row[1]) for row in numbers] == [(one.part, f"{one.nats_per_token:.3f}") for one in RECORD.scores]
     assert numbers[0][2:] == ["0.907 to 0.987", "1.326", "1,234"]
     shares = [row.inner_text().split("\t") for row in page.locator("#copying tbody tr").all()]
-    assert shares[0] == ["5 words in a row", "what it wrote", "3.12 %", "1.56 % to 6.24 %"]
-    assert shares[3] == ["10 characters in a row", "how the passages go on", "–", "– to –"]
+    assert shares[0] == ["5 words in a row", "the model's text", "3.12 %", "1.56 % to 6.24 %"]
+    assert shares[3] == ["10 characters in a row", "the real continuation", "–", "– to –"]
     page.locator("#curve summary").click()
     curve_rows = [row.inner_text().split("\t") for row in page.locator("#curve tbody tr").all()]
     assert curve_rows == [
         [str(point.step), f"{point.train_loss:.3f}", f"{point.validation_loss:.3f}"] for point in RECORD.history
     ]
     assert "after 400 steps" in page.locator("#curve .caption").inner_text()
-    assert "152 steps show each token of the training text once" in page.locator("#curve .caption").inner_text()
+    assert "In 152 steps, each token of the training text is seen once" in page.locator("#curve .caption").inner_text()
     page.close()
 
 
@@ -109,20 +109,20 @@ def test_the_curve_marks_the_least_validation_loss_and_can_be_printed():
     assert_drawn([figure])
     assert figure.spec is not None
     assert figure.spec["layer"][0]["data"]["values"] == [{"step": 400}]
-    assert "show each token" not in figure.caption
+    assert "each token" not in figure.caption
 
 
 def test_the_summary_says_what_was_measured():
     whole = summary(RECORD)
     assert whole.startswith(
-        "0.947 nats a token on text that it was trained on, 1.191 on text that it was not. Of the phrases of 5"
+        "The loss is 0.947 nats per token on the training text and 1.191 on held-out text. Of the phrases of 5"
     )
-    assert "3.12 % stand in its training text; of the held-out text's own, 0.04 %" in whole
+    assert "3.12 % occur in its training text; of those in the real continuations, 0.04 % do." in whole
     text = replace(RECORD, scores=(score("text", 2.5),), copying=None, corpus="a book")
-    assert summary(text) == "2.500 nats a token on a book."
+    assert summary(text) == "The loss is 2.500 nats per token on a book."
     floor = {"floor": 0.3, "above_floor": 0.006, "above_floor_interval": (0.005, 0.007)}
     tales = replace(RECORD, scores=(score("train", 0.304, **floor), score("validation", 0.306, **floor)), copying=None)
-    assert summary(tales).endswith("0.306 on text that it was not, 2.0 % above the floor.")
+    assert summary(tales).endswith("0.306 on held-out text, which is 2.0 % above the floor.")
     assert "2.0 % <small>(0.0050 to 0.0070)</small>" in evaluate_html(tales)
 
 

@@ -286,12 +286,12 @@ def test_the_answer_names_the_loss_and_the_largest_surprise():
     known = [entry for entry in look.lens[-1] if entry.surprisal is not None]
     text = summary(look)
     worst = max(known, key=lambda entry: entry.surprisal)
-    assert text.startswith(f"{sum(entry.surprisal for entry in known) / 23:.2f} nats a token")
-    assert f"at {sum(entry.rank == 1 for entry in known)} of 23 places" in text
+    assert text.startswith(f"The loss is {sum(entry.surprisal for entry in known) / 23:.2f} nats per token")
+    assert f"at {sum(entry.rank == 1 for entry in known)} of 23 positions" in text
     assert f"‘{visible(LETTERS[worst.next])}’ after" in text
     assert text.endswith(f"{worst.surprisal:.1f} nats.")
     assert len(re.findall("‘(.*?)’", summary(made(texts=dict.fromkeys(range(10), " long token"))))[1]) == 16
-    assert "One token alone" in summary(made(t=1))
+    assert "only one token" in summary(made(t=1))
 
 
 def test_the_largest_of_each_measure_is_the_first_of_equals():

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.images import error
 from support.records import BROKEN, EXACT, attention, noise, padded, pooled, text, used
 from torch import Tensor

@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from torch import nn
 
 from erlangen.symmetries.grid import LEADING, from_map, grid, on_grid, shift_in_cells, stride, to_map

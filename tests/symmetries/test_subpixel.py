@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy.fft import fftn, ifftn
 from scipy.ndimage import fourier_shift
 from support.images import error, filters, image, waves

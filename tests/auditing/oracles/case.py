@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from erlangen.auditing.audit import Audit, audit
+from erlangen.auditing import Audit, audit
 from erlangen.symmetries.symmetry import Symmetry
 
 EXACT, BROKEN, HOLDS, UNMEASURED = "exact", "broken", "holds", "not measured"

@@ -1,0 +1,59 @@
+"""Inputs that are plain tensors: images, points and series."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from erlangen.auditing.calling import ModelError, split_batch
+from erlangen.auditing.domain import Domain
+from erlangen.symmetries.symmetry import Symmetry
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """The adapter for models that are called with one stacked tensor: f(x) with x (B, ...).
+
+    channels_first: an output (C, T) has one site per column; otherwise, an output (N, D) has one site per row.
+    """
+
+    channels_first: bool = False
+    separates_inputs: ClassVar[bool] = True
+
+    def key(self, x: Tensor) -> Hashable:
+        return tuple(x.shape), x.dtype
+
+    def collate(self, batch: Sequence[Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (torch.stack(list(batch)),), {}
+
+    def split(self, y: Tensor, batch: Sequence[Any]) -> list[Tensor]:
+        return split_batch(y, len(batch))
+
+    def sites(self, y: Tensor) -> Tensor:
+        if y.ndim >= 3 or (y.ndim == 2 and self.channels_first):  # (C, ...) -> (sites, C)
+            return y.flatten(1).T
+        return y if y.ndim == 2 else y.reshape(1, -1)
+
+
+def array_domain(name: str, axes: tuple[str, ...], symmetries: tuple[Symmetry, ...], channels_first: bool = False) -> Domain:
+    """A domain of plain tensors; integers become float32, and made-up inputs are standard normal."""
+
+    def read(tensors: Sequence[Tensor], vocabulary: int | None) -> list[Tensor]:
+        for tensor in tensors:
+            if tensor.ndim != len(axes):
+                raise ModelError(f"{name} must have shape ({', '.join(axes)}) each, but one has shape {tuple(tensor.shape)}")
+        return [tensor if tensor.is_floating_point() else tensor.float() for tensor in tensors]
+
+    return Domain(
+        name=name,
+        axes=axes,
+        symmetries=symmetries,
+        read=read,
+        generate=lambda shape, vocabulary, rng: torch.from_numpy(rng.standard_normal(tuple(shape))).float(),
+        adapter=lambda function: Arrays(channels_first),
+        describe=lambda x: " × ".join(map(str, x.shape)),
+    )

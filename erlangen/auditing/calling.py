@@ -1,0 +1,62 @@
+"""How models are called, which tensor of their return value is judged, and how failures are reported."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from torch import Tensor
+
+from erlangen.errors import FAILED, ErlangenError
+
+Select: TypeAlias = Callable[[Any], Tensor]
+OUTPUTS = ("logits", "last_hidden_state", "prediction_logits", "pooler_output", "out")  # names that libraries use, best first
+
+
+class ModelError(ErlangenError):
+    """The user's model or inputs failed to load or run."""
+
+    exit_code = FAILED
+
+
+def describe_error(error: BaseException) -> str:
+    """The exception at the bottom of its chain of causes, on one line: it says best what went wrong."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
+
+
+def argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of the arguments of a model; () if it has no signature."""
+    try:
+        return tuple(inspect.signature(getattr(function, "forward", function)).parameters)
+    except (TypeError, ValueError):
+        return ()
+
+
+def select_tensor(output: Any, select: Select | None) -> Tensor:
+    """The tensor to judge: what `select` returns, or else the output itself, its `logits` or the like, or its first tensor."""
+    if select is not None:
+        output = select(output)
+    for name in OUTPUTS:
+        if isinstance(output, Tensor):
+            break
+        part = output.get(name) if isinstance(output, Mapping) else getattr(output, name, None)
+        output = part if isinstance(part, Tensor) else output
+    if isinstance(output, (tuple, list)) and output and isinstance(output[0], Tensor):
+        output = output[0]
+    if not isinstance(output, Tensor):
+        raise ModelError(f"the model returned a {type(output).__name__} instead of a tensor: choose a part of it with select=")
+    return output.to_dense() if output.is_sparse else output
+
+
+def split_batch(y: Tensor, batch: int) -> list[Tensor]:
+    """One output per input; a scalar becomes a vector with one entry."""
+    if y.ndim == 0 or len(y) != batch:
+        raise ModelError(
+            f"the model returned shape {tuple(y.shape)} for a batch of {batch}, but the first dimension must be the batch: "
+            "select or transpose the output with select="
+        )
+    return list((y[:, None] if y.ndim == 1 else y).unbind())

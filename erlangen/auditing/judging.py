@@ -1,0 +1,113 @@
+"""All checks of an audit, measured one by one, then judged together and recorded."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from erlangen.auditing import numbers
+from erlangen.auditing.auditor import Auditor
+from erlangen.auditing.conditions import BatchComposition, Repeat, make_batch
+from erlangen.auditing.derivative import derivative
+from erlangen.auditing.layers import locate
+from erlangen.auditing.pair import Check
+from erlangen.auditing.state import quiet
+from erlangen.auditing.symmetry_check import SymmetryCheck
+from erlangen.auditing.tally import Bad
+from erlangen.auditing.verdict import Evidence, judge
+from erlangen.records.audit import Breaks, Checked, Worst
+from erlangen.statistics.intervals import holm
+
+LOCATED = 4  # inputs on which a layer is located
+Progress = Callable[[int, int, str], None]  # number of the check, from 1; how many there are; its name
+
+
+def judge_all(auditor: Auditor, checks: Sequence[Check], progress: Progress) -> list[Checked]:
+    """The record of each check. `repeat` must come first, since nothing can be said about a model that does not repeat itself.
+
+    The p-values of all checks are adjusted by Holm's method before any check is judged.
+    """
+    measured, seconds = [], []
+    for number, check in enumerate(checks, start=1):
+        progress(number, len(checks), check.name)
+        start = time.perf_counter()
+        measured.append(auditor.measure(check))
+        seconds.append(time.perf_counter() - start)
+        if isinstance(check, Repeat):
+            auditor = replace(auditor, repeats=judge(measured[-1]).judgment != "broken")
+    adjusted = [replace(evidence, p=p) for evidence, p in zip(measured, holm([e.p for e in measured]), strict=True)]
+    return [record(auditor, *entry) for entry in zip(checks, adjusted, seconds, strict=True)]
+
+
+def record(auditor: Auditor, check: Check, evidence: Evidence, seconds: float) -> Checked:
+    """The judgment of one check, with everything that a reader may ask about it. seconds: that measuring took."""
+    start = time.perf_counter()
+    sampled, exactness, interval = evidence.sampled, evidence.exactness, evidence.estimate.interval
+    ruling = judge(evidence)
+    broken = ruling.judgment == "broken"
+    return Checked(
+        name=check.name,
+        kind="symmetry" if isinstance(check, SymmetryCheck) else "condition",
+        judgment=ruling.judgment,
+        reason=ruling.reason,
+        advice=check.advice if broken else ruling.remedy,
+        strict=check.strict,
+        informational=check.informational,
+        threshold=evidence.threshold,
+        error=numbers.finite(interval.estimate),
+        interval=(numbers.finite(interval.low), numbers.finite(interval.high)),
+        p=numbers.finite(evidence.p),
+        detectable=numbers.finite(evidence.estimate.detectable(evidence.threshold)),
+        inputs=len(sampled.errors),
+        pairs=sampled.pairs,
+        unmoved=sampled.unmoved,
+        leak=numbers.finite(exactness.leak) if exactness else None,
+        floor=exactness.floor if exactness else None,
+        precision=exactness.precision if exactness else "",
+        loss=sampled.mean_loss,
+        derivative=None if auditor.request.only_exact else derivative(auditor, check),
+        unit=check.unit,
+        flips=numbers.flips(sampled, auditor.outputs),
+        curve=numbers.curve(sampled, len(auditor.inputs), auditor.moments),
+        worst=tuple(worst_pair(auditor, check, bad) for bad in sorted(sampled.worst, reverse=True)[:3] if bad.error > 0),
+        failures=tuple(f"{label}: {text}" for label, text in sampled.failures.items()),
+        breaks=find_break(auditor, check, max(sampled.worst)) if broken and auditor.request.where and sampled.worst else None,
+        seconds=seconds + time.perf_counter() - start,
+    )
+
+
+def worst_pair(auditor: Auditor, check: Check, bad: Bad) -> Worst:
+    """One of the worst pairs, with pictures of the input as it is and moved."""
+    shown: tuple[str, ...] = ()
+    if isinstance(check, SymmetryCheck):
+        x = auditor.inputs[bad.input]
+        fitted = check.symmetry.fitted(x, auditor.outputs[bad.input])
+        shown = auditor.domain.pictures(fitted.reference(x, bad.element), fitted.act(x, bad.element))
+    where = f"{auditor.domain.site} {bad.site}" if auditor.domain.site and bad.site else ""
+    error = bad.error / auditor.spread if auditor.spread > 0 else math.inf
+    return Worst(input=bad.input, element=bad.label, error=error, where=where, pictures=shown)
+
+
+def find_break(auditor: Auditor, check: Check, bad: Bad) -> Breaks | None:
+    """The first layer that breaks under the worst element, on the twin if there is one; None if that cannot be found out.
+
+    The judgment does not depend on it: layers may be compiled, shared, or run in other threads.
+    """
+    twin = auditor.twin
+    model, inputs = (twin.model, twin.inputs) if twin.model else (auditor.model, auditor.inputs)
+    with quiet(auditor.request.seed + 1), suppress(Exception):
+        if isinstance(check, BatchComposition):
+            batch, place = make_batch(inputs, bad.input, bad.element or (bad.input,))
+            return locate(model, [inputs[bad.input]], batch, lambda i, y, y_g: (y, y_g), bad.label, keep=1, start=place)
+        if isinstance(check, SymmetryCheck):
+            key = model.key(inputs[bad.input])
+            same = [bad.input, *(i for i in auditor.few if i != bad.input and model.key(inputs[i]) == key)][:LOCATED]
+            fitted = [check.symmetry.fitted(inputs[i], auditor.outputs[i]) for i in same]
+            moved = [symmetry.act(inputs[i], bad.element) for symmetry, i in zip(fitted, same, strict=True)]
+            reference = [symmetry.reference(inputs[i], bad.element) for symmetry, i in zip(fitted, same, strict=True)]
+            align = lambda place, y, y_g: fitted[place].align(y, y_g, bad.element, inputs[same[place]])  # noqa: E731
+            return locate(model, reference, moved, align, bad.label, keep=len(same))
+    return None
