@@ -14,7 +14,7 @@ STANDARD = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
 
 @dataclass(frozen=True)
 class Module:
-    """file: its code, None for a built-in module and for a folder without `__init__.py`; folders: where a package's modules are."""
+    """file: its code; None for a built-in module and a folder without `__init__.py`. folders: where a package has its modules."""
 
     file: Path | None
     folders: tuple[Path, ...] = ()

@@ -10,17 +10,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from erlangen.errors import DamagedFileError, ErlangenError, NewerSchemaError
+from erlangen.errors import DamagedFileError, ErlangenError, NewerSchemaError, OlderSchemaError
 from erlangen.records.files import SCHEMA, from_json, to_json, write_atomically
-from erlangen.records.runs import Figure, Findings, Job, JobResult, Measurement, Run, Verdict
+from erlangen.records.runs import Answer, Figure, Figures, Group, Job, JobResult, Measurement, Run, Verdict
 
 text = st.text(max_size=20)
 finite = st.floats(allow_nan=False, allow_infinity=False)
 scalars = st.none() | st.booleans() | st.integers(-(2**40), 2**40) | finite | text
-params = st.dictionaries(text, scalars, max_size=4)
+facts = st.dictionaries(text, scalars, max_size=4)
+params = st.dictionaries(text, scalars | st.lists(scalars, max_size=3).map(tuple), max_size=4)
+ends = st.none() | st.tuples(st.none() | finite, st.none() | finite)
+groups = st.lists(st.builds(Group, name=text, mean=st.none() | finite, interval=ends, unit=text), max_size=2).map(tuple)
 values = st.none() | finite | st.lists(st.none() | finite, max_size=5).map(tuple)
 measurements = st.lists(st.builds(Measurement, text, values, text), max_size=5).map(tuple)
 job_results = st.builds(
@@ -39,12 +41,16 @@ verdicts = st.builds(
     Verdict,
     claim=text,
     part=text,
+    of=st.sampled_from(["report", "rival", "extension", "control"]),
     kind=st.sampled_from(["exact", "statistical"]),
     statement=text,
     verdict=st.sampled_from(["supported", "refuted", "inconclusive", "not measured"]),
     corrected=st.none() | text,
     effect=st.none() | finite,
-    interval=st.none() | st.tuples(st.none() | finite, st.none() | finite),
+    interval=ends,
+    region=ends,
+    level=st.none() | finite,
+    groups=groups,
     n=st.integers(0, 10**6),
     published=st.none() | finite,
 )
@@ -57,24 +63,31 @@ figures = st.builds(
     rows=st.lists(st.lists(scalars, max_size=3).map(tuple), max_size=3).map(tuple),
     spec=st.none() | st.dictionaries(text, scalars, max_size=3),
 )
-findings = st.builds(Findings, asked=text, found=text, figures=st.lists(figures, max_size=2).map(tuple))
+shown = st.builds(Figures, question=text, figures=st.lists(figures, max_size=2).map(tuple))
+answers = st.builds(
+    Answer,
+    claim=text,
+    answer=st.sampled_from(["supported", "partly", "refuted", "inconclusive", "not measured"]),
+    sentence=text,
+    figure=text,
+)
 runs = st.builds(
     Run,
     experiment=text,
     preset=text,
-    recipe=params,
+    recipe=facts,
     command=text,
     precision=text,
     device=text,
     workers=st.integers(1, 64),
     jobs=st.lists(text, max_size=3).map(tuple),
     versions=st.dictionaries(text, text, max_size=3),
-    machine=params,
+    machine=facts,
     title=text,
 )
 
 
-@given(job_results | verdicts | findings | runs)
+@given(job_results | verdicts | answers | shown | runs)
 def test_what_is_written_is_read_back(record):
     assert from_json(type(record), json.loads(json.dumps(to_json(record)))) == record
 
@@ -103,14 +116,16 @@ def test_a_missing_measurement_is_nan_never_zero():
     assert result.values("absent") == ()
 
 
-VERDICT = to_json(Verdict(claim="C1", part="p", kind="exact", statement="s", verdict="supported"))
+VERDICT = to_json(Verdict(claim="C1", part="p", of="report", kind="exact", statement="s", verdict="supported"))
 
 
 @pytest.mark.parametrize(
     ("change", "error", "word"),
     [
         ({"schema": SCHEMA + 1}, NewerSchemaError, "upgrade"),
+        ({"schema": SCHEMA - 1}, OlderSchemaError, "older version"),
         ({"schema": "1"}, DamagedFileError, "schema"),
+        ({"of": "nobody"}, DamagedFileError, "of"),
         ({"verdict": "proved"}, DamagedFileError, "verdict"),
         ({"n": "many"}, DamagedFileError, "n"),
         ({"n": 1.5}, DamagedFileError, "n"),
