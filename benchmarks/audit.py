@@ -1,7 +1,8 @@
-"""What an audit costs beyond the forward passes it needs, at ResNet-18's size, and what it holds.
+"""The cost of an audit beyond the forward passes that it needs, for a model of the size of ResNet-18, and its peak memory.
 
-Its clock runs inside the model: seconds in float32 forward passes, in those of the float64 twin, and all others. Overhead is what
-is left, over float32's. Memory is Linux's VmHWM over a whole audit, for few elements and for many, each in a process of its own.
+A clock inside the model measures the seconds in float32 forward passes and in those of the float64 twin. Overhead is all other
+time, divided by the float32 time. Memory is Linux's VmHWM over a whole audit, with few and with many elements, each in a separate
+process.
 
     python benchmarks/audit.py [--rounds 3] [--inputs 16] [--side 224] [--elements 8] [--json -]
 """
@@ -25,7 +26,7 @@ CHECKS = ("translation", "translation-zeros", "reflection")
 
 
 class Block(nn.Module):
-    """x + two 3×3 convolutions (He et al. 2016, figure 2)."""
+    """A residual block: x plus two 3×3 convolutions (He et al. 2016, figure 2)."""
 
     def __init__(self, width: int, out: int, stride: int) -> None:
         super().__init__()
@@ -41,7 +42,7 @@ class Block(nn.Module):
 
 
 class Clock:
-    """Seconds inside the outermost module, by the dtype that it computes in, and how many inputs passed."""
+    """The seconds inside the outermost module and the number of inputs, by the dtype of the computation."""
 
     def __init__(self) -> None:
         self.seconds = {torch.float32: 0.0, torch.float64: 0.0}
@@ -49,7 +50,7 @@ class Clock:
         self.start = 0.0
 
     def __deepcopy__(self, memo: object) -> Clock:
-        """The twin's passes count here too."""
+        """Returns the clock itself, so that the passes of the float64 twin are counted too."""
         return self
 
     def before(self, module: nn.Module, args: tuple[Tensor, ...]) -> None:
@@ -62,7 +63,7 @@ class Clock:
 
 
 def resnet18() -> nn.Module:
-    """11.7 M parameters, 1000 classes, random weights."""
+    """ResNet-18: 11.7 M parameters, 1000 classes, random weights."""
     torch.manual_seed(0)
     layers: list[nn.Module] = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
     width = 64
@@ -73,7 +74,7 @@ def resnet18() -> nn.Module:
 
 
 def audited(inputs: int, side: int, elements: int, where: bool = True) -> tuple[Clock, float]:
-    """One audit, with its clock and all its seconds."""
+    """Run an audit; return its clock and its total seconds."""
     model, clock = resnet18(), Clock()
     model.register_forward_pre_hook(clock.before)
     model.register_forward_hook(clock.after)
@@ -84,28 +85,28 @@ def audited(inputs: int, side: int, elements: int, where: bool = True) -> tuple[
 
 
 def memory(inputs: int, side: int, elements: int) -> float:
-    """MiB that an audit holds at most, in a fresh process."""
+    """The peak memory of an audit in MiB, in a new process."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(held, (inputs, side, elements))
 
 
 def held(inputs: int, side: int, elements: int) -> float:
-    audited(2, side, 1)  # what the libraries load is no cost of the audit
+    audited(2, side, 1)  # what the libraries load is not a cost of the audit
     return peak_mib(lambda: audited(inputs, side, elements))
 
 
 def main() -> None:
     options = printing.parser(__doc__)
-    options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--inputs", type=int, default=16)
-    options.add_argument("--side", type=int, default=224)
-    options.add_argument("--elements", type=int, default=8)
+    options.add_argument("--rounds", type=int, default=3, help="number of audits, of which medians are taken (default: 3)")
+    options.add_argument("--inputs", type=int, default=16, help="number of images (default: 16)")
+    options.add_argument("--side", type=int, default=224, help="side of an image in pixels (default: 224)")
+    options.add_argument("--elements", type=int, default=8, help="random elements per image (default: 8)")
     args = options.parse_args()
     torch.set_num_threads(cores())
     out = printing.table_stream(args.json)
     print(f"{processor()}, {cores()} threads; torch {torch.__version__}; {', '.join(CHECKS)}", file=out)
     print(f"ResNet-18, {args.inputs} images of {args.side} px, {args.elements} elements; medians of {args.rounds}\n", file=out)
-    audited(2, 32, 1)  # loads what an audit needs once a process
+    audited(2, 32, 1)  # loads what an audit needs once per process
     overheads, twins = [], []
     for _ in range(args.rounds):
         clock, total = audited(args.inputs, args.side, args.elements)
@@ -113,11 +114,11 @@ def main() -> None:
         overheads.append((total - single - double) / single)
         twins.append(double / single)
         print(f"  {clock.inputs[torch.float32]} float32 passes {single:.1f} s, {clock.inputs[torch.float64]} of the twin "
-              f"{double:.1f} s, all else {total - single - double:.2f} s", file=out)  # fmt: skip
+              f"{double:.1f} s, the rest {total - single - double:.2f} s", file=out)  # fmt: skip
     overhead, twin = statistics.median(overheads), statistics.median(twins)
     print(f"{'overhead over the passes':<30} {100 * overhead:.1f} %  (<= 10 %); the twin {100 * twin:.0f} % more", file=out)
     few, many = (memory(args.inputs, args.side, elements) for elements in (4, 40))
-    print(f"{'peak memory':<30} {few:.0f} MiB with 4 elements an input, {many:.0f} MiB with 40", file=out)
+    print(f"{'peak memory':<30} {few:.0f} MiB with 4 elements per input, {many:.0f} MiB with 40", file=out)
     results: list[dict[str, object]] = [
         {"name": "overhead", "ratio": round(overhead, 4), "target": 0.1, "peer": "its forward passes", "unit": "at most"},
         {"name": "twin", "ratio": round(twin, 3), "target": None, "peer": "its forward passes", "unit": "reported"},

@@ -1,4 +1,4 @@
-"""How long the command takes to say something, as whole processes beside `python -c pass`, in turns.
+"""The start-up time of the command line, as whole processes, alternating with `python -c pass` for comparison.
 
 python benchmarks/command_line.py [--rounds 15] [--json -]
 """
@@ -19,7 +19,7 @@ LIMITS = {("--help",): 0.3, ("list",): 0.5, ("show", "C5"): 0.5}  # seconds
 
 
 def seconds(*command: str) -> float:
-    """Wall seconds of one process, in an empty folder."""
+    """The wall seconds of a process in an empty folder."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         subprocess.run([sys.executable, *command], cwd=folder, check=True, stdout=subprocess.DEVNULL)
@@ -28,7 +28,7 @@ def seconds(*command: str) -> float:
 
 def main() -> None:
     options = printing.parser(__doc__)
-    options.add_argument("--rounds", type=int, default=15)
+    options.add_argument("--rounds", type=int, default=15, help="runs of each command, of which medians are taken (default: 15)")
     args = options.parse_args()
     commands = {"python -c pass": ("-c", "pass")} | {
         f"erlangen {' '.join(words)}": ("-m", "erlangen", *words) for words in LIMITS

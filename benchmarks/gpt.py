@@ -1,8 +1,9 @@
-"""Training a GPT on a CPU, beside the loop that nanoGPT's readers run there; and batches, beside a data set of slices.
+"""Training a GPT on a CPU, compared with a nanoGPT-style loop; and making batches, compared with a data set of slices.
 
-Peer, written with plain `torch.nn`: float32, LayerNorm, GELU, learned positions, a tied head, `scaled_dot_product_attention`,
-AdamW as it comes, batches stacked from slices. Ours: the steps that `erlangen gpt train` makes, bfloat16 products where there is
-hardware for them. Same layers, heads and widths, batch and length, threads; the two take turns, every figure is a median.
+The peer is written with plain `torch.nn`: float32, LayerNorm, GELU, learned positions, a tied head,
+`scaled_dot_product_attention`, default AdamW, and batches stacked from slices. Ours are the steps of `erlangen gpt train`, with
+bfloat16 products if the CPU has them in hardware. Layers, heads, widths, batch, length and threads are the same. The two
+alternate, and every figure is a median.
 
     python benchmarks/gpt.py [--rounds 9] [--sizes gpt-micro gpt-mini] [--batch 32] [--block 128] [--json -]
 """
@@ -62,7 +63,7 @@ class PeerBlock(nn.Module):
 
 
 class Peer(nn.Module):
-    """The same sizes with the library's modules alone."""
+    """A GPT of the same size, made of torch's modules only."""
 
     def __init__(self, c: GPTConfig) -> None:
         super().__init__()
@@ -79,7 +80,7 @@ class Peer(nn.Module):
 
 
 def peer_step(config: GPTConfig, data: np.ndarray, batch: int) -> Run:
-    """One step of the loop: slices, forward, backward, clip, AdamW."""
+    """A step of the loop: slices, forward, backward, clip, AdamW."""
     model = Peer(config).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1)
     block = config.block
@@ -99,7 +100,7 @@ def peer_step(config: GPTConfig, data: np.ndarray, batch: int) -> Run:
 
 
 def our_step(config: GPTConfig, corpus: Corpus, batch: int, precision: str) -> Run:
-    """One step of `fit`."""
+    """A step of `fit`."""
     schedule = LanguageSchedule(batch=batch, lr=1e-3)
     training = Training(GPT(config).train(), corpus, schedule, precision, "cpu")  # type: ignore[arg-type]
 
@@ -118,7 +119,7 @@ def corpus_of(data: np.ndarray) -> Corpus:
 
 
 class Slices(Dataset):
-    """Text as a list of numbers, windows as slices of it: the data set that one writes first."""
+    """The text as a list of numbers and windows as slices of it: the data set that most people write first."""
 
     def __init__(self, data: np.ndarray, block: int) -> None:
         self.data, self.block = data.tolist(), block
@@ -132,7 +133,7 @@ class Slices(Dataset):
 
 
 def batches(data: np.ndarray, block: int, batch: int, number: int) -> tuple[Run, Run]:
-    """`number` batches: (a gather each, as many of a shuffled DataLoader)"""
+    """Two ways to make `number` batches: (one gather per batch, a shuffled DataLoader)."""
     tokens, generator, dataset = torch.from_numpy(data), torch.Generator().manual_seed(0), Slices(data, block)
 
     def ours() -> None:
@@ -153,7 +154,7 @@ def seconds(run: Run) -> float:
 
 
 def in_turns(ours: Run, peer: Run, rounds: int) -> tuple[float, float]:
-    """Medians of both, after two that do not count."""
+    """The median seconds of both, which alternate, after two runs each that do not count."""
     for run in (ours, peer, ours, peer):
         run()
     times = [(seconds(ours), seconds(peer)) for _ in range(rounds)]
@@ -161,26 +162,26 @@ def in_turns(ours: Run, peer: Run, rounds: int) -> tuple[float, float]:
 
 
 def peak(dtype: torch.dtype) -> float:
-    """GFLOP/s of a large matrix product, the best of nine."""
+    """GFLOP/s of a large matrix product, best of nine."""
     a = torch.randn(2048, 2048).to(dtype)
     return 2 * 2048**3 / min(seconds(lambda: a @ a) for _ in range(9)) / 1e9
 
 
 def step_flops(config: GPTConfig, batch: int) -> float:
-    """Floating-point operations of the products of a step, forward and backward (twice as many): 6 N and 12 L T C a token."""
+    """Floating-point operations of the products of a step, forward and backward: 6 N + 12 L T C per token."""
     weights = 12 * config.layers * config.width**2 + config.width * config.vocabulary
     return batch * config.block * (6 * weights + 12 * config.layers * config.block * config.width)
 
 
 def main() -> None:
     options = printing.parser(__doc__)
-    options.add_argument("--rounds", type=int, default=9)
-    options.add_argument("--sizes", nargs="+", default=["gpt-micro", "gpt-mini"])
-    options.add_argument("--batch", type=int, default=32)
-    options.add_argument("--block", type=int, default=128)
+    options.add_argument("--rounds", type=int, default=9, help="runs of each side, of which medians are taken (default: 9)")
+    options.add_argument("--sizes", nargs="+", default=["gpt-micro", "gpt-mini"], help="models (default: gpt-micro gpt-mini)")
+    options.add_argument("--batch", type=int, default=32, help="windows per step (default: 32)")
+    options.add_argument("--block", type=int, default=128, help="context length in tokens (default: 128)")
     args = options.parse_args()
     torch.set_num_threads(cores())
-    keep_memory()  # for both sides: it is the process's
+    keep_memory()  # for both sides, since it applies to the process
     precision = "bfloat16" if has_bfloat16("cpu") else "float32"
     out = printing.table_stream(args.json)
     peaks = {name: peak(getattr(torch, name)) for name in ("float32", precision)}

@@ -1,10 +1,10 @@
-"""500 tokens from gpt-mini on a CPU, beside transformers' cached `generate` and beside recomputation, in turns in one run.
+"""500 tokens from gpt-mini on a CPU, compared in alternating runs with transformers' cached `generate` and with recomputation.
 
-Ours: gpt-mini (6 layers, 6 heads, width 384) with a vocabulary of 87 and a block of 512, which prompt and text fill. Peers: the
-closest architecture in transformers, Llama (rotary positions, RMSNorm; its gated MLP 1024 wide, so that both have 10.69 M
-parameters); and, since it does less a token, GPT-2 of the same widths. All draw at temperature 1 without filters, from random
-weights, which do not matter here. Recomputation, by the same model's own forward pass, is timed at nine lengths and integrated by
-the trapezoid rule: 500 steps at batch 10 take minutes.
+Ours is gpt-mini (6 layers, 6 heads, width 384) with a vocabulary of 87 and a block of 512, which the prompt and the text fill.
+The peers are the closest architecture in transformers, Llama (rotary positions, RMSNorm; a gated MLP of width 1024, so that both
+have 10.69 M parameters), and GPT-2 of the same widths, which does less work per token. All sample at temperature 1 without
+filters, with random weights. Recomputation by the model's forward pass is timed at nine lengths and integrated by the trapezoid
+rule, because 500 steps at batch 10 would take minutes.
 
     python benchmarks/gpt_generate.py [--rounds 5] [--tokens 500] [--batches 1 10] [--json -]
 """
@@ -28,7 +28,7 @@ from erlangen.generate.packed import works
 from erlangen.models.gpt import GPT, PRESETS
 from erlangen.sweep.machine import cores, processor
 
-sys.modules.setdefault("torchvision", None)  # type: ignore[arg-type]  # text needs none, and one for CUDA breaks transformers here
+sys.modules.setdefault("torchvision", None)  # type: ignore[arg-type]  # a CUDA build of it breaks transformers here
 
 import transformers  # noqa: E402
 
@@ -62,7 +62,7 @@ def theirs(model: nn.Module, prompt: Tensor, tokens: int) -> Run:
 
 
 def fast(model: GPT, prompt: Tensor, tokens: int, precision: str) -> Run:
-    """With the time that laying out the weights takes."""
+    """Generation with `fast_decoder`, including the time to rearrange the weights."""
     return lambda: generate(model, prompt, tokens, read=fast_decoder(model, len(prompt), precision))  # type: ignore[arg-type]
 
 
@@ -73,7 +73,7 @@ def seconds(run: Run) -> float:
 
 
 def recomputation(model: GPT, batch: int, tokens: int, rounds: int) -> float:
-    """Seconds of `tokens` forward passes over PROMPT, PROMPT + 1, ... tokens."""
+    """The seconds of `tokens` forward passes over PROMPT, PROMPT + 1, ... tokens."""
     lengths = [PROMPT + round(i * (tokens - 1) / 8) for i in range(9)]
     texts = [torch.zeros(batch, n, dtype=torch.int64) for n in lengths]
     with torch.inference_mode():
@@ -83,15 +83,15 @@ def recomputation(model: GPT, batch: int, tokens: int, rounds: int) -> float:
 
 def main() -> None:
     options = printing.parser(__doc__)
-    options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--tokens", type=int, default=BLOCK - PROMPT)
-    options.add_argument("--batches", type=int, nargs="+", default=[1, 10])
+    options.add_argument("--rounds", type=int, default=5, help="runs of each side, of which medians are taken (default: 5)")
+    options.add_argument("--tokens", type=int, default=BLOCK - PROMPT, help="tokens per text (default: 500)")
+    options.add_argument("--batches", type=int, nargs="+", default=[1, 10], help="numbers of texts at a time (default: 1 10)")
     args = options.parse_args()
     torch.set_num_threads(cores())
     torch.manual_seed(0)
     out = printing.table_stream(args.json)
     print(f"{processor()}, {cores()} threads; torch {torch.__version__}, transformers {transformers.__version__}", file=out)
-    print(f"{args.tokens} tokens after {PROMPT}, medians of {args.rounds}; ms a step", file=out)
+    print(f"{args.tokens} tokens after {PROMPT}, medians of {args.rounds}; ms per step", file=out)
     model, others = ours(), peers()
     results: list[dict[str, object]] = []
     for batch in args.batches:

@@ -1,7 +1,8 @@
-"""Graph layers on a CPU: forward and backward, beside PyTorch Geometric's, in turns in one run.
+"""Graph layers on a CPU, forward and backward, compared with PyTorch Geometric's; the two alternate in one run.
 
-A random directed graph of N nodes and E edges, F features in and out. Peer paths: PyG's `edge_index` (gather and scatter) and its
-CSR path (a `torch.sparse_csr` adjacency). Both sides get the same weights, features and threads. Memory is Linux's VmHWM.
+The graph is random and directed, with N nodes, E edges, and F features in and out. The peers are PyG's `edge_index` path (gather
+and scatter) and its CSR path (a `torch.sparse_csr` adjacency). Both sides get the same weights, features and threads. Memory is
+Linux's VmHWM.
 
     python benchmarks/graph.py [--rounds 7] [--nodes 10000] [--edges 200000] [--features 64] [--json -]
 """
@@ -19,8 +20,7 @@ import printing
 import torch
 import torch_geometric
 from torch import Tensor, nn
-from torch_geometric.nn import GATConv as PeerGAT
-from torch_geometric.nn import SAGEConv
+from torch_geometric.nn import GATConv as PeerGAT, SAGEConv
 from torch_geometric.nn.aggr import MedianAggregation
 
 from erlangen.nn.graph.aggregate import aggregate
@@ -32,7 +32,7 @@ Step = Callable[[], None]
 
 
 class Graph:
-    """What every case shares."""
+    """The data that all cases share."""
 
     def __init__(self, nodes: int, edges: int, features: int) -> None:
         torch.manual_seed(0)
@@ -42,7 +42,7 @@ class Graph:
         self.grad = torch.randn(nodes, features)
 
     def step(self, layer: nn.Module, edges: object) -> Step:
-        """Forward and backward through a layer, gradients of features and weights."""
+        """Forward and backward through a layer, with gradients of features and weights."""
 
         def run() -> None:
             self.x.grad = None
@@ -52,7 +52,7 @@ class Graph:
         return run
 
     def csr(self) -> Tensor:
-        """PyG's CSR input: the adjacency by targets."""
+        """The input of PyG's CSR path: the adjacency, with targets as rows."""
         ones = torch.ones(self.edge_index.shape[1])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -75,7 +75,7 @@ class Graph:
 
 
 def cases(graph: Graph) -> dict[str, tuple[Step, Step, float]]:
-    """name -> (ours, peer, the ratio to reach)"""
+    """name -> (ours, peer, target ratio)."""
     f = graph.features
     ours, sage = GraphConvolution(f, f), SAGEConv(f, f)
     gat, peer_gat = GATConv(f, f), PeerGAT(f, f)
@@ -99,14 +99,14 @@ def seconds(step: Step) -> float:
 
 
 def in_turns(ours: Step, peer: Step, rounds: int) -> tuple[float, float]:
-    """Medians of both, after a warm-up each."""
+    """The median seconds of both, which alternate, after a warm-up of each."""
     ours(), peer()
     times = [(seconds(ours), seconds(peer)) for _ in range(rounds)]
     return statistics.median(mine for mine, _ in times), statistics.median(theirs for _, theirs in times)
 
 
 def peak(side: str, nodes: int, edges: int, features: int) -> tuple[float, float]:
-    """(median seconds, MiB of peak memory above the graph itself) of the mean convolution, in a process of its own."""
+    """(median seconds, peak memory in MiB above the graph itself) of the mean convolution; run it in a separate process."""
     torch.set_num_threads(cores())
     graph = Graph(nodes, edges, features)
     layer = GraphConvolution(features, features) if side == "ours" else SAGEConv(features, features)
@@ -118,7 +118,7 @@ def peak(side: str, nodes: int, edges: int, features: int) -> tuple[float, float
 
 
 def high_water() -> float:
-    """The process's own peak of resident memory in MiB. (getrusage would pass on that of its parent.)"""
+    """The peak resident memory of this process in MiB. (getrusage would inherit that of the parent.)"""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
@@ -131,10 +131,10 @@ def alone(*args: object) -> tuple[float, float]:
 
 def main() -> None:
     options = printing.parser(__doc__)
-    options.add_argument("--rounds", type=int, default=7)
-    options.add_argument("--nodes", type=int, default=10_000)
-    options.add_argument("--edges", type=int, default=200_000)
-    options.add_argument("--features", type=int, default=64)
+    options.add_argument("--rounds", type=int, default=7, help="runs of each side, of which medians are taken (default: 7)")
+    options.add_argument("--nodes", type=int, default=10_000, help="number of nodes (default: 10000)")
+    options.add_argument("--edges", type=int, default=200_000, help="number of edges (default: 200000)")
+    options.add_argument("--features", type=int, default=64, help="features in and out (default: 64)")
     args = options.parse_args()
     torch.set_num_threads(cores())
     out = printing.table_stream(args.json)

@@ -1,8 +1,8 @@
-"""Training the nets of claim C2: this package against the loop one would write first.
+"""Training the nets of claim C2, compared with the loop that most people would write first.
 
-Peer: `DataLoader`, `nn.Conv2d(padding_mode=...)`, one model at a time on all threads, validation after every epoch.
-Ours: as `erlangen run padding` works: one single-threaded process a core, each its own seed. Both sides do the same epochs; they
-take turns, every figure is a median over rounds, and ratios are weighted to the work of the whole table.
+The peer uses `DataLoader` and `nn.Conv2d(padding_mode=...)`, one model at a time on all threads, with validation after every
+epoch. Ours works like `erlangen run padding`: one single-threaded process per core, each with its own seed. Both sides train the
+same epochs. They alternate, every figure is a median over rounds, and ratios are weighted by the work of the whole table.
 
     python benchmarks/padding.py [--rounds 5] [--rows Net1/valid,Net2/circular] [--json -]
 """
@@ -34,7 +34,7 @@ TARGETS = {"float32": 1.4, "bfloat16": 2.5}
 
 
 class PlainNet(nn.Module):
-    """The same nets, written with the library's modules alone."""
+    """The same nets, made of torch's modules only."""
 
     def __init__(self, net: str, padding: str) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class PlainNet(nn.Module):
 
 
 class Peer:
-    """One plain model, trained an epoch at a time on all threads."""
+    """A plain model, trained one epoch at a time on all threads."""
 
     def __init__(self, row: str) -> None:
         data = red_green()
@@ -63,7 +63,7 @@ class Peer:
             DataLoader(TensorDataset(part.images, part.labels), batch_size=200) for part in (data.train, data.validation)
         )
         self.model = PlainNet(*row.split("/"))
-        self.model(data.train.images[:1])  # the lazy layer takes its size
+        self.model(data.train.images[:1])  # initializes the lazy layer
         self.optimizer = torch.optim.Adadelta(self.model.parameters(), lr=1, rho=0.9, eps=1e-6, weight_decay=5e-5)
         self.loss = nn.CrossEntropyLoss()
 
@@ -81,7 +81,7 @@ class Peer:
 
 
 def serve(pipe: Connection) -> None:
-    """A worker of ours: trains a net for one epoch or multiplies matrices, as it is told, until the pipe closes."""
+    """A worker process of ours: trains a net for one epoch or multiplies matrices on request, until the pipe closes."""
     torch.set_num_threads(1)
     data = red_green()
     train, validation = (
@@ -106,7 +106,7 @@ def serve(pipe: Connection) -> None:
 
 
 class Ours:
-    """One such worker per core; `seconds` sends all of them the same task and waits for the last."""
+    """One worker process per core. `seconds` sends the same task to all of them and waits for the last."""
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
@@ -127,7 +127,7 @@ class Ours:
 
 
 def flops(row: str) -> float:
-    """Floating-point operations of one epoch: 2000 images forward and backward, 1000 forward; convolutions and Net2's linear."""
+    """Floating-point operations of an epoch: 2000 images forward and backward, 1000 forward; convolutions and Net2's linear."""
     net, padding = row.split("/")
     config = PaddedCNNConfig(net=net, padding=padding)
     sizes = config.map_sizes()
@@ -142,8 +142,8 @@ def flops(row: str) -> float:
 
 def main() -> None:
     options = printing.parser(__doc__)
-    options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--rows", default=",".join(ROWS))
+    options.add_argument("--rounds", type=int, default=5, help="epochs of each side, of which medians are taken (default: 5)")
+    options.add_argument("--rows", default=",".join(ROWS), help="rows of the table, separated by commas (default: all)")
     args = options.parse_args()
     rows = args.rows.split(",")
     precisions = ["float32", *(["bfloat16"] if has_bfloat16("cpu") else [])]
@@ -177,14 +177,14 @@ def main() -> None:
 def report(
     rows: list[str], precisions: list[str], medians: dict[str, dict[str, float]], peaks: dict[str, float], target: str | None
 ) -> None:
-    """The table, and JSON where asked for."""
+    """Print the table, and write JSON if requested."""
     out = printing.table_stream(target)
     print(f"\n{processor()}, {cores()} cores; torch {torch.__version__}, Python {sys.version.split()[0]}", file=out)
     print(f"peer: DataLoader loop, one model, {cores()} threads; ours: {cores()} processes of one thread", file=out)
     for precision in precisions:
         print(f"measured {precision} matrix-product peak of all cores: {peaks[precision] / 1e9:.0f} GFLOP/s", file=out)
     header = " ".join(f"{f'{p} s':>11} {'ratio':>6} {'of peak':>8}" for p in precisions)
-    print(f"\n{'seconds a net and epoch':<24} {'peer s':>8} {header}", file=out)
+    print(f"\n{'seconds per epoch':<24} {'peer s':>8} {header}", file=out)
     for row in [*rows, "whole table"]:
         chosen = rows if row == "whole table" else [row]
         peer = sum(medians[name]["peer"] for name in chosen)

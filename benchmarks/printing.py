@@ -1,4 +1,4 @@
-"""How every benchmark hands out its ratios: {name, ratio, target, peer, unit}."""
+"""Options and output that all benchmarks share. A result is {name, ratio, target, peer, unit}."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import TextIO
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
-    """With the one option that all benchmarks share."""
+    """A parser with the option that all benchmarks share."""
     options = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--json", metavar="FILE", help="ratios as JSON to a file; - prints them to stdout, the table to stderr")
+    options.add_argument("--json", metavar="FILE", help="write the ratios as JSON to FILE; - is stdout, with the table on stderr")
     return options
 
 
 def table_stream(target: str | None) -> TextIO:
-    """Where the table goes: stdout, unless JSON takes it."""
+    """The stream for the table: stdout, or stderr if the JSON goes to stdout."""
     return sys.stderr if target == "-" else sys.stdout
 
 
 def emit(results: list[dict[str, object]], target: str | None) -> None:
-    """The ratios, where --json asks for them."""
+    """Write the ratios to `target`: a file, "-" for stdout, or None for nowhere."""
     text = json.dumps(results, indent=1)
     if target == "-":
         print(text)

@@ -1,8 +1,9 @@
-"""An atlas: which symmetries the models of timm, Hugging Face and PyTorch Geometric have, built small, with random weights.
+"""An atlas of the symmetries of models from timm, Hugging Face and PyTorch Geometric, built small and with random weights.
 
     python examples/atlas.py [FOLDER] [--write docs/atlas.md] [--only language/BERT]
 
-One JSON a model is left in FOLDER: a run that was killed goes on where it stopped. A quarter of an hour on one core.
+Each model's audit is written to its own JSON file in FOLDER, so an interrupted run resumes where it stopped. A complete run takes
+a quarter of an hour on one core.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ ASKED: dict[str, list[Any]] = {
 }
 
 
-WHAT = {  # the inputs in words; another text here makes the domain run anew
+WHAT = {  # the inputs in words; changing a text makes its domain run again
     "vision": "smooth random fields of unlike colors",
     "language": "uniform tokens",
     "graph": "normal features, edges sorted by target, one node without edges",
@@ -56,7 +57,10 @@ WHAT = {  # the inputs in words; another text here makes the domain run anew
 
 
 def inputs(domain: str) -> list[Any]:
-    """The same for every model. Token 0 pads, so no text holds it; graphs have different sizes, their last node no edges."""
+    """The inputs of a domain, which are the same for every model.
+
+    Texts do not contain token 0, which is the padding. Graphs have different sizes, and their last node has no edges.
+    """
     if domain == "vision":
         return images(INPUTS, SEED)
     if domain == "language":
@@ -68,16 +72,20 @@ def inputs(domain: str) -> list[Any]:
 
 
 def images(n: int, seed: int) -> list[Tensor]:
-    """Fields of RMS 1 on a color of RMS 1: of pictures all of one gray, pooled features differ by hardly more than by a shift."""
+    """Random fields of RMS 1 on background colors of RMS 1.
+
+    With the same gray background everywhere, pooled features would hardly differ more between images than after a shift.
+    """
     colors = torch.randn(n, 3, 1, 1, generator=torch.Generator().manual_seed(seed))
     return [x + color for x, color in zip(generated("images", (3, SIDE, SIDE), n, seed=seed), colors, strict=True)]
 
 
 def built(build: Callable[[], nn.Module], domain: str) -> nn.Module:
-    """A model whose parts all speak: scales that start near 0 are set to 1, batch norms have seen 64 other images.
+    """A model in which all parts contribute: scales near 0 are set to 1, and batch norms are fitted to 64 other images.
 
-    ResNet's last norms start at 0 and ConvNeXt's LayerScale at 1e-6: as they are, hardly more than the stem would be audited.
-    Other images, since norms fitted to the audited ones make a moved one an outlier: errors of six spreads in EfficientNet.
+    ResNet's last norms start at 0 and ConvNeXt's LayerScale at 1e-6, so that without this the audit would hardly see more than
+    the stem. The images are other ones because norms fitted to the audited images would make a shifted image an outlier, with
+    errors of six spreads in EfficientNet.
     """
     torch.manual_seed(SEED)
     model = build()
@@ -96,12 +104,12 @@ def built(build: Callable[[], nn.Module], domain: str) -> nn.Module:
 
 
 def survey(folder: Path, only: str) -> None:
-    """Audits each model that has no JSON of these settings yet."""
+    """Audit each model that has no JSON file with these settings yet."""
     for domain, (builders, library) in DOMAINS.items():
         try:
             models = builders()
         except (ImportError, RuntimeError) as error:  # torchvision of another build is a RuntimeError
-            print(f"{domain} is left out: {library} cannot be imported: {error}")
+            print(f"skipping {domain}: {library} cannot be imported: {error}")
             continue
         setting = {
             "of": WHAT[domain],
@@ -120,7 +128,7 @@ def survey(folder: Path, only: str) -> None:
             start = time.perf_counter()
             try:
                 model = built(build, domain)
-                found = erlangen.audit(
+                result = erlangen.audit(
                     model,
                     inputs(domain),
                     ASKED[domain],
@@ -130,106 +138,111 @@ def survey(folder: Path, only: str) -> None:
                     where=False,
                     name=name,
                 )
-                record = {"setting": setting, "place": place, "audit": to_json(found)}
+                record = {"setting": setting, "place": place, "audit": to_json(result)}
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.with_suffix(".part").write_text(json.dumps(record, ensure_ascii=False))
                 path.with_suffix(".part").replace(path)
                 path.with_suffix(".failed").unlink(missing_ok=True)
-                words = " ".join(MARKS[check.judgment] for check in found.checks)
+                words = " ".join(MARKS[check.judgment] for check in result.checks)
             except Exception as error:
                 words = f"failed: {type(error).__name__}: {' '.join(str(error).split())}"[:300]
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.with_suffix(".failed").write_text(f"{name} {words}")  # the page says so; the next run tries again
+                path.with_suffix(".failed").write_text(f"{name} {words}")  # shown on the page; the next run tries again
             print(f"{domain} {place + 1}/{len(models)} {name}: {words} ({time.perf_counter() - start:.0f} s)", flush=True)
 
 
 def cell(check: dict[str, Any]) -> str:
-    """`=`, `✗ 0.45 [0.4, 0.5]`, or `–` where nothing could be measured."""
+    """The cell of a check: `=`, `✗ 0.45 [0.4, 0.5]`, or `–` if it was not measured."""
     mark = MARKS[check["judgment"]]
     if check["judgment"] in ("exact", "not measured"):
         return mark
-    if check["failures"] or check["error"] is None:  # of some elements; the error is that of the others
+    if check["failures"] or check["error"] is None:  # some elements failed; the error is that of the others
         return f"{mark} fails"
     low, high = (f"{end:.2g}" if end is not None else "?" for end in check["interval"])
     return f"{mark} {check['error']:.2g} [{low}, {high}]"
 
 
 def page(folder: Path) -> str:
-    """docs/atlas.md, from the JSONs alone."""
+    """The text of docs/atlas.md, from the JSON files alone."""
     records: dict[str, list[Any]] = {}
     for domain in DOMAINS:
-        found = [json.loads(path.read_text()) for path in sorted((folder / domain).glob("*.json"))]
-        records[domain] = sorted(found, key=lambda record: record["place"])
-    everyone = [record for found in records.values() for record in found]
-    settings = [(name, value) for record in everyone for name, value in record["setting"].items()]
+        stored = [json.loads(path.read_text()) for path in sorted((folder / domain).glob("*.json"))]
+        records[domain] = sorted(stored, key=lambda record: record["place"])
+    everything = [record for rows in records.values() for record in rows]
+    settings = [(name, value) for record in everything for name, value in record["setting"].items()]
     versions = {name: value for name, value in settings if isinstance(value, str) and name != "of"}
-    minutes = sum(record["audit"]["seconds"] for record in everyone) / 60
+    minutes = sum(record["audit"]["seconds"] for record in everything) / 60
     marks = "; ".join(f"`{MARKS[judgment]}` {words}" for judgment, words in WORDS.items())
     lines = [HEAD.format(
-        models=len(everyone), versions=", ".join(f"{name} {value}" for name, value in sorted(versions.items())), seed=SEED,
+        models=len(everything), versions=", ".join(f"{name} {value}" for name, value in sorted(versions.items())), seed=SEED,
         inputs=INPUTS, elements=ELEMENTS["vision"],
             more=ELEMENTS["graph"], delta=DELTA, marks=marks, minutes=minutes, side=SIDE, length=LENGTH,
         vocabulary=VOCABULARY - 1, most=11 + INPUTS, images=WHAT["vision"], texts=WHAT["language"],
         graphs=WHAT["graph"],
     )]  # fmt: skip
-    for domain, found in records.items():
-        if not found:
+    for domain, rows in records.items():
+        if not rows:
             continue
-        names = [check["name"] for check in found[0]["audit"]["checks"] if check["name"] != "repeat"]
+        names = [check["name"] for check in rows[0]["audit"]["checks"] if check["name"] != "repeat"]
         lines += [f"\n## {domain.capitalize()}\n", f"| model | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
-        for record in found:
+        for record in rows:
             audit = record["audit"]
             checks = {check["name"]: cell(check) for check in audit["checks"]}
             star = "*" if audit["twin"].startswith("none") else ""
             lines.append(f"| {audit['model']}{star} | {' | '.join(checks[name] for name in names)} |")
         lines += [f"\n{NOTES[domain]}"]
-        failed = [record["audit"]["model"] for record in found if record["audit"]["checks"][0]["judgment"] != "exact"]
-        lines += [f"\nNo row: {path.read_text()}." for path in sorted((folder / domain).glob("*.failed"))]
+        failed = [record["audit"]["model"] for record in rows if record["audit"]["checks"][0]["judgment"] != "exact"]
+        lines += [f"\nWithout a row: {path.read_text()}." for path in sorted((folder / domain).glob("*.failed"))]
         lines += [f"\n`repeat` is {'exact for all' if not failed else 'not exact for ' + ', '.join(failed)}."]
     return "\n".join(lines) + "\n"
 
 
 WORDS = {
-    "exact": "exact: in float64, no more than rounding",
-    "holds": "holds: the interval of the error lies below δ",
-    "broken": "broken: above it, or, for causality, batch composition and left padding, any leak at all",
+    "exact": "exact: in float64, the error is only rounding",
+    "holds": "holds: the interval of the error is below δ",
+    "broken": "broken: the interval is above δ or, for causality, batch composition and left padding, there is any leak at all",
     "undecided": "undecided",
-    "not measured": "not measured: the model takes no such argument, or gives nothing that could be compared",
+    "not measured": "not measured: the model does not take the argument, or returns nothing that could be compared",
 }
 HEAD = """# Atlas: which library models have which symmetries
 
-{models} models of three libraries, built small and with **random weights**: this is about architecture, not about what training
-makes of it. Made by `python examples/atlas.py --write docs/atlas.md`; {minutes:.0f} minutes of audits on one thread of a shared CPU.
-{versions}; seed {seed}, n = {inputs} inputs, up to {elements} random elements an input (graphs: {more}).
+{models} models of three libraries, built small and with **random weights**: the atlas describes architectures, not trained
+models. It was made by `python examples/atlas.py --write docs/atlas.md`, with {minutes:.0f} minutes of audits on one thread of a
+shared CPU. Versions: {versions}.
+Seed {seed}, n = {inputs} inputs, up to {elements} random elements per input ({more} for graphs).
 
-A number is the mean error RMS(f(g·x) - g·f(x)) over the spread of f(x) over inputs and sites: 0 is kept, about 1.4 is the answer to
-another input. In brackets its 95 % interval over inputs; δ = {delta}. Marks: {marks}. A star: no float64 twin could be made, so `exact`
-is decided in float32. Images 3 × {side} × {side} are {images}; texts are {length} {texts} of {vocabulary}; graphs have 12 to {most}
-nodes and about six neighbors each: {graphs}."""
+A number is the mean error, RMS(f(g·x) - g·f(x)), divided by the spread of f(x) over inputs and sites. 0 means that the symmetry
+is exact; about 1.4 is the difference between the outputs of two different inputs. Brackets show the 95 % interval over inputs;
+δ = {delta}. The marks mean: {marks}. A star after a model means that no float64 twin could be made, so `exact` is decided in
+float32. Images of 3 × {side} × {side} are {images}; texts are {length} {texts} from a vocabulary of {vocabulary}; graphs have 12
+to {most} nodes with about six neighbors each: {graphs}."""
 NOTES = {
-    "vision": "Judged are the pooled features, without the classifier. Scales that start near 0 (ResNet's last norms, LayerScale) "
-    "are set to 1, and batch norms have seen 64 other images: else hardly more than the stem would be audited.",
-    "language": "Two layers of width 64; logits of causal models, the last hidden state of the others, which nobody expects to "
-    "be causal. `left-padding` passes a mask alone, `left-padding-positions` the right position ids too. RWKV takes a mask and "
-    "ignores it. XLNet knows positions by attention alone, which is weak in random weights.",
-    "graph": "Two convolutions of width 16. *no batch*: the norm is not told where one graph of a batch ends. `duplicate-edges` "
-    "is informational: sums rightly count an edge twice. Answers of pooled nets rightly change with an isolated node: no cell. "
-    "SAGE, LSTM refuses edges that are not sorted by their target: every other order fails.",
+    "vision": "The audit is of the pooled features, without the classifier. Scales that start near 0 (ResNet's last norms, "
+    "LayerScale) are set to 1, and batch norms are fitted to 64 other images; otherwise the audit would hardly see more than the "
+    "stem.",
+    "language": "The models have two layers of width 64. The audit is of the logits of causal models, and of the last hidden "
+    "state of the others, which are not meant to be causal. `left-padding` passes only a mask; `left-padding-positions` also "
+    "passes the right position ids. RWKV accepts a mask but ignores it. XLNet encodes positions only in its attention, which is "
+    "weak with random weights.",
+    "graph": "The models have two convolutions of width 16. *no batch* means that the norm does not know where one graph of a "
+    "batch ends. `duplicate-edges` is informational: sums rightly count an edge twice. The output of pooled models rightly "
+    "changes with an isolated node, so this is not measured. SAGE, LSTM refuses edges that are not sorted by target, so every "
+    "other order fails.",
 }
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("runs/atlas"))
-    parser.add_argument("--write", type=Path, help="where the page goes")
-    parser.add_argument("--only", default="", help="one domain or model, as language/BERT")
-    asked = parser.parse_args(arguments)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("runs/atlas"), help="folder of the audits; runs/atlas")
+    parser.add_argument("--write", type=Path, help="write the page to this file")
+    parser.add_argument("--only", default="", help="audit only this domain or model, such as language/BERT")
+    options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
-    survey(asked.folder, asked.only)
-    if asked.write:
-        asked.write.write_text(page(asked.folder))
-        print(f"wrote {asked.write}")
+    survey(options.folder, options.only)
+    if options.write:
+        options.write.write_text(page(options.folder))
+        print(f"wrote {options.write}")
 
 
 if __name__ == "__main__":

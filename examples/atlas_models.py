@@ -1,4 +1,4 @@
-"""The library models of the atlas: small ones of each domain, built with random weights. A name -> what builds the model."""
+"""The library models of the atlas: small models of each domain with random weights, as name -> function that builds the model."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 Builders = dict[str, Callable[[], nn.Module]]
-SIDE, LENGTH, VOCABULARY, FEATURES = 64, 16, 100, 8  # of images; of texts; of a node
+SIDE, LENGTH, VOCABULARY, FEATURES = 64, 16, 100, 8  # pixels of an image; tokens of a text; tokens in all; features of a node
 
 
 def vision() -> Builders:
-    """timm's, without the classifier: what it would see is audited, a head of zeros would hide it."""
+    """Models of timm without the classifier, whose initial zeros would hide the features."""
     import timm
     from timm.layers import BlurPool2d
 
@@ -27,15 +27,15 @@ def vision() -> Builders:
         "resmlp_12_224", "xcit_nano_12_p16_224", "pit_ti_224", "cait_xxs24_224",
     )  # fmt: skip
     make = partial(timm.create_model, num_classes=0)
-    found: Builders = {name: partial(make, name) for name in plain}
-    found["resnet18, blurred strides"] = partial(make, "resnet18", aa_layer=BlurPool2d)
-    found["vgg11_bn, narrow head"] = partial(make, "vgg11_bn", mlp_ratio=1 / 16)
-    return found | {name: partial(make, name, img_size=SIDE) for name in sized}
+    builders: Builders = {name: partial(make, name) for name in plain}
+    builders["resnet18, blurred strides"] = partial(make, "resnet18", aa_layer=BlurPool2d)
+    builders["vgg11_bn, narrow head"] = partial(make, "vgg11_bn", mlp_ratio=1 / 16)
+    return builders | {name: partial(make, name, img_size=SIDE) for name in sized}
 
 
 SHAPE = {"vocab_size": VOCABULARY, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128}
 MAMBA2 = {"num_heads": 8, "head_dim": 16, "state_size": 8, "n_groups": 2, "chunk_size": 8}
-TEXTS: dict[str, tuple[str, dict[str, Any]]] = {  # name -> class, and what its config has beside SHAPE
+TEXTS: dict[str, tuple[str, dict[str, Any]]] = {  # name -> class, and settings of its config in addition to SHAPE
     "GPT-2": ("GPT2LMHeadModel", {}),
     "OPT": ("OPTForCausalLM", {"ffn_dim": 128, "word_embed_proj_dim": 64}),
     "GPT-NeoX": ("GPTNeoXForCausalLM", {}),
@@ -63,7 +63,7 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {  # name -> class, and what its 
 
 
 def language() -> Builders:
-    """Hugging Face's, two layers of width 64. Weights are drawn with the deviation that gives them the strength of width 768."""
+    """Models of Hugging Face with two layers of width 64, whose initial weights are scaled as strongly as those of width 768."""
     import transformers
 
     def build(name: str, more: dict[str, Any]) -> nn.Module:
@@ -75,7 +75,7 @@ def language() -> Builders:
 
 
 class Net(nn.Module):
-    """Two convolutions, a norm after the first, and a pooling for an answer a graph."""
+    """Two convolutions with an optional norm after the first, and an optional pooling for one output per graph."""
 
     def __init__(
         self, conv: Callable[[int, int], nn.Module], norm: nn.Module | None = None, pool: nn.Module | None = None
@@ -92,20 +92,22 @@ class Net(nn.Module):
 
 
 class Plain(Net):
-    """Nobody tells the norm where a graph ends."""
+    """A net whose norm does not know where a graph ends."""
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         return self.rows(x, edge_index, None)
 
 
 class Batched(Net):
+    """A net whose norm and pooling get the graph of each node."""
+
     def forward(self, x: Tensor, edge_index: Tensor, batch: Tensor) -> Tensor:
         rows = self.rows(x, edge_index, batch)
         return rows if self.pool is None else self.pool(rows, batch)
 
 
 def graph() -> Builders:
-    """PyTorch Geometric's layers in a net of two convolutions of width 16."""
+    """Layers of PyTorch Geometric in nets of two convolutions of width 16."""
     from torch_geometric import nn as pyg
 
     def mlp(width: int, out: int) -> nn.Module:
@@ -137,10 +139,10 @@ def graph() -> Builders:
         "median": pyg.MedianAggregation(),
         "sort, k = 6": pyg.SortAggregation(6),
     }
-    found: Builders = {name: partial(Plain, conv) for name, conv in convs.items()}
-    found["GCN + PairNorm, no batch"] = lambda: Plain(pyg.GCNConv, pyg.PairNorm())
-    found["GCN + PairNorm"] = lambda: Batched(pyg.GCNConv, pyg.PairNorm())
+    builders: Builders = {name: partial(Plain, conv) for name, conv in convs.items()}
+    builders["GCN + PairNorm, no batch"] = lambda: Plain(pyg.GCNConv, pyg.PairNorm())
+    builders["GCN + PairNorm"] = lambda: Batched(pyg.GCNConv, pyg.PairNorm())
     for name, norm in norms.items():
-        found[f"GCN + {name}, no batch"] = lambda norm=norm: Plain(pyg.GCNConv, norm(16))
-        found[f"GCN + {name}"] = lambda norm=norm: Batched(pyg.GCNConv, norm(16))
-    return found | {f"GCN, pooled by {name}": partial(Batched, pyg.GCNConv, None, pool) for name, pool in pools.items()}
+        builders[f"GCN + {name}, no batch"] = lambda norm=norm: Plain(pyg.GCNConv, norm(16))
+        builders[f"GCN + {name}"] = lambda norm=norm: Batched(pyg.GCNConv, norm(16))
+    return builders | {f"GCN, pooled by {name}": partial(Batched, pyg.GCNConv, None, pool) for name, pool in pools.items()}

@@ -1,6 +1,6 @@
-"""GPT-2 from Hugging Face, padded on the left: without `position_ids` it gives another answer, by more than its spread.
+"""GPT-2 from Hugging Face with padding on the left: without `position_ids` its output changes by more than its spread.
 
-The mask hides the padding, but positions are counted from the row's start: every real token is told that it stands later.
+The mask hides the padding, but positions are counted from the beginning of the row, so every real token gets a later position.
 
     python examples/gpt2_left_padding.py [PAGE.html]
 """
@@ -19,7 +19,7 @@ from erlangen.symmetries.left_padding import LeftPadding
 
 
 def find() -> Audit:
-    """Both ways of calling it: as a text with a mask, and with positions counted from the first real token."""
+    """Audit both ways to call it: with a mask only, and with positions that are counted from the first real token."""
     torch.manual_seed(0)
     config = GPT2Config(n_layer=2, n_head=2, n_embd=32, vocab_size=50, n_positions=64, bos_token_id=0, eos_token_id=0)
     texts = generated("texts", (16,), n=12, vocabulary=50)

@@ -1,8 +1,8 @@
-"""Nyströmformer's answer for one text depends on which other texts are in the batch.
+"""The output of Nyströmformer for a text depends on the other texts in the batch.
 
-Its attention inverts a matrix by iteration, and scales the first guess by the largest row sum *of the whole batch*: the iteration
-ends at about the same place, but not quite. Small here (1e-9 of the output, 1e-6 of a layer's spread), and no rounding, as
-float64 shows.
+Its attention inverts a matrix by iteration, and scales the first guess by the largest row sum *of the whole batch*. The iteration
+then converges to nearly, but not exactly, the same result. The effect is small here (1e-9 of the output, 1e-6 of a layer's
+spread), but it is not rounding, as float64 shows.
 
     python examples/nystromformer_batch.py [PAGE.html]
 """
@@ -20,7 +20,7 @@ from erlangen.auditing.inputs import generated
 
 
 def find() -> Audit:
-    """Random weights, four landmarks for sixteen tokens."""
+    """Audit a model with random weights and four landmarks for sixteen tokens."""
     torch.manual_seed(0)
     config = NystromformerConfig(
         vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, num_landmarks=4,

@@ -1,6 +1,6 @@
-"""PyTorch Geometric's aggr='median' works or raises, as the nodes happen to be numbered.
+"""PyTorch Geometric's aggr='median' works or raises, depending on how the nodes are numbered.
 
-It raises where node 0 receives no message. Whether the one node without incoming edges is number 0 is a matter of naming.
+It raises if node 0 receives no message, and which node has number 0 is arbitrary.
 
     python examples/pyg_median.py [PAGE.html]
 """
@@ -20,7 +20,7 @@ from erlangen.symmetries.graph import Graph
 
 
 class Median(nn.Module):
-    """One convolution."""
+    """A single convolution with the median."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,16 +30,16 @@ class Median(nn.Module):
         return self.layer(x, edge_index)
 
 
-def unheard(graph: Graph) -> Graph:
-    """The same graph, its last node no longer receiving anything."""
-    heard = graph.edge_index[1] != len(graph) - 1
-    return graph.with_edges(heard.nonzero()[:, 0])
+def without_incoming(graph: Graph) -> Graph:
+    """The graph without the incoming edges of its last node."""
+    kept = graph.edge_index[1] != len(graph) - 1
+    return graph.with_edges(kept.nonzero()[:, 0])
 
 
 def find() -> Audit:
-    """Ten graphs of six nodes: a sixth of the relabelings makes node 0 of the node that hears nothing."""
+    """Audit ten graphs of six nodes. In a sixth of the relabelings, the node without incoming edges becomes node 0."""
     torch.manual_seed(0)
-    graphs = [unheard(graph) for graph in generated("graphs", (6, 4), n=10)]
+    graphs = [without_incoming(graph) for graph in generated("graphs", (6, 4), n=10)]
     return erlangen.audit(Median().eval(), graphs, ["node-permutation", "edge-order"])
 
 

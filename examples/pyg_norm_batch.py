@@ -1,4 +1,4 @@
-"""PyTorch Geometric's norms without the `batch` vector mix the graphs of a batch: what is said of one depends on the others.
+"""PyTorch Geometric's norms without the `batch` vector mix the graphs of a batch: the output for one depends on the others.
 
 python examples/pyg_norm_batch.py [PAGE.html]
 """
@@ -17,7 +17,7 @@ from erlangen.auditing.inputs import generated
 
 
 class Normed(nn.Module):
-    """A convolution and a norm over the nodes: of each graph, where it is told which node belongs to which."""
+    """A convolution and a norm over the nodes of the whole batch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,21 +27,22 @@ class Normed(nn.Module):
         return self.norm(self.layer(x, edge_index))
 
 
-class Told(Normed):
-    """The same, and it passes `batch` on."""
+class NormedPerGraph(Normed):
+    """The same with `batch`, so that the norm is over the nodes of each graph."""
 
     def forward(self, x: Tensor, edge_index: Tensor, batch: Tensor) -> Tensor:  # type: ignore[override]
         return self.norm(self.layer(x, edge_index), batch)
 
 
-def find(told: bool = False) -> Audit:
-    """Ten small graphs, their nodes' outputs."""
+def find(per_graph: bool = False) -> Audit:
+    """Audit the node outputs for ten small graphs."""
     torch.manual_seed(0)
-    return erlangen.audit((Told() if told else Normed()).eval(), generated("graphs", (12, 4), n=10), ["batch-composition"])
+    model = NormedPerGraph() if per_graph else Normed()
+    return erlangen.audit(model.eval(), generated("graphs", (12, 4), n=10), ["batch-composition"])
 
 
 if __name__ == "__main__":
     audit = find()
     print(audit)
-    print(find(told=True))
+    print(find(per_graph=True))
     print(audit.save(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp()) / "norm.html"))

@@ -1,8 +1,9 @@
-"""A GPT in Python: told tales, it learns to tell them; then what it knows is compared with all that can be known.
+"""Train a small GPT on generated tales, compare its loss with the true entropy, and print a tale.
 
     python examples/small_gpt.py [STEPS]
 
-The tales come from a grammar, so that the probability of every next character is known: no model does better than the floor.
+The tales come from a grammar, so the true probability of every next character is known, and no model can have a loss below the
+floor.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from erlangen.statistics.intervals import Interval
 from erlangen.train.language_model import LanguageSchedule, fit, part_losses
 
 
-def taught(steps: int, tales: int = 3000, size: str = "gpt-nano") -> tuple[GPT, Corpus]:
-    """A model after so many steps, and what it read."""
+def trained(steps: int, tales: int = 3000, size: str = "gpt-nano") -> tuple[GPT, Corpus]:
+    """A model after this many training steps, and its corpus."""
     corpus = load_corpus("tales", block=256, tales=tales)
     model = GPT(replace(PRESETS[size], vocabulary=corpus.tokenizer.size, block=256, dropout=0.0))
     fit(model, corpus, LanguageSchedule(steps=steps, batch=8, lr=5e-3, evaluate_every=max(steps // 4, 1)))
@@ -32,28 +33,28 @@ def taught(steps: int, tales: int = 3000, size: str = "gpt-nano") -> tuple[GPT, 
 
 
 def above_the_floor(model: GPT, corpus: Corpus) -> tuple[Interval, float]:
-    """Nats a character above the true entropy, paired character by character; and that entropy."""
+    """The mean loss above the true entropy in nats per character, paired character by character; and this entropy."""
     losses, at = part_losses(model, corpus, "test", limit=20_000)
     least = floor(corpus.tokenizer.decode(corpus.test[at]))
     return loss_interval(losses.numpy() - least), float(least.mean())
 
 
 def tale(model: GPT, corpus: Corpus, begin: str = "Hans ") -> str:
-    """What it tells, up to the end of the tale."""
+    """A tale that the model writes, up to its end."""
     tokens = generate(model, corpus.tokenizer.encode(begin), 240, settings=Settings(temperature=0.7, seed=1))
     return corpus.tokenizer.decode(tokens[0]).split("\n")[0]
 
 
-def audited(model: GPT, corpus: Corpus) -> Audit:
-    """Does anything it says of the next character depend on what comes after?"""
+def causality(model: GPT, corpus: Corpus) -> Audit:
+    """Audit whether a prediction depends on later characters."""
     starts = corpus.test_starts
     assert starts is not None
     return erlangen.audit(model, corpus.test.unfold(0, 64, 1)[starts[:16]].long(), ["causality"], domain="texts")
 
 
 if __name__ == "__main__":
-    model, corpus = taught(int(sys.argv[1]) if len(sys.argv) > 1 else 600)
+    model, corpus = trained(int(sys.argv[1]) if len(sys.argv) > 1 else 600)
     gap, entropy = above_the_floor(model, corpus)
-    print(f"{gap.estimate:.3f} [{gap.low:.3f}, {gap.high:.3f}] nats a character above the floor of {entropy:.3f}\n")
+    print(f"{gap.estimate:.3f} [{gap.low:.3f}, {gap.high:.3f}] nats per character above the floor of {entropy:.3f}\n")
     print(tale(model, corpus), "\n")
-    print(audited(model, corpus))
+    print(causality(model, corpus))

@@ -63,4 +63,4 @@ def test_the_page_has_a_mark_for_each_check_and_names_what_failed(atlas: ModuleT
     assert cells[:4] == ["Mean", "=", "=", "="]
     assert cells[4].startswith("✗ 0.")
     assert cells[5] == "="  # it looks at no edge
-    assert "No row: None failed: ValueError: no such layer." in page
+    assert "Without a row: None failed: ValueError: no such layer." in page

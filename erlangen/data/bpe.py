@@ -1,7 +1,8 @@
-"""GPT-2's byte-pair encoding from files on this machine, run by the library `tokenizers` (the extra `gpt`).
+"""GPT-2's byte-pair encoding, read from local files and run by the library `tokenizers` (the extra `gpt`).
 
-A byte-level encoding: each byte of the UTF-8 text is one of 256 printable characters, which merges join into tokens, so that
-every text has one. Source: Radford et al., "Language Models are Unsupervised Multitask Learners", 2019, section 2.2.
+The encoding works on bytes: each byte of the UTF-8 text is written as one of 256 printable characters, and merges join these into
+tokens, so every text can be encoded. Source: Radford et al., "Language Models are Unsupervised Multitask Learners", 2019,
+section 2.2.
 """
 
 from __future__ import annotations
@@ -23,31 +24,37 @@ if TYPE_CHECKING:
     import tokenizers
 
 END_OF_TEXT = "<|endoftext|>"
-ONE, TWO = "tokenizer.json", ("vocab.json", "merges.txt")
+SINGLE_FILE, FILE_PAIR = "tokenizer.json", ("vocab.json", "merges.txt")
 
 
 @dataclass(frozen=True)
 class GPT2Tokenizer:
-    """definition: the text of a tokenizer.json. Built on first use; `read` and `from_json` do so at once."""
+    """A byte-pair encoding. definition: the text of a tokenizer.json.
+
+    The tokenizer is built when it is first used; `read` and `from_json` build it at once.
+    """
 
     KIND: ClassVar[str] = "byte-pair encoding"
     definition: str
 
     @classmethod
     def read(cls, path: Path | str) -> GPT2Tokenizer:
-        """From a tokenizer.json, from vocab.json with merges.txt, or from a folder with either; any of the files names both.
+        """Read a tokenizer.json, a vocab.json with its merges.txt, or a folder that has either.
 
-        Raises DataError where they are missing, DamagedFileError where they are broken or of no byte-level encoding,
-        ErlangenError where the library is.
+        path: the folder or any of these files; naming vocab.json or merges.txt reads both.
+        Raises DataError if the files are missing, DamagedFileError if they are broken or do not define a byte-level encoding, and
+        ErlangenError if the library is missing.
         """
         path = Path(path)
         folder = path if path.is_dir() else path.parent
-        if path.is_file() and path.name not in TWO:
+        if path.is_file() and path.name not in FILE_PAIR:
             return _checked(cls(_content(path)), str(path))
-        if path.is_dir() and (folder / ONE).is_file():
-            return _checked(cls(_content(folder / ONE)), str(folder / ONE))
-        if not path.exists() or not all((folder / name).is_file() for name in TWO):
-            raise DataError(f"{path}: no tokenizer: give a {ONE}, or a folder with {TWO[0]} and {TWO[1]}")
+        if path.is_dir() and (folder / SINGLE_FILE).is_file():
+            return _checked(cls(_content(folder / SINGLE_FILE)), str(folder / SINGLE_FILE))
+        if not path.exists() or not all((folder / name).is_file() for name in FILE_PAIR):
+            raise DataError(
+                f"{path}: there is no tokenizer here: give a {SINGLE_FILE}, or a folder with {FILE_PAIR[0]} and {FILE_PAIR[1]}"
+            )
         return _checked(cls(_joined(folder)), str(folder))
 
     @cached_property
@@ -63,11 +70,15 @@ class GPT2Tokenizer:
 
     @property
     def size(self) -> int:
+        """The number of tokens in the vocabulary."""
         return max(self._vocabulary.values()) + 1
 
     @property
     def bytes_per_token(self) -> Tensor:
-        """(size,) int64. A token from merges has a character for each byte; an added one, as <|endoftext|>, is UTF-8 text."""
+        """UTF-8 bytes of each token, (size,) int64.
+
+        A token made by merges has one character per byte; an added token such as <|endoftext|> is stored as text.
+        """
         added = {index: token.content for index, token in self._library.get_added_tokens_decoder().items()}
         lengths = torch.zeros(self.size, dtype=torch.int64)
         for token, index in self._vocabulary.items():
@@ -75,14 +86,17 @@ class GPT2Tokenizer:
         return lengths
 
     def encode(self, text: str) -> Tensor:
-        """(n,) int64. The text <|endoftext|> becomes its one token; nothing else is added, before or after."""
+        """The tokens of a text, (n,) int64. <|endoftext|> becomes a single token; nothing is added before or after the text."""
         return torch.tensor(self._library.encode(text, add_special_tokens=False).ids, dtype=torch.int64)
 
     def decode(self, tokens: Tensor | Sequence[int]) -> str:
-        """The text of tokens (n,); bytes that are no UTF-8, as a character cut in two, become U+FFFD."""
+        """The text of tokens (n,). Bytes that are not valid UTF-8, such as half a character, become U+FFFD.
+
+        Raises ValueError for a token outside 0 .. size - 1.
+        """
         index = torch.as_tensor(tokens, dtype=torch.int64).tolist()
         if index and not 0 <= min(index) <= max(index) < self.size:
-            raise ValueError(f"decode: tokens from {min(index)} to {max(index)}, the vocabulary has {self.size}")
+            raise ValueError(f"decode: the tokens range from {min(index)} to {max(index)}, but the vocabulary has {self.size}")
         return self._library.decode(index, skip_special_tokens=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -90,18 +104,21 @@ class GPT2Tokenizer:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> GPT2Tokenizer:
-        """Raises DamagedFileError where the definition is broken, ErlangenError where the library is missing."""
+        """The tokenizer that `to_json` wrote.
+
+        Raises DamagedFileError if the definition is broken, ErlangenError if the library is missing.
+        """
         definition = data.get("definition")
         if not isinstance(definition, str):
-            raise DamagedFileError(f"a tokenizer whose definition is {definition!r:.40}, not the text of a {ONE}")
-        return _checked(cls(definition), "the tokenizer kept with it")
+            raise DamagedFileError(f"the tokenizer's definition is {definition!r:.40}, not the text of a {SINGLE_FILE}")
+        return _checked(cls(definition), "its tokenizer")
 
 
 def _imported() -> Any:
     try:
         import tokenizers
     except ImportError as error:
-        raise ErlangenError("byte-pair encoding needs the library tokenizers: pip install 'erlangen[gpt]'") from error
+        raise ErlangenError("byte-pair encoding needs the tokenizers library: pip install 'erlangen[gpt]'") from error
     return tokenizers
 
 
@@ -109,18 +126,20 @@ def _content(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}: give a {ONE}") from error
+        raise DataError(f"{path}: {error.strerror}: give a {SINGLE_FILE}") from error
     except UnicodeDecodeError as error:
-        raise DamagedFileError(f"{path}: not UTF-8 at byte {error.start}: get it again") from error
+        raise DamagedFileError(f"{path}: the file is not valid UTF-8 at byte {error.start}: download it again") from error
 
 
 def _joined(folder: Path) -> str:
-    """The tokenizer.json that GPT-2's vocab.json and merges.txt amount to."""
+    """A tokenizer.json equivalent to GPT-2's vocab.json and merges.txt."""
     library = _imported()
     try:
-        model = library.models.BPE.from_file(*(str(folder / name) for name in TWO))
+        model = library.models.BPE.from_file(*(str(folder / name) for name in FILE_PAIR))
     except Exception as error:  # the library raises a bare Exception
-        raise DamagedFileError(f"{folder}: {TWO[0]} and {TWO[1]} cannot be read: {_line(error)}: get them again") from error
+        raise DamagedFileError(
+            f"{folder}: {FILE_PAIR[0]} and {FILE_PAIR[1]} cannot be read: {_line(error)}: download them again"
+        ) from error
     tokenizer = library.Tokenizer(model)
     tokenizer.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = library.decoders.ByteLevel()
@@ -131,19 +150,21 @@ def _joined(folder: Path) -> str:
 
 
 def _checked(tokenizer: GPT2Tokenizer, where: str) -> GPT2Tokenizer:
-    """It, built, if it gives back every text as it was."""
+    """The tokenizer, built, provided that it returns every text unchanged."""
     try:
         parts = json.loads(tokenizer.definition)
         size = len(tokenizer._vocabulary)
     except ErlangenError:
         raise
     except Exception as error:
-        raise DamagedFileError(f"{where}: not a {ONE}: {_line(error)}: get it again") from error
+        raise DamagedFileError(f"{where} is not a valid {SINGLE_FILE}: {_line(error)}: download it again") from error
     steps = parts.get("pre_tokenizer") or {}
     bytewise = [step for step in steps.get("pretokenizers", [steps]) if step.get("type") == "ByteLevel"]
     lossless = parts.get("normalizer") is None and bytewise and not any(step.get("add_prefix_space") for step in bytewise)
     if not lossless or not size or parts.get("model", {}).get("type") != "BPE":
-        raise DamagedFileError(f"{where}: not a byte-level BPE that keeps the text as it is, as GPT-2's: give GPT-2's files")
+        raise DamagedFileError(
+            f"{where} is not a byte-level BPE that keeps the text unchanged, as GPT-2's does: give GPT-2's files"
+        )
     return tokenizer
 
 

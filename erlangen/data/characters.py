@@ -1,4 +1,4 @@
-"""A token for each character (Unicode code point) of an alphabet."""
+"""A tokenizer with one token per character (Unicode code point) of an alphabet."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from torch import Tensor
 from erlangen.errors import DamagedFileError, ErlangenError
 
 CHUNK = 1 << 16  # characters
-NAMED = 5  # unknown characters that an error names
+NAMED = 5  # unknown characters that an error message names
 
 
 @dataclass(frozen=True)
 class CharacterTokenizer:
     """Character alphabet[i] <-> token i.
 
-    alphabet: distinct characters, sorted by code point. Raises ValueError for any other, and for none.
+    alphabet: distinct characters, sorted by code point. Raises ValueError if they are unsorted, repeated or missing.
     """
 
     KIND: ClassVar[str] = "characters"
@@ -30,32 +30,37 @@ class CharacterTokenizer:
 
     def __post_init__(self) -> None:
         if not self.alphabet or list(self.alphabet) != sorted(set(self.alphabet)):
-            raise ValueError(f"CharacterTokenizer: the alphabet has to be distinct sorted characters, got {self.alphabet!r:.80}")
+            raise ValueError(f"CharacterTokenizer: the alphabet must be distinct sorted characters, but is {self.alphabet!r:.80}")
 
     @classmethod
     def of(cls, text: str) -> CharacterTokenizer:
-        """With the characters of `text`."""
+        """The tokenizer whose alphabet is the characters of `text`."""
         return cls("".join(sorted(set(text))))
 
     @property
     def size(self) -> int:
+        """The number of tokens in the vocabulary."""
         return len(self.alphabet)
 
     @property
     def bytes_per_token(self) -> Tensor:
+        """UTF-8 bytes of each character, (size,) int64."""
         return torch.tensor([len(character.encode("utf-8", "surrogatepass")) for character in self.alphabet])  # (size,)
 
     def encode(self, text: str) -> Tensor:
-        """(n,) int64, one token a character. Raises ErlangenError naming the characters that the alphabet lacks."""
+        """The tokens of a text, one per character, (n,) int64.
+
+        Raises ErlangenError, which names the characters that are not in the alphabet.
+        """
         table, tokens = _tokens(self.alphabet), np.empty(len(text), dtype=np.int64)  # (n,)
-        for at in range(0, len(text), CHUNK):  # what lies in between stays in the cache
+        for at in range(0, len(text), CHUNK):  # chunks small enough that intermediate results stay in the CPU's cache
             np.take(table, _code_points(text[at : at + CHUNK]), mode="clip", out=tokens[at : at + CHUNK])
         if len(tokens) and tokens.min() < 0:
             unknown = sorted(set(text) - set(self.alphabet))
             more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
             raise ErlangenError(
                 f"the text has characters that this tokenizer lacks: {', '.join(map(_named, unknown[:NAMED]))}{more}: "
-                f"leave them out, or train on text that has them"
+                f"remove them, or train on text that has them"
             )
         return torch.from_numpy(tokens)
 
@@ -63,7 +68,7 @@ class CharacterTokenizer:
         """The text of tokens (n,). Raises ValueError for a token outside 0 .. size - 1."""
         index = torch.as_tensor(tokens, dtype=torch.int64).cpu().numpy()  # (n,)
         if index.size and not 0 <= index.min() <= index.max() < self.size:
-            raise ValueError(f"decode: tokens from {index.min()} to {index.max()}, the vocabulary has {self.size}")
+            raise ValueError(f"decode: the tokens range from {index.min()} to {index.max()}, but the vocabulary has {self.size}")
         text: str = _code_points(self.alphabet)[index].tobytes().decode("utf-32-le", "surrogatepass")
         return text
 
@@ -72,24 +77,24 @@ class CharacterTokenizer:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> CharacterTokenizer:
-        """Raises DamagedFileError where the alphabet is missing, or is none."""
+        """The tokenizer that `to_json` wrote. Raises DamagedFileError if the alphabet is missing or invalid."""
         alphabet = data.get("alphabet")
         try:
             if isinstance(alphabet, str):
                 return cls(alphabet)
         except ValueError:
             pass
-        raise DamagedFileError(f"a character tokenizer whose alphabet is {alphabet!r:.40}, not distinct sorted characters")
+        raise DamagedFileError(f"the tokenizer's alphabet is {alphabet!r:.40}, not distinct sorted characters")
 
 
 def _code_points(text: str) -> np.ndarray:
-    """(n,) unsigned 32 bit, little-endian whatever the machine."""
+    """The code points of a text, (n,) unsigned 32-bit, little-endian on every machine."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
 
 @lru_cache(maxsize=8)
 def _tokens(alphabet: str) -> np.ndarray:
-    """Token of each code point, -1 where there is none; the last entry stands for all that are larger, (max + 2,) int64."""
+    """The token of each code point, (max + 2,) int64; -1 if it has none. The last entry is for all larger code points."""
     known = _code_points(alphabet)
     table = np.full(int(known.max()) + 2, -1, dtype=np.int64)
     table[known] = np.arange(len(known))
@@ -97,6 +102,6 @@ def _tokens(alphabet: str) -> np.ndarray:
 
 
 def _named(character: str) -> str:
-    """As `'é' (U+00E9)`, with its name where it cannot be seen."""
+    """A character written as `'é' (U+00E9)`, with its Unicode name if it is invisible."""
     name = "" if character.isprintable() and character != " " else unicodedata.name(character, "")
     return f"{character!r} (U+{ord(character):04X}{', ' + name if name else ''})"

@@ -95,7 +95,7 @@ def _tales(block: int, tokenizer: str | Tokenizer, validation: float, test: floa
     if tokenizer != CHARACTERS and not isinstance(tokenizer, CharacterTokenizer):
         of = tokenizer if isinstance(tokenizer, str) else "another kind"
         raise ErlangenError(
-            f"tales: the entropy floor is known for characters, not for the tokens of {of}: use the characters tokenizer"
+            f"tales: the entropy floor is known for characters, not for the tokens of {of}: use the tokenizer 'characters'"
         )
     most = longest(GRAMMAR)
     if most > block:

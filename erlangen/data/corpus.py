@@ -1,8 +1,8 @@
-"""A text as tokens in three contiguous parts, and batches of windows of it by one gather.
+"""A text as tokens in three contiguous parts, and batches of its windows by a single gather.
 
     | train ............... | gap | validation | gap | test |
 
-A gap of `block` tokens is left out, so that no window of one part overlaps one of another.
+Each gap leaves out `block` tokens, so that no window of one part overlaps a window of another.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ CHARACTERS = "characters"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Corpus:
-    """Tokens (n,) of each part, in the smallest dtype of torch that holds the vocabulary.
+    """The tokens (n,) of each part, in the smallest dtype that holds the vocabulary, and the tokenizer that made them.
 
-    train_starts: where training windows begin, sorted; None: anywhere. Of `tales`: the END before each tale but the first, so
-    that a window's first target is a tale's first character.
-    validation_starts, test_starts: where the tales begin; None for other texts.
+    train_starts: sorted positions at which training windows may begin; None for any position. For `tales` these are the END
+    tokens before each tale but the first, so that a window's first target is a tale's first character.
+    validation_starts, test_starts: positions at which the tales begin; None for other texts.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Corpus:
     test_starts: Tensor | None = None
 
     def bytes_of(self, tokens: Tensor) -> int:
-        """UTF-8 bytes of the text that the tokens stand for; the divisor of bits per byte, taken over the tokens scored."""
+        """UTF-8 bytes of the text that the tokens encode. For bits per byte, divide by the bytes of the scored tokens."""
         counts = torch.bincount(tokens.flatten().long(), minlength=self.tokenizer.size)
         return int(counts @ self.tokenizer.bytes_per_token)
 
@@ -44,20 +44,20 @@ class Corpus:
 def windows(tokens: Tensor, starts: Tensor, block: int) -> tuple[Tensor, Tensor]:
     """inputs[b, t] = tokens[starts[b] + t], targets[b, t] = tokens[starts[b] + t + 1], both (B, block) int64, from tokens (n,).
 
-    One gather of rows of a strided view; a memory map is read where the windows lie. starts (B,): from 0 to n - block - 1.
+    One gather of rows of a strided view, so of a memory map only the windows are read. starts (B,): from 0 to n - block - 1.
     """
     rows = tokens.unfold(0, block + 1, 1).index_select(0, starts).long()  # (B, block + 1)
     return rows[:, :-1], rows[:, 1:]
 
 
 def random_starts(n_tokens: int, block: int, batch: int, generator: Generator, allowed: Tensor | None = None) -> Tensor:
-    """(batch,) int64, uniform with replacement over 0 .. n_tokens - block - 1, or over those of the sorted `allowed` among them.
+    """Random window starts (batch,) int64, uniform with replacement over 0 .. n_tokens - block - 1.
 
-    Raises ValueError where there is none.
+    allowed: sorted positions; if given, only the starts among them are drawn. Raises ValueError if no start is possible.
     """
     last = n_tokens - block - 1
     choices = last + 1 if allowed is None else int(torch.searchsorted(allowed, last, right=True))
     if choices < 1:
-        raise ValueError(f"random_starts: no window of {block} + 1 tokens in {n_tokens}")
+        raise ValueError(f"random_starts: {n_tokens} tokens have no window of {block} + 1 tokens: use a smaller block")
     index = torch.randint(choices, (batch,), generator=generator)
     return index if allowed is None else allowed[index]

@@ -1,4 +1,4 @@
-"""How far a grammar reaches: its longest and its shortest text, and how many derivations it has. All exact."""
+"""The extent of a grammar: its longest and its shortest text and its number of derivations, all exact."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Vector = tuple[int, ...]
 
 @lru_cache(maxsize=16)
 def longest(grammar: Grammar) -> int:
-    """Characters of the longest text."""
+    """The number of characters in the longest text."""
     return _extreme(grammar, 1)
 
 
 @lru_cache(maxsize=16)
 def shortest(grammar: Grammar) -> int:
-    """Characters of the shortest text."""
+    """The number of characters in the shortest text."""
     return _extreme(grammar, -1)
 
 
 def derivations(grammar: Grammar) -> int:
-    """How many there are: of texts too where each has one derivation."""
+    """The number of derivations, which is also the number of texts if each text has one derivation."""
     ways: dict[str, Counter[frozenset[str]]] = {}  # by the slots that are mentioned
     for name in grammar.order:
         ways[name] = Counter()
@@ -43,10 +43,10 @@ def derivations(grammar: Grammar) -> int:
 
 
 def _extreme(grammar: Grammar, sign: Literal[1, -1]) -> int:
-    """sign = 1: most characters, -1: fewest.
+    """The characters of the longest text (sign = 1) or of the shortest (sign = -1).
 
-    A derivation counts as a vector: its literal characters, then its mentions of each form. One that no component speaks for is
-    dropped, whatever the slots are drawn to be.
+    Each derivation is a vector: its number of literal characters, then how often it mentions each form. A vector that another one
+    beats in every component is dropped, because it cannot win for any draw of the slots.
     """
     mentions = [symbol for symbol in grammar.expected if isinstance(symbol, Bound)]
     unit = {m: tuple(int(m == other) for other in (None, *mentions)) for m in mentions}
@@ -66,8 +66,8 @@ def _extreme(grammar: Grammar, sign: Literal[1, -1]) -> int:
 
 def _length(grammar: Grammar, literal: int, counts: dict[Bound, int], sign: int) -> int:
     for slot, draw in grammar.entries.items():
-        own = [(mention.form, n) for mention, n in counts.items() if mention.slot == slot]
-        literal += sign * max(sign * sum(n * len(forms[form]) for form, n in own) for forms in draw.options)
+        mentions = [(mention.form, n) for mention, n in counts.items() if mention.slot == slot]
+        literal += sign * max(sign * sum(n * len(forms[form]) for form, n in mentions) for forms in draw.options)
     return literal
 
 

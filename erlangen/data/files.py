@@ -1,7 +1,7 @@
-"""Where the files of a data set lie, and how they come there.
+"""Where the files of a data set are kept, and how they are downloaded.
 
-Looked for first in $ERLANGEN_DATA, a folder of the user's, then in the user's cache, which a download fills. Either way a file is
-used only if its SHA-256 is the published one.
+If $ERLANGEN_DATA is set, files are read from that folder; otherwise from the user's cache, which is filled by downloads. Either
+way, the readers use a file only if its SHA-256 is the published one.
 """
 
 from __future__ import annotations
@@ -16,35 +16,39 @@ VARIABLE = "ERLANGEN_DATA"
 
 
 class DataError(ErlangenError):
-    """Data that a run asks for and that is neither here nor to be had."""
+    """Data that a command needs and that is missing, unusable or cannot be downloaded."""
 
     exit_code = 4
 
 
 def folder(relative: str, sha256: Mapping[str, str], url: str) -> Path:
-    """The folder `relative` (as 'planetoid/Cora/raw') with every file of `sha256` (name -> hex digest) in it.
+    """The folder `relative` (such as 'planetoid/Cora/raw'), which has every file of `sha256` (name -> hex digest).
 
-    url: where the files are, ending in '/', for those that the cache lacks. Raises DataError where they cannot be had.
+    url: the address of the files, ending in '/', from which those missing in the cache are downloaded. Raises DataError if a
+    file is missing and cannot be downloaded.
     """
-    own = os.environ.get(VARIABLE)
-    if own:
-        found = Path(own).expanduser() / relative
-        missing = [name for name in sha256 if not (found / name).is_file()]
+    root = os.environ.get(VARIABLE)
+    if root:
+        target = Path(root).expanduser() / relative
+        missing = [name for name in sha256 if not (target / name).is_file()]
         if not missing:
-            return found
-        raise DataError(f"{found}: no file {missing[0]}: put it there, or unset {VARIABLE} to download it")
+            return target
+        raise DataError(f"{target}: there is no file {missing[0]}: put it there, or unset {VARIABLE} to download it")
     return download(cache() / relative, sha256, url)
 
 
 def cache() -> Path:
-    """Where downloads are kept: the system's place for caches."""
+    """The folder for downloads, in the system's cache directory."""
     import pooch
 
     return Path(pooch.os_cache("erlangen"))
 
 
 def download(target: Path, sha256: Mapping[str, str], url: str) -> Path:
-    """`target`, with every file in it that it lacked. A file whose SHA-256 differs is not kept. Raises DataError."""
+    """Download the files that are missing in `target`, and return it. A file whose SHA-256 differs is not kept.
+
+    Raises DataError if a download fails.
+    """
     import pooch
 
     pooch.get_logger().setLevel("ERROR")
@@ -54,7 +58,7 @@ def download(target: Path, sha256: Mapping[str, str], url: str) -> Path:
         except (OSError, ValueError) as error:  # requests' errors are OSErrors; ValueError: another digest
             lines = str(error).splitlines() or [type(error).__name__]
             raise DataError(
-                f"cannot download {url}{name}: {lines[0][:120]}: try again, or put the files where {VARIABLE} points, in "
+                f"cannot download {url}{name}: {lines[0][:120]}: try again, or set {VARIABLE} to a folder that has the files in "
                 f"{'/'.join(target.parts[-3:])}"
             ) from error
     return target

@@ -1,15 +1,15 @@
-"""Texts drawn from a weighted grammar without cycles, whose entropy and mean length are exact.
+"""Texts drawn from a weighted grammar without cycles, whose entropy and mean length are known exactly.
 
-A rule rewrites a nonterminal by one of its alternatives, drawn in proportion to their weights. An alternative is a template:
+A rule replaces a nonterminal by one of its alternatives, drawn in proportion to their weights. An alternative is a template:
 
     "Once {hero.name} met a {adjective} fox."     literal text, {nonterminal}, {slot.form}
 
-A slot is drawn once a text, at its first mention, and every later mention repeats what was drawn, in one of its forms: name,
-pronoun, ... So a text agrees with itself over any distance. Draws are independent of each other, hence, in nats per text,
+A slot is drawn once per text, at its first mention, and every later mention repeats the draw in one of its forms: name,
+pronoun, ... So a text is consistent over any distance. All draws are independent, hence, in nats per text,
 
     H = Σ_A E[expansions of A] H(A) + Σ_s P(s is mentioned) H(s)
 
-is the entropy of derivations: that of texts too where each text has one derivation, above it where several give the same text.
+is the entropy of the derivations. It equals the entropy of the texts if each text has one derivation, and exceeds it otherwise.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from erlangen.data.template import Bound, Draw, Nonterminal, Symbol, draw_of, sy
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Grammar:
-    """rules: nonterminal -> {template: weight}; slots: name -> [(weight, {form: text}), ...]. See the module for templates.
+    """A weighted grammar. rules: nonterminal -> {template: weight}; slots: name -> [(weight, {form: text}), ...].
 
-    Raises ValueError for a cycle, for a rule, slot or form that is mentioned and missing, and for weights that are not positive.
+    The module's docstring describes templates. Raises ValueError for a cycle, for a rule, slot or form that is mentioned but not
+    defined, and for weights that are not positive.
     """
 
     start: str
@@ -42,18 +43,20 @@ class Grammar:
         for name, draw in self.alternatives.items():
             for symbol in {symbol for symbols in draw.options for symbol in symbols}:
                 if isinstance(symbol, Nonterminal) and symbol.name not in self.alternatives:
-                    raise ValueError(f"rule {name!r} mentions {{{symbol.name}}}, for which there is no rule")
+                    raise ValueError(f"rule {name!r} mentions {{{symbol.name}}}, for which there is no rule: add one")
                 if isinstance(symbol, Bound) and symbol.slot not in entries:
-                    raise ValueError(f"rule {name!r} mentions {{{symbol.slot}.{symbol.form}}}: there is no slot {symbol.slot!r}")
+                    raise ValueError(
+                        f"rule {name!r} mentions {{{symbol.slot}.{symbol.form}}}, but there is no slot {symbol.slot!r}: add it"
+                    )
                 if isinstance(symbol, Bound) and any(symbol.form not in forms for forms in entries[symbol.slot].options):
-                    raise ValueError(f"rule {name!r}: an entry of slot {symbol.slot!r} lacks the form {symbol.form!r}")
+                    raise ValueError(f"rule {name!r}: an entry of slot {symbol.slot!r} lacks the form {symbol.form!r}: add it")
         if self.start not in self.alternatives:
-            raise ValueError(f"there is no rule for the start {self.start!r}")
+            raise ValueError(f"there is no rule for the start symbol {self.start!r}: add one")
         _ = self.order
 
     @cached_property
     def alternatives(self) -> dict[str, Draw[tuple[Symbol, ...]]]:
-        """The rules, parsed, their weights as probabilities."""
+        """The parsed rules, with weights converted to probabilities."""
         return {
             name: draw_of(f"rule {name!r}", ((weight, symbols_of(template)) for template, weight in rule.items()))
             for name, rule in self.rules.items()
@@ -61,7 +64,7 @@ class Grammar:
 
     @cached_property
     def entries(self) -> dict[str, Draw[dict[str, str]]]:
-        """The slots, their weights as probabilities."""
+        """The slots, with weights converted to probabilities."""
         return {
             name: draw_of(f"slot {name!r}", ((weight, dict(forms)) for weight, forms in slot))
             for name, slot in self.slots.items()
@@ -69,7 +72,7 @@ class Grammar:
 
     @cached_property
     def order(self) -> tuple[str, ...]:
-        """The nonterminals, each after all that it mentions. Raises ValueError naming a cycle."""
+        """The nonterminals, each after those that it mentions. Raises ValueError, which names the cycle, if there is one."""
         inner = {
             name: [symbol.name for symbols in draw.options for symbol in symbols if isinstance(symbol, Nonterminal)]
             for name, draw in self.alternatives.items()
@@ -77,10 +80,10 @@ class Grammar:
         try:
             return tuple(TopologicalSorter(inner).static_order())
         except CycleError as error:
-            raise ValueError(f"the rules have a cycle: {' <- '.join(error.args[1])}") from None
+            raise ValueError(f"the rules have a cycle: {' <- '.join(error.args[1])}: remove one of these mentions") from None
 
     def derive(self, rng: random.Random) -> tuple[str, float]:
-        """A text, and the log-probability of the derivation that gave it."""
+        """A random text and the log-probability of its derivation, in nats."""
         text, log_probability = [], 0.0
         drawn: dict[str, dict[str, str]] = {}
         stack: list[Symbol] = [Nonterminal(self.start)]
@@ -105,11 +108,12 @@ class Grammar:
         return "".join(text), log_probability
 
     def sample(self, rng: random.Random) -> str:
+        """A random text."""
         return self.derive(rng)[0]
 
     @cached_property
     def expected(self) -> dict[Symbol, float]:
-        """How often each symbol comes up in a text, in the mean."""
+        """The expected number of times that each symbol occurs in a text."""
         times: defaultdict[Symbol, float] = defaultdict(float, {Nonterminal(self.start): 1.0})
         for name in reversed(self.order):
             draw = self.alternatives[name]
@@ -131,7 +135,7 @@ class Grammar:
 
     @cached_property
     def entropy(self) -> float:
-        """Of derivations, in nats per text."""
+        """The entropy of derivations, in nats per text."""
         rules = (
             self.expected[Nonterminal(n)] * d.entropy for n, d in self.alternatives.items() if Nonterminal(n) in self.expected
         )
@@ -140,7 +144,7 @@ class Grammar:
 
     @cached_property
     def expected_length(self) -> float:
-        """Mean number of characters of a text. What a slot is drawn to be and how often it is mentioned are independent."""
+        """The mean number of characters in a text. The draw of a slot and its number of mentions are independent."""
         return math.fsum(times * self._mean_length(symbol) for symbol, times in self.expected.items())
 
     def _mean_length(self, symbol: Symbol) -> float:

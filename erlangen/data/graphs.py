@@ -1,7 +1,7 @@
-"""Graphs: the two small ones of the report, Zachary's karate club, contextual stochastic block models and noise for them.
+"""Graphs: the report's two small graphs, Zachary's karate club, contextual stochastic block models, and noise for graphs.
 
 Sources: the report's graphs, UvA Deep Learning 1 (2024), assignment 2; W. W. Zachary, "An Information Flow Model for Conflict and
-Fission in Small Groups", Journal of Anthropological Research 33, 1977 (who met whom, which club each joined: facts); block models
+Fission in Small Groups", Journal of Anthropological Research 33, 1977 (who met whom and which club each joined); block models
 after Deshpande et al., "Contextual Stochastic Block Models", NeurIPS 2018. No files, no license.
 """
 
@@ -48,15 +48,18 @@ KARATE: tuple[tuple[int, ...], ...] = (
     (33,),
     (),
 )
-"""For each of the 34 members, counted from 0, those after him whom he met outside the club."""
+"""For each of the 34 members, counted from 0, the members with a higher number whom he met outside the club."""
 
 MR_HI = (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 16, 17, 19, 21)
-"""Who went with the instructor when the club split; the others stayed with the officers."""
+"""The members who left with the instructor when the club split; the others stayed with the officers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:
-    """x (N, F) float32; edge_index (2, E) int64, sources and targets; y (N,) int64 classes; masks (N,) bool, each or None."""
+    """A graph with node features and classes.
+
+    x (N, F) float32; edge_index (2, E) int64, sources and targets; y (N,) int64 classes; each mask (N,) bool, or None.
+    """
 
     x: Tensor
     edge_index: Tensor
@@ -67,11 +70,12 @@ class Graph:
 
     @property
     def num_nodes(self) -> int:
+        """The number of nodes."""
         return len(self.x)
 
 
 def undirected(pairs: Tensor) -> Tensor:
-    """Each pair (P, 2) both ways -> edge_index (2, 2P), ordered by source, then target."""
+    """Pairs (P, 2) -> edge_index (2, 2P) with each pair in both directions, ordered by source, then target."""
     both = torch.cat([pairs, pairs.flip(1)])
     return both[np.lexsort((both[:, 1].numpy(), both[:, 0].numpy()))].T.contiguous()
 
@@ -81,34 +85,37 @@ def _featureless(pairs: Pairs, y: Tensor) -> Graph:
 
 
 def left_graph() -> Graph:
-    """The report's left graph: 5 nodes, 5 undirected edges. x is the identity, y all 0."""
+    """The report's left graph: 5 nodes and 5 undirected edges. x is the identity matrix; y is all 0."""
     return _featureless(LEFT, torch.zeros(5, dtype=torch.int64))
 
 
 def right_graph() -> Graph:
-    """The report's right graph: 6 nodes, 7 undirected edges, degree 3 at nodes 1, 3 and 4 (2, 4 and 5 counted from 1)."""
+    """The report's right graph: 6 nodes and 7 undirected edges; nodes 1, 3 and 4 (2, 4 and 5 counted from 1) have degree 3."""
     return _featureless(RIGHT, torch.zeros(6, dtype=torch.int64))
 
 
 def karate_club() -> Graph:
-    """34 members, 78 ties; y is 0 for the instructor's club, 1 for the officers'. x is the identity."""
+    """Zachary's karate club: 34 members, 78 ties. y is 0 for the instructor's club, 1 for the officers'; x is the identity."""
     y = torch.ones(len(KARATE), dtype=torch.int64)
     y[list(MR_HI)] = 0
     return _featureless(tuple((u, v) for u, later in enumerate(KARATE) for v in later), y)
 
 
 def random_split(y: Tensor, train: int, validation: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Masks (N,) of `train` nodes of each class, `validation` others, and the rest. Raises ValueError where nodes run out."""
+    """Three random masks (N,): `train` nodes of each class, `validation` of the others, and all the rest.
+
+    Raises ValueError if there are too few nodes.
+    """
     order = torch.from_numpy(rng.permutation(len(y)))
     training = torch.zeros(len(y), dtype=torch.bool)
     for label in torch.unique(y):
         members = order[y[order] == label]
         if len(members) < train:
-            raise ValueError(f"class {int(label)} has {len(members)} nodes, fewer than the {train} asked for training")
+            raise ValueError(f"class {int(label)} has {len(members)} nodes, fewer than the {train} requested for training")
         training[members[:train]] = True
     rest = order[~training[order]]
     if len(rest) <= validation:
-        raise ValueError(f"{len(rest)} nodes are left beside training: ask for fewer than that for validation, not {validation}")
+        raise ValueError(f"{len(rest)} nodes are left after training: request fewer than that for validation, not {validation}")
     masks = [torch.zeros(len(y), dtype=torch.bool) for _ in range(2)]
     for mask, members in zip(masks, (rest[:validation], rest[validation:]), strict=True):
         mask[members] = True
@@ -127,16 +134,16 @@ def block_model(
     validation: int = 0,
     seed: int = 0,
 ) -> Graph:
-    """A contextual stochastic block model: classes of `sizes` nodes, undirected, without self-loops or multi-edges.
+    """A random graph from a contextual stochastic block model: undirected, without self-loops or multi-edges.
 
         P(u - v) = within if y_u = y_v else between,    x_v = signal · m_y + noise · ε_v,  ‖m_y‖ = 1,  ε_v ~ N(0, 1)
 
-    between < within: neighbors are alike (homophily), between > within: they differ. The class means m_y point independently.
-    Split: `train` nodes a class, `validation` others, the rest for the test. Raises ValueError for a probability outside [0, 1]
-    or too few nodes for the split.
+    sizes: nodes of each class. With between < within neighbors are alike (homophily); with between > within they differ. The
+    class means m_y have independent random directions. Split: `train` nodes of each class, `validation` of the others, and the
+    rest for the test. Raises ValueError for a probability outside [0, 1] or too few nodes for the split.
     """
     if not (0 <= within <= 1 and 0 <= between <= 1):
-        raise ValueError(f"block_model: within = {within}, between = {between}: probabilities lie in [0, 1]")
+        raise ValueError(f"block_model: within = {within} and between = {between} must be probabilities in [0, 1]")
     rng = np.random.default_rng(seed)
     first = np.concatenate([[0], np.cumsum(sizes)])
     pairs = []
@@ -162,12 +169,15 @@ def block_model(
 
 
 def _draw(candidates: int, probability: float, rng: np.random.Generator) -> np.ndarray:
-    """Each of `candidates` with this probability, (k,): how many, then which, so that sparse graphs cost no N²."""
+    """A random subset (k,) of `candidates` numbers, each with this probability.
+
+    The size is drawn first and then the members, so that the cost of a sparse graph does not grow with N².
+    """
     return rng.choice(candidates, rng.binomial(candidates, probability), replace=False, shuffle=False).astype(np.int64)
 
 
 def _pairs_within(n: int, probability: float, rng: np.random.Generator) -> np.ndarray:
-    """Pairs u < v of n nodes, (k, 2). The t-th, counted row by row below the diagonal, is (t - v(v - 1)/2, v)."""
+    """Random pairs u < v of n nodes, (k, 2). Pair t, counted row by row below the diagonal, is (t - v(v - 1)/2, v)."""
     t = _draw(n * (n - 1) // 2, probability, rng)
     v = ((1 + np.sqrt(1 + 8 * t)) / 2).astype(np.int64)
     v -= v * (v - 1) // 2 > t  # the root may be rounded up to the next whole number
@@ -175,9 +185,9 @@ def _pairs_within(n: int, probability: float, rng: np.random.Generator) -> np.nd
 
 
 def with_noisy_features(graph: Graph, share: float, rng: np.random.Generator) -> tuple[Graph, Tensor]:
-    """The graph with the features of a share of its nodes replaced by those of random other nodes, and which nodes, (N,) bool.
+    """The graph with the features of a share of its nodes replaced by those of random other nodes; and those nodes, (N,) bool.
 
-    Each feature vector stays a real one: what is lost is whose it is. Raises ValueError for a share outside [0, 1].
+    Every feature vector is still a real one, but it belongs to another node. Raises ValueError for a share outside [0, 1].
     """
     noisy = torch.zeros(graph.num_nodes, dtype=torch.bool)
     noisy[torch.from_numpy(rng.permutation(graph.num_nodes)[: _count(share, graph.num_nodes)])] = True
@@ -189,10 +199,10 @@ def with_noisy_features(graph: Graph, share: float, rng: np.random.Generator) ->
 
 
 def with_noisy_edges(graph: Graph, share: float, rng: np.random.Generator) -> tuple[Graph, Tensor]:
-    """The undirected graph with a share of its edges moved to random places, and which edges are noise, (E,) bool.
+    """The undirected graph with a share of its edges moved to random places; and which edges are noise, (E,) bool.
 
-    As many edges as before, no self-loops, no multi-edges; noise never falls on an edge of the original. Raises ValueError for a
-    share outside [0, 1], a graph that is directed or has self-loops or multi-edges, or no room for the noise.
+    The number of edges stays the same; the new edges are not self-loops, multi-edges or edges of the original graph. Raises
+    ValueError for a share outside [0, 1], a graph that is directed or has self-loops or multi-edges, or too few free places.
     """
     n = graph.num_nodes
     source, target = graph.edge_index
@@ -201,11 +211,14 @@ def with_noisy_edges(graph: Graph, share: float, rng: np.random.Generator) -> tu
     ordered = graph.edge_index[:, np.lexsort((target.numpy(), source.numpy()))]
     if not torch.equal(ordered, clean):
         raise ValueError(
-            "with_noisy_edges: the graph is directed, or has self-loops or multi-edges: give each edge once both ways"
+            "with_noisy_edges: the graph is directed, or has self-loops or multi-edges: give each edge once in each direction"
         )
     moved = _count(share, len(pairs))
     if n * (n - 1) // 2 - len(pairs) < moved:
-        raise ValueError(f"with_noisy_edges: {moved} edges to move, but only {n * (n - 1) // 2 - len(pairs)} free places")
+        raise ValueError(
+            f"with_noisy_edges: there are {moved} edges to move, but only {n * (n - 1) // 2 - len(pairs)} free places: use a "
+            f"smaller share"
+        )
     kept = pairs[torch.from_numpy(rng.permutation(len(pairs))[moved:])]
     taken = {(u, v) for u, v in pairs.tolist()}
     placed: list[tuple[int, int]] = []

@@ -1,10 +1,10 @@
-"""Citation graphs from the Planetoid files: Cora, CiteSeer, PubMed, as PyG keeps them in `<Name>/raw/ind.<name>.*`.
+"""Citation graphs from the Planetoid files: Cora, CiteSeer and PubMed, as PyG keeps them in `<Name>/raw/ind.<name>.*`.
 
-Seven of the eight files are pickles. A pickle can run any program when it is read; here nothing that it names is imported or
-called. The few names that real files use become inert records, which are then checked and turned into arrays.
+Seven of the eight files are pickles. Reading a pickle can run any code, so this reader imports and calls nothing that a file
+names. The few names that real files use become inert records, which are then checked and converted to arrays.
 
 Source: Yang, Cohen & Salakhutdinov, "Revisiting Semi-Supervised Learning with Graph Embeddings", ICML 2016; Cora: McCallum et al.
-2000, Sen et al. 2008. The files are the user's: https://github.com/kimiyoung/planetoid (no license stated).
+2000, Sen et al. 2008. The files are not part of this package: https://github.com/kimiyoung/planetoid (no license stated).
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ SHA256 = {
         "test.index": "297ce89af2b51a6a194181c7dbe1796c6a1cf9cd9349a88383b1b1e227867875",
     }
 }
-"""Of the files as published. A data set without an entry is read as it lies."""
+"""SHA-256 of each published file. A data set without an entry is read without this check."""
 
 URL = "https://github.com/kimiyoung/planetoid/raw/master/data/"
 
 
 class _Record:
-    """What a pickle wanted to make: the name, the arguments and the state, and nothing made of them."""
+    """An object that a pickle asks for: its name, arguments and state, without building it."""
 
     name = ""
 
@@ -66,7 +66,7 @@ class _Record:
 
 
 class _Dict(dict[Any, Any]):
-    """In place of a defaultdict: its factory is dropped."""
+    """A replacement for defaultdict that ignores the factory."""
 
     def __init__(self, *factory: Any) -> None:
         super().__init__()
@@ -91,17 +91,17 @@ class _Inert(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no Planetoid file needs; nothing was executed")
-        # A class of its own for every mention: nothing that a pickle does to one outlives it.
+        # A new class for every mention, so that what a pickle does to a class affects nothing else.
         return type(name, (_Dict,), {}) if name == "defaultdict" else type(name, (_Record,), {"name": name})
 
 
 def _array(value: Any) -> np.ndarray:
-    """The numeric array that a record stands for."""
+    """The numeric array that a record describes."""
     if not (isinstance(value, _Record) and value.name == "_reconstruct"):
-        raise ValueError(f"expected an array, found {_kind(value)}")
+        raise ValueError(f"it holds {_kind(value)} instead of an array")
     _, shape, dtype, fortran, raw = value.state
     if not (isinstance(dtype, _Record) and dtype.name == "dtype" and re.fullmatch(r"[<>|=]?[biuf][1248]", str(dtype.args[0]))):
-        raise ValueError("an array of something else than numbers")
+        raise ValueError("an array holds something other than numbers")
     if isinstance(raw, _Record):
         raw = raw.args[0]
     raw = raw.encode("latin1") if isinstance(raw, str) else raw
@@ -112,7 +112,7 @@ def _array(value: Any) -> np.ndarray:
 
 
 def _matrix(value: Any) -> np.ndarray:
-    """The dense matrix that a record of an array or of a csr_matrix stands for, (N, F) float32."""
+    """The dense matrix (N, F) float32 that a record of an array or of a csr_matrix describes."""
     if not (isinstance(value, _Record) and value.name == "csr_matrix"):
         matrix = _array(value)
     else:
@@ -123,20 +123,20 @@ def _matrix(value: Any) -> np.ndarray:
             len(rowptr) == rows + 1 and rowptr[0] == 0 and (np.diff(rowptr) >= 0).all() and rowptr[-1] == len(col) == len(data)
         )
         if not sound or rows * cols > LARGEST or (len(col) and (col.min() < 0 or col.max() >= cols)):
-            raise ValueError("a sparse matrix whose parts do not fit together")
+            raise ValueError("the parts of a sparse matrix do not fit together")
         matrix = sparse.csr_array((data, col, rowptr), shape=(rows, cols)).toarray()
     if matrix.ndim != 2 or not np.isfinite(matrix).all():
-        raise ValueError(f"expected a finite matrix, found shape {matrix.shape}")
+        raise ValueError(f"an array of shape {matrix.shape} is not a matrix of finite numbers")
     return matrix.astype(np.float32)
 
 
 def _neighbors(value: Any) -> np.ndarray:
-    """{node: [neighbors]} -> edges (2, E), by target, then source, without self-loops and multi-edges."""
+    """{node: [neighbors]} -> edges (2, E), ordered by target, then source, without self-loops and multi-edges."""
     if not isinstance(value, dict) or not all(isinstance(near, list) for near in value.values()):
-        raise ValueError(f"expected a dict of lists, found {_kind(value)}")
+        raise ValueError(f"it holds {_kind(value)} instead of a dict of lists")
     pairs = [(v, u) for u, near in value.items() for v in near]
     if not all(type(node) is int for pair in pairs for node in pair):
-        raise ValueError("nodes that are no integers")
+        raise ValueError("some nodes are not integers")
     edges = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     return np.unique(edges[edges[:, 0] != edges[:, 1]], axis=0).T[::-1]
 
@@ -146,14 +146,14 @@ def _kind(value: Any) -> str:
 
 
 def _read(path: Path, expected: str | None) -> Any:
-    """One file's content as arrays. Raises ErlangenError where it is missing, altered, damaged, or asks for anything unusual."""
+    """The content of a file as an array. Raises ErlangenError if it is missing, altered, damaged or asks for anything unusual."""
     part = path.name.split(".", 2)[2]
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise ErlangenError(f"{path}: {error.strerror}: give the folder that holds the eight files ind.<name>.*") from error
+        raise ErlangenError(f"{path}: {error.strerror}: give the folder that has the eight files ind.<name>.*") from error
     if expected is not None and hashlib.sha256(raw).hexdigest() != expected:
-        raise DamagedFileError(f"{path}: not the published file (its SHA-256 differs): download it again")
+        raise DamagedFileError(f"{path}: this is not the published file (its SHA-256 differs): download it again")
     try:
         if part == "test.index":
             return np.array(raw.decode("ascii").split(), dtype=np.int64)
@@ -161,27 +161,28 @@ def _read(path: Path, expected: str | None) -> Any:
         return _neighbors(value) if part == "graph" else _matrix(value)
     except Exception as error:  # a damaged pickle can fail in any way
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DamagedFileError(f"{path}: cannot be read as a Planetoid file: {reason}: download it again") from error
+        raise DamagedFileError(f"{path} cannot be read as a Planetoid file: {reason}: download it again") from error
 
 
 def cora_folder() -> Path:
-    """The folder of Cora's files: $ERLANGEN_DATA/planetoid/Cora/raw, else a download. Raises DataError where there is neither."""
+    """The folder of Cora's files: $ERLANGEN_DATA/planetoid/Cora/raw, or a download. Raises DataError if neither is available."""
     return folder_of("planetoid/Cora/raw", {f"ind.cora.{part}": digest for part, digest in SHA256["cora"].items()}, URL)
 
 
 @cache
 def cora() -> Graph:
-    """Cora with its public split, a paper's words divided by their number: the rows of x add up to 1. Raises DataError."""
+    """Cora with its public split. Each row of x, the words of a paper, is divided by its sum. Raises DataError."""
     graph = planetoid(cora_folder())
     return replace(graph, x=graph.x / graph.x.sum(1, keepdim=True).clamp(min=1))
 
 
 def planetoid(folder: Path, name: str = "cora", *, verify: bool = True) -> Graph:
-    """The citation graph in `folder`, e.g. Cora/raw, with the public split: 20 nodes a class, 500 to validate, 1000 to test.
+    """The citation graph in `folder`, e.g. Cora/raw, with the public split: 20 nodes per class, 500 for validation, 1000 to test.
 
-    x (N, F) float32 as stored (words present, not normalized), y (N,), edges both ways without loops or doubles. The test rows,
-    stored in the order of test.index, are put in their places; nodes that no file describes (CiteSeer has 15) get zeros. Cora:
-    2708 nodes, 1433 features, 7 classes, 10556 directed edges. `verify` compares with SHA256 where it has the data set.
+    x (N, F) float32 as stored (which words occur, not normalized); y (N,); edges in both directions, without self-loops and
+    multi-edges. The test rows, stored in the order of test.index, are moved to their nodes; nodes that no file describes
+    (CiteSeer has 15) get zeros. Cora: 2708 nodes, 1433 features, 7 classes, 10556 directed edges. verify: compare the files with
+    SHA256, if it has the data set.
     Raises ErlangenError for files that are missing, damaged, altered or malicious; nothing in them is executed.
     """
     known = SHA256.get(name, {}) if verify else {}
@@ -195,7 +196,7 @@ def planetoid(folder: Path, name: str = "cora", *, verify: bool = True) -> Graph
 def _assemble(parts: dict[str, np.ndarray]) -> Graph:
     test, known = parts["test.index"], len(parts["allx"])
     if not len(test) or len(test) != len(parts["tx"]) or len(np.unique(test)) != len(test) or test.min() < known:
-        raise ValueError(f"{len(test)} test nodes for {len(parts['tx'])} rows of features, after {known} others")
+        raise ValueError(f"there are {len(test)} test nodes for {len(parts['tx'])} rows of features, after {known} other nodes")
     n, train = int(test.max()) + 1, len(parts["y"])
     if n > known + 10 * len(test) or len(parts["ally"]) != known or len(parts["ty"]) != len(test) or train + VALIDATION > known:
         raise ValueError("their numbers of nodes differ")
@@ -205,7 +206,7 @@ def _assemble(parts: dict[str, np.ndarray]) -> Graph:
     one_hot[:known], one_hot[test] = parts["ally"], parts["ty"]
     edges = parts["graph"]
     if edges.size and (edges.min() < 0 or edges.max() >= n):
-        raise ValueError(f"an edge at node {int(edges.max())} of {n}")
+        raise ValueError(f"an edge names node {int(edges.max())}, but there are {n} nodes, counted from 0")
     masks = [_mask(n, where) for where in (np.arange(train), np.arange(train, train + VALIDATION), test)]
     return Graph(
         x=torch.from_numpy(x),

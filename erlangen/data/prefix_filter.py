@@ -1,13 +1,13 @@
-"""The true probability of every next character of a text from a grammar, given all characters before it.
+"""The true probability of each character of a text from a grammar, given all characters before it.
 
-A state is what a derivation has still to write: the rest of a literal, a stack of symbols under it, and what the slots were drawn
-to be. The forward filter carries the weights of all states that wrote the prefix,
+A state is what a derivation still has to write: the rest of a literal, the stack of symbols below it, and the slots drawn so far.
+The forward filter keeps the weights of all states that can have written the prefix,
 
     p(c | prefix) = Σ_{states whose next character is c} weight,        Σ weights = 1,
 
-then keeps those states, one character on, rewrites the ones that ran out of literal, and adds up equal ones: every derivation of
-the prefix counts, however many there are. Where only one state is left, its literal is followed as a whole: all of it is certain.
-Time grows with the number of states that a prefix leaves open, memory with that of the stacks met.
+then keeps the states that match the character, advances them by it, expands those whose literal has ended, and merges equal ones:
+all derivations of the prefix count. If only one state is left, its whole literal is certain and is read at once.
+Time grows with the number of states that a prefix leaves open, memory with the number of stacks that occurred.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from erlangen.data.template import Bound, Nonterminal, Symbol
 
 
 class _Stack:
-    """Symbols to be written, top first. Made by `push` alone, so that equal stacks are the same object."""
+    """Symbols that are still to be written, top first. Only `push` makes them, so that equal stacks are the same object."""
 
     def __init__(self, grammar: Grammar, top: Symbol = "", below: _Stack | None = None) -> None:
         self.grammar, self.top, self.below = grammar, top, below
@@ -35,7 +35,7 @@ class _Stack:
         return self.above[symbol]
 
     def heads(self) -> list[tuple[float, str | Bound, _Stack]]:
-        """(weight, literal or mention that comes next, what is below it) of every way to rewrite the top; "" at the end."""
+        """(weight, next literal or mention, stack below it) for every way to expand the top; the literal is "" at the end."""
         if self.rewritten is None:
             if self.below is None:
                 return [(1.0, "", self)]
@@ -52,7 +52,7 @@ class _Stack:
 
 
 State = tuple[str, _Stack, tuple[int, ...]]
-"""Literal still to be written ("" at the end), the stack under it, the entry of each slot (-1: not drawn yet)."""
+"""The literal still to be written ("" at the end), the stack below it, and the entry of each slot (-1: not drawn yet)."""
 
 
 @lru_cache(maxsize=16)
@@ -61,7 +61,7 @@ def _empty(grammar: Grammar) -> tuple[_Stack, dict[str, int]]:
 
 
 def _states(stack: _Stack, drawn: tuple[int, ...], places: dict[str, int]) -> list[tuple[float, State]]:
-    """The states that rewriting leads to, with their weights."""
+    """The states after expanding the stack, with their weights."""
     out: list[tuple[float, State]] = []
     for weight, head, rest in stack.heads():
         if isinstance(head, str):
@@ -80,7 +80,7 @@ def _states(stack: _Stack, drawn: tuple[int, ...], places: dict[str, int]) -> li
 
 
 def _follow(grammar: Grammar, text: str) -> tuple[np.ndarray, list[tuple[float, State]]]:
-    """log p of every character of `text`, and the weighted states after it: none where it is impossible."""
+    """log p of every character of `text`, and the weighted states after it; no states if the text is impossible."""
     empty, places = _empty(grammar)
     belief = _states(empty.push(Nonterminal(grammar.start)), (-1,) * len(places), places)
     logs, i = np.zeros(len(text)), 0
@@ -104,7 +104,7 @@ def _follow(grammar: Grammar, text: str) -> tuple[np.ndarray, list[tuple[float, 
 
 
 def _advance(kept: list[tuple[float, State]], total: float, places: dict[str, int]) -> list[tuple[float, State]]:
-    """One character on: equal states added up, weights divided by their total."""
+    """The states one character later: equal states are merged and the weights divided by their total."""
     weights: dict[State, float] = {}
     for weight, (literal, rest, drawn) in kept:
         for w, state in [(1.0, (literal[1:], rest, drawn))] if len(literal) > 1 else _states(rest, drawn, places):
@@ -113,12 +113,12 @@ def _advance(kept: list[tuple[float, State]], total: float, places: dict[str, in
 
 
 def character_log_probabilities(grammar: Grammar, text: str) -> np.ndarray:
-    """log p(c_i | c_<i) in nats, (len(text),): -inf from the first character on that the grammar cannot write."""
+    """log p(c_i | c_<i) of each character in nats, (len(text),); -inf from the first character that the grammar cannot write."""
     return _follow(grammar, text)[0]
 
 
 def next_character(grammar: Grammar, prefix: str) -> dict[str, float]:
-    """Probability of every character that can follow; "" stands for the end. Empty where no text begins with `prefix`."""
+    """The probability of every character that can follow; "" stands for the end. Empty if no text begins with `prefix`."""
     out: dict[str, float] = {}
     for weight, (literal, _, _) in _follow(grammar, prefix)[1]:
         out[literal[:1]] = out.get(literal[:1], 0.0) + weight
@@ -126,7 +126,7 @@ def next_character(grammar: Grammar, prefix: str) -> dict[str, float]:
 
 
 def log_probability(grammar: Grammar, text: str) -> float:
-    """log p of `text` as a whole, its end included, in nats, all its derivations added up; -inf where it has none."""
+    """log p of the whole `text` in nats, including its end, summed over all its derivations; -inf if it has none."""
     logs, belief = _follow(grammar, text)
     end = math.fsum(weight for weight, (literal, _, _) in belief if not literal)
     return math.fsum(logs) + math.log(min(end, 1.0)) if end > 0 else -math.inf

@@ -1,12 +1,12 @@
-"""Red-green images: two boxes on black, told apart by their order or by their place.
+"""Red-green images: two boxes on black, whose class can be read from their order or from their height.
 
     class 0: red left of green, high        class 1: green left of red, low
 
-In training both cues agree. The test split swaps the heights, so that a network which reads the order keeps its accuracy
-and one which reads the place loses all of it.
+In the training split both cues agree. The test split swaps the heights, so a network that reads the order keeps its accuracy, and
+a network that reads the height loses all of it.
 
 Source: UvA Deep Learning 1 (2024), assignment 2, after Kayhan & van Gemert, "On Translation Invariance in CNNs", CVPR 2020.
-Generated; no file, no license.
+The images are generated: there is no file and no license.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch import Tensor
 SIDE = 32  # pixels
 BOX = 4  # pixels
 SHIFT = 16  # pixels between the high and the low band
-TOP = (7, 23)  # rows around which the boxes of class 0 and class 1 lie
+TOP = (7, 23)  # rows around which the upper edges of the boxes of class 0 and class 1 are drawn
 LEAST_GAP = 5  # columns between the left edges of the boxes
 
 Protocol = Literal["source", "leak-free"]
@@ -31,7 +31,7 @@ Place = tuple[int, int, int, int]  # x1, y1 (left box), x2, y2 (right box): colu
 
 @dataclass(frozen=True)
 class Split:
-    """Images with their labels and what they show.
+    """Images with their labels and the places of their boxes.
 
     images (N, 3, 32, 32) float32 in {0, 1}; labels (N,) int64: 0 red left of green, 1 green left of red; boxes (N, 4) int64:
     x1, y1, x2, y2 of the upper left corners, the left box first.
@@ -47,7 +47,7 @@ class Split:
 
 @dataclass(frozen=True)
 class RedGreen:
-    """The splits of one protocol. `similar` keeps the training heights, `test` swaps them."""
+    """The splits of one protocol. Training and validation images have the training heights; test images have them swapped."""
 
     train: Split
     validation: Split
@@ -55,7 +55,7 @@ class RedGreen:
 
 
 def draw(rng: RandomState, label: int) -> Place:
-    """One image's boxes, in the order and ranges in which the source draws them (it truncates ±28/6 to ±4)."""
+    """The boxes of one image, drawn in the source's order and from its ranges (it truncates ±28/6 to ±4)."""
     spread = int(28 / 6)
     x1 = int(rng.randint(10))
     y1 = int(rng.randint(-spread, spread)) + TOP[label]
@@ -67,7 +67,7 @@ def draw(rng: RandomState, label: int) -> Place:
 
 
 def swap_height(place: Place, label: int) -> Place:
-    """The same boxes in the other class's band: class 0 goes 16 rows down, class 1 as many up."""
+    """The same boxes in the other class's band: class 0 moves 16 rows down, class 1 moves 16 rows up."""
     rows = SHIFT if label == 0 else -SHIFT
     x1, y1, x2, y2 = place
     return x1, y1 + rows, x2, y2 + rows
@@ -83,7 +83,7 @@ def paint(boxes: Tensor, labels: Tensor) -> Tensor:
 
 
 def split(n: int, draw_place: Callable[[int], Place], swapped: bool = False) -> Split:
-    """n images, even index class 0, with the places that `draw_place(label)` gives."""
+    """n images of alternating classes, beginning with class 0, at the places that `draw_place(label)` returns."""
     labels = torch.arange(n) % 2  # (N,)
     places = [draw_place(label) for label in labels.tolist()]
     if swapped:
@@ -93,15 +93,15 @@ def split(n: int, draw_place: Callable[[int], Place], swapped: bool = False) -> 
 
 
 def source_split(n: int, swapped: bool = False, seed: int = 42) -> Split:
-    """A split as the source makes it. Every split starts from the same seed: a shorter one is a prefix of a longer one."""
+    """A split as the source makes it. Every split starts from the same seed, so a shorter one is a prefix of a longer one."""
     rng = RandomState(seed)
     return split(n, lambda label: draw(rng, label), swapped)
 
 
 def unseen_split(n: int, seen: Split, seed: int, swapped: bool = False) -> Split:
-    """n different images whose boxes occur nowhere in `seen`, before any swap of the heights.
+    """n different images whose boxes, before the heights are swapped, do not occur in `seen`.
 
-    Raises ValueError where too few are left: 1000 training images of a class leave about 90 % of its 11 840 free.
+    Raises ValueError if too few are left: 1000 training images of a class leave about 90 % of its 11 840 possible images.
     """
     rng = RandomState(seed)
     taken = {(label, *place) for label, place in zip(seen.labels.tolist(), seen.boxes.tolist(), strict=True)}
@@ -112,7 +112,7 @@ def unseen_split(n: int, seen: Split, seed: int, swapped: bool = False) -> Split
             if (label, *place) not in taken:
                 taken.add((label, *place))
                 return place
-        raise ValueError(f"no unseen red-green image in 1000 draws: ask for fewer than {n}, or for a smaller training set")
+        raise ValueError(f"found no unseen red-green image in 1000 draws: request fewer than {n}, or a smaller training set")
 
     return split(n, draw_unseen, swapped)
 
@@ -120,12 +120,12 @@ def unseen_split(n: int, seen: Split, seed: int, swapped: bool = False) -> Split
 def red_green(
     protocol: Protocol = "source", train: int = 2000, validation: int = 1000, test: int = 1000, seed: int = 42
 ) -> RedGreen:
-    """The three splits.
+    """The training, validation and test split of a protocol, with this many images each.
 
-    source: legacy NumPy generator, seeded with `seed` at the start of *each* split. The validation images are therefore the
+    source: NumPy's legacy generator, seeded with `seed` at the start of *each* split. The validation images are therefore the
     first training images, and every test image is a training image with its boxes moved by 16 rows.
-    leak-free: the same training images; validation and test images from streams of their own, none of whose boxes
-    occur in training or in each other, at either height.
+    leak-free: the same training images; validation and test images come from another stream, and their boxes do not occur in
+    training or in each other, at either height.
     """
     training = source_split(train, seed=seed)
     if protocol == "source":
@@ -139,22 +139,22 @@ def red_green(
 
 
 def center_row(boxes: Tensor) -> Tensor:
-    """The mean row (N,) of the two boxes' centers, in pixels: the place that the splits confound with the order."""
+    """The mean row (N,) of the two boxes' centers, in pixels: the height that the training split confounds with the order."""
     return (boxes[:, 1] + boxes[:, 3]) / 2 + (BOX - 1) / 2
 
 
 def gap(boxes: Tensor) -> Tensor:
-    """The columns (N,) between the left edges of the two boxes, in pixels."""
+    """The distance (N,) between the left edges of the two boxes, in pixels."""
     return boxes[:, 2] - boxes[:, 0]
 
 
 def by_place(boxes: Tensor) -> Tensor:
-    """The classifier that sees the height alone: class 0 in the upper half, class 1 in the lower; labels (N,)."""
+    """The labels (N,) of a classifier that sees only the height: class 0 in the upper half, class 1 in the lower."""
     return (center_row(boxes) > (SIDE - 1) / 2).long()
 
 
 def by_order(images: Tensor) -> Tensor:
-    """The classifier that sees the order alone: class 0 where the leftmost lit column is red; labels (N,)."""
+    """The labels (N,) of a classifier that sees only the order: class 0 if the leftmost colored column is red."""
     lit = images.amax(dim=2)  # (N, 3, W)
     leftmost = torch.where(lit > 0, torch.arange(lit.shape[-1]), lit.shape[-1]).amin(dim=-1)  # (N, 3)
     return (leftmost[:, 1] < leftmost[:, 0]).long()

@@ -1,8 +1,8 @@
-"""Fairy tales without end, drawn from a grammar: a corpus that is always at hand and whose true entropy is known.
+"""Any number of fairy tales drawn from a grammar: a corpus that is always available and whose true entropy is known.
 
-A tale is one line, closed by END. Its hero, beast, treasure, ... are drawn once and come back a hundred characters later, the
-pronouns with them. No text has two derivations (tested on samples), so `GRAMMAR.entropy` is the entropy of a tale, and the loss
-of a model on whole tales is to be compared with the mean of `floor` on the same characters, which none beats but by chance.
+A tale is one line that ends in END. Its hero, beast, treasure, ... are drawn once and recur a hundred characters later, with
+matching pronouns. No text has two derivations (tested on samples), so `GRAMMAR.entropy` is the entropy of a tale. Compare a
+model's loss on whole tales with the mean of `floor` over the same characters: no model can be better, except by chance.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from erlangen.data.grammar import Grammar
 from erlangen.data.prefix_filter import character_log_probabilities, log_probability
 
 END = "\n"
-"""Closes a tale, and is in none."""
+"""The last character of each tale; it does not occur within a tale."""
 
 
 def _words(words: str, weight: float = 1.0) -> dict[str, float]:
-    """'a b_c' -> a and 'b c', equally likely."""
+    """'a b_c' -> 'a' and 'b c', with equal weights."""
     return {word.replace("_", " "): weight for word in words.split()}
 
 
@@ -139,26 +139,29 @@ RULES = {
 }
 
 GRAMMAR = Grammar(start="tale", rules=RULES, slots=SLOTS)
-"""Of tales with their END, in nats: `.entropy`, `.entropy / .expected_length` per character. The longest fits a window of 256."""
+"""The grammar of tales, each with its END. In nats, a tale has `.entropy` and a character `.entropy / .expected_length`.
+
+The longest tale fits a window of 256 characters.
+"""
 
 
 def tales(n: int, seed: int) -> str:
-    """n independent tales, each closed by END. Those of a smaller n and the same seed are the first of them."""
+    """n independent tales, each ending in END. A smaller n with the same seed gives the first of them."""
     rng = random.Random(seed)
     return "".join(GRAMMAR.sample(rng) for _ in range(n))
 
 
 def floor(text: str) -> np.ndarray:
-    """-log p of every character of a text of whole tales, in nats, given its tale so far: (len(text),); inf where it is no tale.
+    """-log p of each character of whole tales in nats, given its tale so far, (len(text),); inf where the text is not a tale.
 
-    Raises ValueError where the last tale is not closed by END.
+    The mean is the lowest loss that a model can reach. Raises ValueError if the last tale does not end in END.
     """
     *whole, rest = text.split(END)
     if rest:
-        raise ValueError(f"floor: the text must be whole tales, each closed by {END!r}, but it ends in {rest[-20:]!r}")
+        raise ValueError(f"floor: the text must be whole tales, each ending in {END!r}, but it ends in {rest[-20:]!r}")
     return 0.0 - np.concatenate([np.zeros(0), *(character_log_probabilities(GRAMMAR, tale + END) for tale in whole)])  # no -0.0
 
 
 def is_grammatical(tale: str) -> bool:
-    """Whether `tale`, with or without its END, is one that `tales` can tell."""
+    """Whether `tales` can generate `tale`, given with or without its END."""
     return log_probability(GRAMMAR, tale.removesuffix(END) + END) > -np.inf

@@ -1,4 +1,4 @@
-"""What a grammar's rules are made of: templates, read into symbols, and weighted draws.
+"""The parts of a grammar's rules: templates, which are parsed into symbols, and weighted draws.
 
 "Once {hero.name} met a {adjective} fox."     literal text, {nonterminal}, {slot.form}
 """
@@ -17,13 +17,13 @@ T = TypeVar("T")
 
 
 class Nonterminal(NamedTuple):
-    """To be rewritten by a rule."""
+    """A symbol that a rule replaces."""
 
     name: str
 
 
 class Bound(NamedTuple):
-    """A form of what the slot was drawn to be."""
+    """A mention of a slot, in one form of the entry that is drawn for it."""
 
     slot: str
     form: str
@@ -34,13 +34,14 @@ Symbol = str | Nonterminal | Bound
 
 @dataclass(frozen=True)
 class Draw(Generic[T]):
-    """One of several options, each with its probability."""
+    """A draw of one of several options, each with its probability."""
 
     options: tuple[T, ...]
     probabilities: tuple[float, ...]
 
     @cached_property
     def logs(self) -> tuple[float, ...]:
+        """The log-probabilities in nats."""
         return tuple(map(math.log, self.probabilities))
 
     @cached_property
@@ -50,29 +51,29 @@ class Draw(Generic[T]):
 
     @cached_property
     def steps(self) -> tuple[float, ...]:
-        """Where in [0, 1) one option ends and the next begins."""
+        """The points in [0, 1) at which one option ends and the next begins."""
         return tuple(accumulate(self.probabilities[:-1]))
 
 
 def symbols_of(template: str) -> tuple[Symbol, ...]:
-    """'a {b} {c.d}' -> ('a ', Nonterminal('b'), ' ', Bound('c', 'd'))."""
+    """'a {b} {c.d}' -> ('a ', Nonterminal('b'), ' ', Bound('c', 'd')). Raises ValueError for an unmatched brace."""
     parts = re.split(r"\{([^{}]+)\}", template)
-    found: list[Symbol] = []
+    symbols: list[Symbol] = []
     for i, part in enumerate(parts):
         if i % 2 == 0:
             if "{" in part or "}" in part:
-                raise ValueError(f"unmatched brace in {template!r}")
-            found += [part] if part else []
+                raise ValueError(f"there is an unmatched brace in the template {template!r}")
+            symbols += [part] if part else []
         else:
             slot, dot, form = part.partition(".")
-            found.append(Bound(slot, form) if dot else Nonterminal(part))
-    return tuple(found)
+            symbols.append(Bound(slot, form) if dot else Nonterminal(part))
+    return tuple(symbols)
 
 
 def draw_of(what: str, weighted: Iterable[tuple[float, T]]) -> Draw[T]:
-    """Options drawn in proportion to their weights. Raises ValueError, naming `what`, where these are not positive and finite."""
+    """Options drawn in proportion to their weights. Raises ValueError, which names `what`, unless all are positive and finite."""
     weights, options = zip(*weighted, strict=True) if (weighted := list(weighted)) else ((), ())
     total = math.fsum(weights)
     if not all(weight > 0 for weight in weights) or not 0 < total < math.inf:
-        raise ValueError(f"{what}: weights must be positive and finite, and at least one, got {list(weights)}")
+        raise ValueError(f"{what}: there must be at least one weight, and all must be positive and finite: got {list(weights)}")
     return Draw(options, tuple(weight / total for weight in weights))

@@ -1,4 +1,4 @@
-"""Plain text from a file, and a Project Gutenberg book without what was put around it."""
+"""Plain text from a file, and a Project Gutenberg book without the text that surrounds it."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from pathlib import Path
 
 from erlangen.data.files import DataError
 
-FRONT = 20_000  # characters in which a list of contents has to begin
+FRONT = 20_000  # a list of contents must begin within this many characters
 
 
 def read_text(path: Path | str) -> str:
-    """The UTF-8 text of a file, without a byte-order mark, lines ended by "\\n" whether by LF, CR LF or CR in the file.
+    """The UTF-8 text of a file without a byte-order mark; lines end in "\\n", whether they end in LF, CR LF or CR in the file.
 
-    Raises DataError where the file is missing, a folder, unreadable, empty, binary (it has a NUL), or not UTF-8.
+    Raises DataError if the file is missing, a folder, unreadable, empty, binary (it has a NUL byte) or not UTF-8.
     """
     path = Path(path)
     if path.is_dir():
-        raise DataError(f"{path}: a folder: give a text file")
+        raise DataError(f"{path} is a folder: give a text file")
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}: give a UTF-8 text file") from error
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise DataError(f"{path}: UTF-16, not UTF-8 (its first bytes say so): save it as UTF-8")
+        raise DataError(f"{path} is UTF-16, according to its first bytes: save it as UTF-8")
     if b"\0" in raw:
-        raise DataError(f"{path}: binary, not text (a NUL at byte {raw.index(0)}): give a UTF-8 text file")
+        raise DataError(f"{path} is binary, not text (there is a NUL at byte {raw.index(0)}): give a UTF-8 text file")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 at byte {error.start} (0x{raw[error.start]:02x}): save it as UTF-8") from error
+        raise DataError(f"{path} is not UTF-8 at byte {error.start} (0x{raw[error.start]:02x}): save it as UTF-8") from error
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
-        raise DataError(f"{path}: empty: give a file with text in it")
+        raise DataError(f"{path} is empty: give a file that has text")
     return text
 
 
-# Markers of 1993 to now. A title may run over several lines; "*** START: FULL LICENSE ***" opens the license, not the book.
+# The markers since 1993. A title may span several lines; "*** START: FULL LICENSE ***" begins the license, not the book.
 START = re.compile(
     r"^\*{3} *START OF (?:THE|THIS) PROJECT GUTENBERG(?:(?:[^*\n]|\n(?!\n)){0,300}\*{3}|).*\n"
     r"|^\*END\*? ?THE SMALL PRINT!?.*\n",
@@ -56,10 +56,10 @@ CONTENTS = re.compile(r"^[ \t]*(?:TABLE OF )?CONTENTS[.:]?[ \t]*\n", re.MULTILIN
 
 
 def strip_gutenberg(text: str) -> str:
-    """The book between Project Gutenberg's markers, without the producer's note, from its first chapter on where that is sure.
+    """The book between Project Gutenberg's markers, without the producer's note and, if possible, from its first chapter on.
 
-    Sure means: a list of contents stands near the start, its first entry comes again as a line of its own, and so does at least
-    half of what stands in between. A text without the markers is returned as it is.
+    The first chapter is recognized if there is a list of contents near the start, its first entry occurs again as a line by
+    itself, and so do at least half of the entries in between. A text without the markers is returned unchanged.
     """
     start = START.search(text)
     begin = start.end() if start else 0
@@ -75,7 +75,7 @@ def strip_gutenberg(text: str) -> str:
 
 
 def _first_chapter(body: str) -> int:
-    """Where the first entry of the contents stands as a heading; 0 where there are no contents, or it is not sure."""
+    """The position at which the first entry of the contents is a heading; 0 without contents, or if it is not certain."""
     contents = CONTENTS.search(body, 0, FRONT)
     if contents is None:
         return 0
@@ -94,5 +94,5 @@ def _first_chapter(body: str) -> int:
 
 
 def _title(line: str) -> str:
-    """A line as titles are compared: without case, space around, and the number of a page after dots or a wide space."""
+    """A line in the form in which titles are compared: without case, outer spaces, and a page number after dots or spaces."""
     return re.sub(r"(?:[ \t]{2,}|[ \t]*\.[. \t]+|\t)[\divxlc]+$", "", line.strip().casefold()).strip(" .\t")

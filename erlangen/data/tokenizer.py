@@ -1,4 +1,4 @@
-"""What a tokenizer is, and one made again from the JSON that a checkpoint keeps."""
+"""The interface of a tokenizer, and a tokenizer restored from the JSON in a checkpoint."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from erlangen.errors import DamagedFileError
 
 
 class Tokenizer(Protocol):
-    """Text to tokens 0 .. size - 1 and back. `decode(encode(text)) == text` for every text that it can encode."""
+    """Converts text to tokens 0 .. size - 1 and back. `decode(encode(text)) == text` for every text that it can encode."""
 
     @property
     def size(self) -> int:
-        """Tokens in the vocabulary."""
+        """The number of tokens in the vocabulary."""
         ...
 
     @property
     def bytes_per_token(self) -> Tensor:
-        """(size,) int64: UTF-8 bytes that each token stands for; over the tokens of a text they add up to the text's."""
+        """UTF-8 bytes of each token, (size,) int64. Over the tokens of a text they add up to the bytes of the text."""
         ...
 
     def encode(self, text: str) -> Tensor:
-        """(n,) int64. Raises ErlangenError where a character has no token."""
+        """The tokens of a text, (n,) int64. Raises ErlangenError if a character has no token."""
         ...
 
     def decode(self, tokens: Tensor | Sequence[int]) -> str:
@@ -32,12 +32,12 @@ class Tokenizer(Protocol):
         ...
 
     def to_json(self) -> dict[str, Any]:
-        """All that `tokenizer_from_json` needs."""
+        """The JSON from which `tokenizer_from_json` restores the tokenizer."""
         ...
 
 
 def tokenizer_from_json(data: object) -> Tokenizer:
-    """The tokenizer whose `to_json` this is. Raises DamagedFileError where it is of none; the caller names the file."""
+    """The tokenizer whose `to_json` is `data`. Raises DamagedFileError if it is not valid; the caller adds the file's name."""
     from erlangen.data.bpe import GPT2Tokenizer
     from erlangen.data.characters import CharacterTokenizer
 
@@ -47,4 +47,6 @@ def tokenizer_from_json(data: object) -> Tokenizer:
         return CharacterTokenizer.from_json(data)
     if kind == GPT2Tokenizer.KIND:
         return GPT2Tokenizer.from_json(data)
-    raise DamagedFileError(f"a tokenizer of kind {kind!r:.40}, known are {CharacterTokenizer.KIND!r} and {GPT2Tokenizer.KIND!r}")
+    raise DamagedFileError(
+        f"the tokenizer's kind is {kind!r:.40}, but must be {CharacterTokenizer.KIND!r} or {GPT2Tokenizer.KIND!r}"
+    )

@@ -1,21 +1,21 @@
-"""The loop of generation: read tokens, choose the next, read it.
+"""The generation loop: read tokens, choose the next one, read it.
 
-    t_{n+1} ~ p(· | t_1 ... t_n),   of which the model reads the last `block` tokens
+    t_{n+1} ~ p(· | t_1 ... t_n),   where the model reads only the last `block` tokens
 
-A *reader* takes tokens (B, T) that follow those it has read, and gives the logits (B, V) of the token after the last:
+A *reader* takes tokens (B, T) that follow those it has already read, and returns the logits (B, V) of the next token:
 
-Recomputing   the last `block` tokens anew at every step; any model that is callable. O(T²) products for T tokens.
-Cached        keys and values in a ring (erlangen.nn.cache); O(T). Up to `block` tokens both give the same. Beyond:
-              rotary, ALiBi, none   the ring slides. With two layers or more that is not cropping: what is kept of a token was
-                                    computed when tokens before it, now let go, were still seen.
-              absolute              places do not slide: the older half of the block is dropped and the newer half read anew,
-                                    in hops of block / 2 tokens. A token is read twice on average, and sees between block / 2
-                                    and block tokens.
+Recomputing   reads the last `block` tokens again at every step. Works with any callable model; O(T²) products for T tokens.
+Cached        keeps keys and values in a ring (erlangen.nn.cache); O(T). Up to `block` tokens both give the same result. Beyond:
+              rotary, ALiBi, none   the ring slides. With two or more layers this is not the same as cropping the text: the cached
+                                    keys and values still carry information from tokens that have left the window.
+              absolute              positions cannot slide: the older half of the block is dropped and the newer half is read
+                                    again, in hops of block / 2 tokens. A token is read twice on average, and sees between
+                                    block / 2 and block tokens.
 
-Of a prompt longer than the block its last `block` tokens are read.
+Only the last `block` tokens of a longer prompt are read.
 
-Randomness: row i draws from a stream of its own, that of (seed, i, its prompt), step by step, so that sample i of a prompt is the
-same text alone and among others, up to the rounding of logits, which in a batch may add up in another order.
+Randomness: row i draws from its own stream, seeded by (seed, i, its prompt). Sample i of a prompt is therefore the same text
+alone and in a batch, up to rounding of the logits, since a batch may add numbers in another order.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from torch import Tensor, nn
 from erlangen.generate.filters import Settings, choose
 
 Model = Callable[..., Tensor]
-DRAWN = 128  # numbers of each stream at a time
+DRAWN = 128  # numbers drawn from each stream at a time
 
 
 class Reader(Protocol):
-    """Tokens (B, T) that follow those read before -> logits (B, V) of the next."""
+    """Tokens (B, T) that follow those already read -> logits (B, V) of the next token."""
 
     def __call__(self, tokens: Tensor) -> Tensor: ...
 
 
 class Recomputing:
-    """Reads all again at every step. block: tokens that the model may read at once; None: any number."""
+    """A reader that reads the whole text again at every step. block: most tokens that the model can read; None for any number."""
 
     def __init__(self, model: Model, block: int | None) -> None:
         self.model, self.block = model, block
@@ -53,14 +53,17 @@ class Recomputing:
 
 
 class Cached:
-    """Reads each token once (where positions are absolute, twice), for `batch` texts. model: a GPT, or what decodes like one."""
+    """A reader for `batch` texts that reads each token once, or twice if positions are absolute.
+
+    model: a GPT, or a module with the same `config`, `cache`, `states` and `unembed`.
+    """
 
     def __init__(self, model: nn.Module, batch: int) -> None:
         self.model, config = cast(Any, model), cast(Any, model).config
         self.block: int = config.block
         self.hops = config.positions == "absolute"
         self.cache = self.model.cache(batch)
-        self.tokens: Tensor | None = None  # the last `block`, where they may have to be read again
+        self.tokens: Tensor | None = None  # the last `block` tokens, if they may have to be read again
 
     def __call__(self, tokens: Tensor) -> Tensor:
         if self.hops:
@@ -76,7 +79,7 @@ class Cached:
         return self._read(tokens)
 
     def reset(self) -> None:
-        """Forget what was read; the next call begins a text."""
+        """Forget what was read; the next call begins a new text."""
         self.cache.reset()
         self.tokens = None
 
@@ -90,7 +93,7 @@ def _joined(before: Tensor | None, tokens: Tensor, block: int | None) -> Tensor:
 
 
 class Streams:
-    """Numbers in [0, 1): (B,) float64 a call, the r-th from the stream of (seed, rows[r], prompt[r])."""
+    """Random numbers in [0, 1): (B,) float64 per call, number r from the stream seeded by (seed, rows[r], prompt[r])."""
 
     def __init__(self, seed: int, rows: Sequence[int], prompt: Tensor) -> None:
         self.streams = [np.random.default_rng([seed, row, *text]) for row, text in zip(rows, prompt.tolist(), strict=True)]
@@ -104,7 +107,7 @@ class Streams:
 
 
 def reader(model: Model, batch: int, cache: bool = True) -> Reader:
-    """The reader for a model: with a cache where it is asked for and the model has one."""
+    """A reader for a model: with a cache if `cache` is true and the model has one."""
     if cache and isinstance(model, nn.Module) and hasattr(model, "cache"):
         return Cached(model, batch)
     return Recomputing(model, getattr(getattr(model, "config", None), "block", None))
@@ -121,20 +124,20 @@ def stream(
     stop: int | None = None,
     read: Reader | None = None,
 ) -> Iterator[Tensor]:
-    """The next tokens of prompt (B, T) or (T,), (B,) int64 a step, as they come.
+    """Yield the next tokens of prompt (B, T) or (T,) one step at a time, each (B,) int64.
 
-    rows: which sample each row is, 0 ... B - 1 by default: rows=[7] makes sample 7 alone. stop: a token after which a text ends;
-    its row then repeats it, and the stream ends with the last row. read: another reader, as of `erlangen.generate.fast`, that
-    has read nothing yet.
-    The model is in eval mode while it runs and in its own again afterwards, also where the stream is left early.
-    Raises ValueError for an empty prompt, or rows that do not fit.
+    rows: the sample number of each row, by default 0 ... B - 1; rows=[7] makes only sample 7. stop: a token that ends a text; its
+    row then repeats this token, and the stream ends when all rows have. read: another reader, for example from
+    `erlangen.generate.fast`, that has not read anything yet.
+    The model is in eval mode while it runs and then returns to its previous mode, even if the stream is left early.
+    Raises ValueError for an empty prompt, or if the number of rows is not B.
     """
     prompt = prompt[None] if prompt.ndim == 1 else prompt
     if prompt.ndim != 2 or not prompt.numel():
-        raise ValueError(f"prompt: (B, T) or (T,) with one token or more, got {tuple(prompt.shape)}")
+        raise ValueError(f"prompt: the shape must be (B, T) or (T,) with at least one token, but is {tuple(prompt.shape)}")
     rows = range(len(prompt)) if rows is None else rows
     if len(rows) != len(prompt):
-        raise ValueError(f"{len(rows)} rows named for a batch of {len(prompt)}")
+        raise ValueError(f"rows: there are {len(rows)} sample numbers for a batch of {len(prompt)}: give one per row")
     return _stream(model, prompt, new_tokens, settings or Settings(), cache, rows, stop, read)
 
 
@@ -148,7 +151,7 @@ def _stream(
     with evaluating(model):
         read = read or reader(model, len(prompt), cache)
     for _ in range(new_tokens):
-        with evaluating(model), torch.inference_mode():  # left at each yield: the caller's code runs in the caller's modes
+        with evaluating(model), torch.inference_mode():  # left at each yield, so that the caller's code runs in its own modes
             chosen = choose(read(tokens), settings, uniform(), text if penalized else None)  # (B,)
             if stop is not None:
                 chosen = chosen.masked_fill(ended, stop)
@@ -173,9 +176,9 @@ def generate(
     stop: int | None = None,
     read: Reader | None = None,
 ) -> Tensor:
-    """prompt (B, T) or (T,) -> tokens (B, T + new), new = new_tokens, or fewer where every row has met `stop`.
+    """prompt (B, T) or (T,) -> tokens (B, T + new); new is new_tokens, or less if every row has reached `stop`.
 
-    on_token is given the (B,) tokens of each step. The rest as for `stream`.
+    on_token: called with the (B,) tokens of each step. For the other arguments see `stream`.
     """
     parts = [prompt[None] if prompt.ndim == 1 else prompt]
     for chosen in stream(model, prompt, new_tokens, settings=settings, cache=cache, rows=rows, stop=stop, read=read):
@@ -187,7 +190,7 @@ def generate(
 
 @contextmanager
 def evaluating(model: object) -> Iterator[None]:
-    """A model in eval mode, and then in the mode that it was in."""
+    """A context in which the model is in eval mode; afterwards it returns to its previous mode."""
     training = isinstance(model, nn.Module) and model.training
     if training:
         cast(nn.Module, model).eval()

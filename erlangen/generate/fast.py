@@ -1,17 +1,17 @@
-"""A GPT that decodes on a CPU with as few operations a token as there can be, on weights laid out beforehand.
+"""A GPT decoder for CPUs that uses as few operations per token as possible, on weights that are rearranged beforehand.
 
-For one token an operation has a few microseconds of arithmetic: what costs is their number and, one text at a time, the reading
-of the weights. The function computed is the model's, rearranged:
+For one token, an operation does a few microseconds of arithmetic, so the cost is the number of operations and, for a single text,
+the reading of the weights. The decoder computes the model's function, rearranged:
 
-- the norms' gains (and shifts) are folded into the matrices behind them, 1 / √d into that of the queries;
-- rows of Q and K are reordered, so that pairs of rotary positions lie side by side as complex numbers: one product by e^{i p θ}
-  turns queries and keys. Scores stay as they are, since both are reordered alike;
-- |h|² + width · ε, of RMSNorm, is the square of one norm: that of h with √(width · ε) behind it;
-- nothing is joined or moved: keys and values are written to their slots. A layer is about twelve operations.
+- the gains (and shifts) of the norms are folded into the matrices after them, and 1 / √d into the matrix of the queries;
+- rows of Q and K are reordered, so that the pairs of rotary positions are adjacent and form complex numbers: one product with
+  e^{i p θ} rotates queries and keys. The scores do not change, since both are reordered in the same way;
+- |h|² + width · ε in RMSNorm is computed as the square of a single norm, that of h with √(width · ε) appended;
+- nothing is concatenated or moved: keys and values are written to their slots. A layer takes about twelve operations.
 
-A prompt is read by the model itself. precision: float32 gives the model's logits to 1e-4; bfloat16 and int8 round the weights and
-what the products take and give, several texts at once the ring and the scores, too, for reading them is what then costs; the
-residual stream stays float32. See erlangen.generate.packed.
+The model itself reads the prompt. precision: float32 gives the model's logits to 1e-4. bfloat16 and int8 round the weights and
+the inputs and outputs of products; with several texts also the ring and the scores, because reading them is then the main cost.
+The residual stream stays in float32. See erlangen.generate.packed.
 """
 
 from __future__ import annotations
@@ -31,31 +31,32 @@ from erlangen.models.gpt import GPT, Block, GPTConfig
 from erlangen.nn.attention import HIDDEN, hide
 from erlangen.nn.positions import alibi_bias, alibi_slopes
 
-AHEAD = 512  # positions whose rotation is tabled at a time
-ROOM = 64  # slots
+AHEAD = 512  # positions whose rotations are computed at a time
+ROOM = 64  # slots by which the ring grows
 EPSILON = 1e-5  # of the model's norms
 
 
 def fast_decoder(
     model: GPT, batch: int, precision: Precision = "float32", notify: Callable[[str], None] = warnings.warn
 ) -> FastDecoder:
-    """A reader (erlangen.generate.decode) for `batch` texts with the weights that the model has now.
+    """A reader (erlangen.generate.decode) for `batch` texts with a copy of the model's current weights.
 
-    Where torch lacks the private operators it falls back to plain float32 products, and tells `notify`.
+    If this build of torch lacks the private operators, it uses plain float32 products instead and says so through `notify`.
     Raises ValueError for a model that is not on the CPU.
     """
     if model.embed.weight.device.type != "cpu":
-        raise ValueError(f"fast_decoder is for a CPU, the model is on {model.embed.weight.device}")
+        raise ValueError(f"fast_decoder needs a model on the CPU, but the model is on {model.embed.weight.device}: move it")
     if precision != "plain" and not works(precision, batch):
         notify(
-            f"torch {torch.__version__} here lacks the operators for {precision} products: plain float32 ones are used, slower"
+            f"torch {torch.__version__} lacks the operators for {precision} products here; using plain float32 products, "
+            f"which are slower"
         )
         precision = "plain"
     return FastDecoder(model, batch, precision)
 
 
 class FastDecoder(Cached):
-    """What `fast_decoder` gives. Reads as `Cached` does, and slides or hops where it does."""
+    """The reader that `fast_decoder` returns. It slides or hops exactly as `Cached` does."""
 
     def __init__(self, model: GPT, batch: int, precision: Precision) -> None:
         super().__init__(model, batch)
@@ -70,7 +71,7 @@ class FastDecoder(Cached):
             self.padded = torch.full((batch, c.width + 1), math.sqrt(c.width * EPSILON))
             self.h = self.padded[:, : c.width]  # (B, width), the residual stream
             self.qk = torch.empty(batch, 2, c.heads, c.head_dim)
-            self.turned = torch.empty_like(self.qk) if c.positions == "rotary" else self.qk
+            self.rotated = torch.empty_like(self.qk) if c.positions == "rotary" else self.qk
             self.halved = batch > 1 and self.dtype == torch.bfloat16
             kind = torch.bfloat16 if self.halved else torch.float32
             self.memory = torch.empty(2, c.layers, batch * c.heads * c.block * c.head_dim, dtype=kind)  # of the whole ring
@@ -105,13 +106,13 @@ class FastDecoder(Cached):
         )  # (B, H, d) each
         read = self.room if self.halved else held
         keys, values = self.keys[:, :, :read].unbind(0), self.values[:, :, :read].unbind(0)  # (B · H, read, d) each
-        before, after = (torch.view_as_complex(x.view(*x.shape[:-1], -1, 2)) for x in (self.qk, self.turned))
+        before, after = (torch.view_as_complex(x.view(*x.shape[:-1], -1, 2)) for x in (self.qk, self.rotated))
         for layer, (qkv, out, up, down) in enumerate(self.layers):
             projected = qkv(self._normed()).view(self.batch, 3, *self.qk.shape[2:])
             self.qk.copy_(projected[:, :2])
             if rotation is not None:
                 torch.mul(before, rotation, out=after)
-            q, k = self.turned.unbind(1)
+            q, k = self.rotated.unbind(1)
             new_keys[layer].copy_(k)
             new_values[layer].copy_(projected[:, 2])
             q = q.to(self.keys.dtype).reshape(-1, 1, q.shape[-1])  # (B · H, 1, d)
@@ -122,39 +123,40 @@ class FastDecoder(Cached):
         return self.head(self._normed()).float()
 
     def _make_room(self, held: int) -> None:
-        """A ring with slots for `held` tokens, what it holds kept.
+        """Grow the ring, if needed, so that it has slots for `held` tokens; its content is kept.
 
-        torch's bfloat16 products copy what is not contiguous, so there the ring is read whole, empty slots hidden, and grows.
+        torch's bfloat16 products copy tensors that are not contiguous. In bfloat16 the whole ring is therefore read, with empty
+        slots hidden, and the ring grows as needed.
         """
         if held <= self.room:
             return
         before, room = self.room, min(-(-held // ROOM) * ROOM, self.config.block)
         kept = [(keys.clone(), values.clone()) for keys, values in zip(self.keys, self.values, strict=True)]
         self.room, (self.keys, self.values) = room, self._ring(room)
-        for layer, old in enumerate(kept):  # of each the slots move apart, over where others lay
+        for layer, old in enumerate(kept):  # the slots of a layer move apart, over the memory of others
             for ring, slots in zip((self.keys, self.values), old, strict=True):
                 ring[layer, :, :before] = slots
                 ring[layer, :, before:] = 0
 
     def _ring(self, room: int) -> tuple[Tensor, Tensor]:
-        """Keys and values (layers, B · H, room, d), each layer contiguous, in the same memory whatever the room."""
+        """Keys and values (layers, B · H, room, d), each layer contiguous, in the same memory for every `room`."""
         c = self.config
         rows = self.batch * c.heads
         keys, values = self.memory[..., : rows * room * c.head_dim].view(2, c.layers, rows, room, c.head_dim).unbind(0)
         return keys, values
 
     def _scores(self, q: Tensor, k: Tensor, bias: Tensor | None) -> Tensor:
-        """q (B · H, 1, d), k (B · H, read, d), bias as `_bias` gives it -> (B · H, 1, read)."""
+        """Scores (B · H, 1, read) of q (B · H, 1, d) and k (B · H, read, d), plus the bias of `_bias`."""
         if self.halved:
             scores = torch.bmm(q, k.mT)
             return scores if bias is None else scores + bias
         if self.batch == 1:
             return torch.bmm(q, k.mT) if bias is None else torch.baddbmm(bias, q, k.mT)
-        scores = torch.bmm(k, q.mT) if bias is None else torch.baddbmm(bias.mT, k, q.mT)  # the faster way round for many
+        scores = torch.bmm(k, q.mT) if bias is None else torch.baddbmm(bias.mT, k, q.mT)  # faster for several texts
         return scores.mT
 
     def _normed(self) -> Tensor:
-        """What the products take: h normed, without gain; for RMSNorm over √width, which `_behind` makes up for."""
+        """The input of the products: h after the norm, without gain, and for RMSNorm divided by √width (see `_behind`)."""
         if self.config.norm == "layer":
             x = F.layer_norm(self.h, (self.config.width,), eps=EPSILON)
         else:
@@ -162,7 +164,7 @@ class FastDecoder(Cached):
         return x.to(self.dtype)
 
     def _rotation(self, position: int) -> Tensor | None:
-        """e^{i p θ} of a position, (d / 2,) complex."""
+        """The rotation e^{i p θ} of a position, (d / 2,) complex; None if positions are not rotary."""
         if self.config.positions != "rotary":
             return None
         if not self.tabled <= position < self.tabled + AHEAD:
@@ -173,7 +175,7 @@ class FastDecoder(Cached):
         return self.rotations[position - self.tabled]
 
     def _bias(self, position: int) -> Tensor | None:
-        """What is added to the scores, (B · H or 1, 1, read), where there is something to add."""
+        """The bias that is added to the scores, (B · H or 1, 1, read); None if there is none."""
         held, window = min(position + 1, self.config.block), self.config.window
         empty = self.room - held if self.halved else 0
         if self.slopes is None and (window is None or held <= window):
@@ -186,7 +188,7 @@ class FastDecoder(Cached):
 
 
 def _layer(block: Block, config: GPTConfig, batch: int, precision: Precision, order: Tensor) -> tuple[Product, ...]:
-    """The four products of a block: to queries, keys and values; of the heads' outputs; up; down."""
+    """The four products of a block: to queries, keys and values; of the heads' outputs; up; and down."""
     weight, bias = _behind(block.norm1, block.attention.qkv)
     rows = torch.stack([order, order, torch.arange(config.head_dim)])[:, None]  # (3, 1, d)
     rows = rows + config.head_dim * torch.arange(3 * config.heads).view(3, -1, 1)  # (3, H, d)
@@ -203,7 +205,7 @@ def _layer(block: Block, config: GPTConfig, batch: int, precision: Precision, or
 
 
 def _behind(norm: nn.Module, linear: nn.Linear) -> tuple[Tensor, Tensor | None]:
-    """Weight and bias of a linear map with the gain and shift of the norm before it, for `_normed`."""
+    """Weight and bias of a linear layer with the gain and shift of the norm before it folded in, for `_normed`."""
     weight, bias = _copy(linear.weight), _copied(linear.bias)
     gain, shift = _copy(cast(Tensor, norm.weight)), _copied(getattr(norm, "bias", None))
     if shift is not None:
@@ -212,7 +214,7 @@ def _behind(norm: nn.Module, linear: nn.Linear) -> tuple[Tensor, Tensor | None]:
 
 
 def _copy(x: Tensor) -> Tensor:
-    """In float32, the decoder's own: training may go on with the model's."""
+    """A float32 copy that belongs to the decoder, so that the model's weights may change later."""
     return x.detach().float().clone()
 
 
@@ -221,6 +223,6 @@ def _copied(x: Tensor | None) -> Tensor | None:
 
 
 def _pairs(config: GPTConfig) -> Tensor:
-    """The features of a head (d,), those that rotary positions turn together side by side."""
+    """An order of the features of a head, (d,), in which the pairs that rotary positions rotate are adjacent."""
     features = torch.arange(config.head_dim)
     return features.view(2, -1).t().flatten() if config.rotary.layout == "half" else features

@@ -1,4 +1,4 @@
-"""What a net writes after passages of held-out text, and what can be said of each piece of it."""
+"""Continuations of passages of held-out text by a language model, and statistics of each continuation."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ from erlangen.models.gpt import GPT
 
 
 class Passage(NamedTuple):
-    """Held-out text in two: what a net is given, and how the book goes on."""
+    """Held-out text in two parts: the prompt for a model, and the rest, which is how the book continues."""
 
     prompt: str
     rest: str
 
 
 def passages(text: str, n: int, prompt: int, length: int) -> list[Passage]:
-    """n passages of prompt + length characters, evenly over the text, apart. Raises ValueError where the text is short."""
+    """n passages of prompt + length characters, evenly spaced, without overlap. Raises ValueError if the text is too short."""
     stride = len(text) // n
     if stride < prompt + length:
-        raise ValueError(f"{n} passages of {prompt} + {length} characters: the text has {len(text)}")
+        raise ValueError(f"the text has {len(text)} characters, too few for {n} passages of {prompt} + {length} characters")
     return [Passage(text[at : at + prompt], text[at + prompt : at + prompt + length]) for at in range(0, n * stride, stride)]
 
 
 def written(
     model: GPT, tokenizer: Tokenizer, prompts: Sequence[str], length: int, setting: tuple[float, float], seed: int
 ) -> list[str]:
-    """How the net goes on, `length` tokens without the prompts; setting: temperature and top-p.
+    """The model's continuations of the prompts, `length` tokens each, without the prompts. setting: temperature and top-p.
 
-    Of each prompt the last tokens, as many as the shortest has: characters that are all as long are read whole.
+    All prompts are cut to the length of the shortest, keeping their last tokens; prompts of equal length are read whole.
     """
     read = [tokenizer.encode(prompt) for prompt in prompts]
     shortest = min(map(len, read))
     tokens = torch.stack([row[len(row) - shortest :] for row in read]).to(model.embed.weight.device)  # (B, T)
     settings = Settings(temperature=setting[0], top_p=setting[1], seed=seed)
-    found = generate(model, tokens, length, settings=settings)[:, tokens.shape[1] :].cpu()  # (B, length)
-    return [tokenizer.decode(row) for row in found]
+    continuations = generate(model, tokens, length, settings=settings)[:, tokens.shape[1] :].cpu()  # (B, length)
+    return [tokenizer.decode(row) for row in continuations]
 
 
 def whole_words(text: str) -> str:
-    """Without what stands before the first space and after the last: both may be parts of words."""
+    """The text without the parts before the first space and after the last, which may be incomplete words."""
     parts = text.replace("\n", " ").split(" ")
     return " ".join(parts[1:-1])
 
 
 def copied(texts: Sequence[str], training: str, characters: Sequence[int], words: Sequence[int]) -> dict[str, list[list[float]]]:
-    """Per length of n-gram, the verbatim share of each text: characters and words."""
+    """For each n-gram length, the share of each text that occurs verbatim in the training text; of characters and of words."""
     by_characters = longest_matches(texts, training, max(characters))
     by_words = longest_matches([whole_words(text) for text in texts], training, max(words), "words")
     return {
@@ -62,7 +62,7 @@ def copied(texts: Sequence[str], training: str, characters: Sequence[int], words
 
 
 def described(texts: Sequence[str], dictionary: Container[str]) -> dict[str, list[float]]:
-    """Of each text: variety, repetition, redundancy, and the share of its words in the dictionary."""
+    """Statistics of each text: variety, repetition, redundancy, and the share of its words in the dictionary."""
     whole = [whole_words(text) for text in texts]
     return {
         "distinct_1": [distinct_n(text, 1) for text in whole],

@@ -1,4 +1,4 @@
-"""What a step costs: median wall time, and the most memory that it holds at once."""
+"""The cost of a step: its median wall time and its peak memory."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 
 def median_seconds(step: Callable[[], object], repeats: int = 5, budget: float = 1.0) -> float:
-    """Median wall seconds of step(), after one call that does not count.
+    """The median wall time of step() in seconds, after one call that is not counted.
 
-    At least `repeats` calls, and more until `budget` seconds are spent. Means little beside other work on the machine.
+    Calls step() at least `repeats` times, and for at least `budget` seconds. Other work on the machine makes the result useless.
     """
     step()
     times: list[float] = []
@@ -26,15 +26,15 @@ def median_seconds(step: Callable[[], object], repeats: int = 5, budget: float =
 
 
 def peak_mib(step: Callable[[], object]) -> float:
-    """The most memory that step() holds at once, MiB above what this process held before. NaN where the system does not tell.
+    """The peak memory of step() in MiB, above what this process held before. NaN on systems other than Linux.
 
-    Linux alone lets the count start anew. Memory that was freed before is given back first: else step() would find some of its
-    own there, and cost less than it does.
+    Only Linux can reset the peak. Memory that was freed before is first returned to the system; otherwise step() would reuse it
+    and seem to need less.
     """
     gc.collect()
     try:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts at what is held now
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets the peak to the memory held now
         before = _held("VmRSS")
         step()
         return _held("VmHWM") - before
@@ -43,5 +43,5 @@ def peak_mib(step: Callable[[], object]) -> float:
 
 
 def _held(name: str) -> float:
-    """A line of /proc/self/status, MiB."""
+    """A value of /proc/self/status in MiB."""
     return float(Path("/proc/self/status").read_text(encoding="utf-8").partition(f"{name}:")[2].split()[0]) / 2**10

@@ -1,7 +1,7 @@
-"""Looking inside a language model: what each layer expects next, and where each head looks.
+"""Look inside a language model: which token each layer predicts, and where each head looks.
 
-    logit lens   softmax(head(norm(h_l))): the state after l layers read as if it were the last; l = 0 is the embedding alone
-    attention    a_l,h[t, s], the share of its weight that query t of a head has on key s <= t
+    logit lens   softmax(head(norm(h_l))): the state after l layers, read as if it were the last; l = 0 is the embedding alone
+    attention    a_l,h[t, s]: the weight that query t of a head gives to key s <= t
 
 Sources: nostalgebraist, "interpreting GPT: the logit lens", 2020; Olsson et al., "In-context Learning and Induction Heads", 2022.
 """
@@ -20,40 +20,40 @@ DECIMALS = 5  # of an attention weight
 
 
 class Transparent(Protocol):
-    """A decoder whose states can be read."""
+    """A decoder whose intermediate states can be read."""
 
     def states(self, tokens: Tensor, *, weights: list[Tensor] | None = None) -> list[Tensor]:
-        """tokens (B, T) -> layers + 1 states (B, T, width); appends each layer's attention (B, H, T, T) to `weights`."""
+        """tokens (B, T) -> layers + 1 states (B, T, width). Appends each layer's attention weights (B, H, T, T) to `weights`."""
         ...
 
     def unembed(self, h: Tensor) -> Tensor:
-        """Logits (..., vocabulary) of a state, through the final norm and head."""
+        """The logits (..., vocabulary) of a state, through the final norm and the head."""
         ...
 
 
 @torch.no_grad()
 def look(model: Transparent, tokens: Tensor, top: int = 5, maps: int = 128) -> Look:
-    """All of it for one prompt, tokens (T,) int64; `texts` and what else the model is called are the caller's to add.
+    """The logit lens and the attention for a prompt, tokens (T,) int64.
 
-    top: likeliest tokens kept of each prediction. maps: how many of the last tokens the attention is kept of, whole, as it
-    grows with their square; the summaries are over all. Raises ValueError for no tokens, and for a model in training mode,
-    whose dropout would be looked at.
+    The caller adds the texts of the tokens and the model's name. top: likeliest tokens to keep per prediction. maps: attention
+    maps are kept for this many of the last tokens, since they grow quadratically; the summaries are over all tokens. Raises
+    ValueError for no tokens, and for a model in training mode, because of its dropout.
     """
     if tokens.ndim != 1 or not len(tokens):
-        raise ValueError(f"look: expected tokens (T,), at least one, got {tuple(tokens.shape)}")
+        raise ValueError(f"look: tokens must have shape (T,) with at least one token, but have {tuple(tokens.shape)}")
     if getattr(model, "training", False):
         raise ValueError("look: the model is in training mode: call eval() first")
     weights: list[Tensor] = []
     states = model.states(tokens[None], weights=weights)
     lens = [predictions(model.unembed(h[0]), tokens, top) for h in states]
     begin = max(len(tokens) - maps, 0)
-    found, queries = [], int(induction_targets(tokens).any(1).sum())
+    heads, queries = [], int(induction_targets(tokens).any(1).sum())
     for layer, a in enumerate(weights):
-        found += head_summaries(a[0], tokens, layer)
+        heads += head_summaries(a[0], tokens, layer)
     return Look(
         tokens=tuple(tokens.tolist()),
         lens=tuple(lens),
-        heads=tuple(found),
+        heads=tuple(heads),
         even=head_summaries(even_attention(len(tokens))[None], tokens)[0],
         induction_queries=queries,
         attention=tuple(tuple(_rows(head[begin:, begin:]) for head in a[0]) for a in weights),
@@ -63,9 +63,9 @@ def look(model: Transparent, tokens: Tensor, top: int = 5, maps: int = 128) -> L
 
 
 def predictions(logits: Tensor, tokens: Tensor, top: int = 5) -> tuple[Prediction, ...]:
-    """What logits (T, V) after each of tokens (T,) expect, against the token that comes, T of them.
+    """The predictions of logits (T, V) after each of tokens (T,), compared with the token that follows: T predictions.
 
-    rank = 1 + how many tokens have a larger logit; entropy -Σ p ln p; `top` of them or as many as there are.
+    rank = 1 + number of tokens with a larger logit; entropy = -Σ p ln p. top: likeliest tokens to keep, at most V.
     """
     logp = logits.log_softmax(-1, torch.promote_types(logits.dtype, torch.float32))  # (T, V)
     entropy = torch.special.entr(logp.exp()).sum(-1)  # (T,)
@@ -88,23 +88,23 @@ def predictions(logits: Tensor, tokens: Tensor, top: int = 5) -> tuple[Predictio
 
 
 def head_summaries(weights: Tensor, tokens: Tensor, layer: int = 0) -> list[HeadSummary]:
-    """Where each head of one layer looks. weights (H, T, T), rows that sum to 1; tokens (T,).
+    """Where each head of a layer looks. weights (H, T, T), whose rows sum to 1; tokens (T,).
 
-    Means over queries t >= 1, of `induction` over those among them whose token has occurred before, with at least one key
-    between that occurrence and t to look at.
+    Means over the queries t >= 1. The mean of `induction` is over those whose token has occurred before and has at least one key
+    between that occurrence and t.
     """
     t = len(tokens)
     a = weights.double()
     here = torch.arange(t, device=a.device)
     targets = induction_targets(tokens)  # (T, T)
-    measured = {
+    measures = {
         "entropy": torch.special.entr(a).sum(-1),  # (H, T)
         "distance": (a * (here[:, None] - here)).sum(-1),
         "first": a[:, :, 0],
         "previous": torch.cat([a[:, :1, 0], a.diagonal(-1, 1, 2)], 1),
         "itself": a.diagonal(0, 1, 2),
     }
-    means = {name: _mean(value[:, 1:]) for name, value in measured.items()}
+    means = {name: _mean(value[:, 1:]) for name, value in measures.items()}
     means["induction"] = _mean((a * targets).sum(-1)[:, targets.any(1)])
     return [
         HeadSummary(layer=layer, head=head, **{name: values[head] for name, values in means.items()}) for head in range(len(a))
@@ -114,7 +114,7 @@ def head_summaries(weights: Tensor, tokens: Tensor, layer: int = 0) -> list[Head
 def induction_targets(tokens: Tensor) -> Tensor:
     """(T, T) bool: whether key s < t follows an earlier occurrence of the token of query t, tokens[s - 1] == tokens[t].
 
-    s = t is left out: of a doubled token the second would be its own target, and looking at oneself copies nothing.
+    s = t is left out: otherwise the second of two equal adjacent tokens would be its own target, although it copies nothing.
     """
     t = len(tokens)
     follows = torch.zeros(t, t, dtype=torch.bool, device=tokens.device)
@@ -123,12 +123,12 @@ def induction_targets(tokens: Tensor) -> Tensor:
 
 
 def even_attention(t: int) -> Tensor:
-    """(T, T): each query looks at itself and all before it alike, the yardstick of the summaries."""
+    """(T, T): uniform attention of each query over itself and all earlier tokens, as a reference for the summaries."""
     return torch.ones(t, t, dtype=torch.float64).tril() / torch.arange(1, t + 1)[:, None]
 
 
 def _mean(values: Tensor) -> list[float | None]:
-    """Of each row (H, n), None where n = 0."""
+    """The mean of each row of (H, n); None if n = 0."""
     return cast("list[float | None]", values.mean(1).tolist()) if values.shape[1] else [None] * len(values)
 
 

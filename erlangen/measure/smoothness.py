@@ -1,4 +1,4 @@
-"""How alike the features of nodes are: along edges, and all over the graph."""
+"""How similar the features of nodes are: along edges, and over the whole graph."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from torch import Tensor
 
 
 def dirichlet_energy(h: Tensor, edge_index: Tensor) -> float:
-    """Energy of h (N, F) over its size, with the unnormalized Laplacian L of an undirected graph:
+    """The Dirichlet energy of h (N, F), relative to its norm, with the unnormalized Laplacian L of an undirected graph:
 
         tr(Hᵀ L H) / ‖H‖²  =  Σ over undirected edges ‖h_u - h_v‖² / Σ_v ‖h_v‖²
 
-    edge_index (2, E) holds each edge both ways. 0: neighbors are equal; a multiple of h has the same. NaN where h is 0 or not
-    finite. Source: Cai & Wang, "A Note on Over-Smoothing for Graph Neural Networks", 2020.
+    edge_index (2, E) must have each edge in both directions. 0: neighbors are equal. Scaling h does not change the result. NaN if
+    h is 0 or not finite. Source: Cai & Wang, "A Note on Over-Smoothing for Graph Neural Networks", 2020.
     """
     h = _scaled(h)
     size = float(h.square().sum())
@@ -24,10 +24,11 @@ def dirichlet_energy(h: Tensor, edge_index: Tensor) -> float:
 
 
 def mean_average_distance(h: Tensor) -> float:
-    """Mean cosine distance, 1 - cos(h_u, h_v), over all pairs of different nodes whose features are not 0; h (N, F).
+    """The mean cosine distance, 1 - cos(h_u, h_v), over all pairs of different nodes whose features are not 0; h (N, F).
 
-    0: all point the same way; 1: on average at right angles. NaN where fewer than two are not 0. O(N), since the cosines add up
-    to ‖Σ ĥ‖². Source: Chen et al., "Measuring and Relieving the Over-smoothing Problem", AAAI 2020, over all pairs.
+    0: all features point in the same direction; 1: they are orthogonal on average. NaN if fewer than two nodes have features
+    other than 0. O(N), because the sum of all cosines is ‖Σ ĥ‖². Source: Chen et al., "Measuring and Relieving the Over-smoothing
+    Problem", AAAI 2020, here over all pairs.
     """
     h = _scaled(h)
     length = h.norm(dim=1, keepdim=True)
@@ -39,7 +40,7 @@ def mean_average_distance(h: Tensor) -> float:
 
 
 def _scaled(h: Tensor) -> Tensor:
-    """h in float64 with its largest entry ±1: squares of features that have shrunk through many layers would be 0."""
+    """h in float64, scaled so that its largest entry is ±1; else squares of features that many layers shrank could underflow."""
     h = h.detach().double()
     largest = h.abs().max() if h.numel() else h.new_zeros(())
     return h / largest if largest > 0 else torch.zeros_like(h)

@@ -1,10 +1,10 @@
-"""A graph network as deep as one likes, to ask what depth does to it: an encoder, equal convolutions, a decoder.
+"""A graph network of any depth, to measure what depth does: an encoder, convolutions of equal width, and a decoder.
 
     h⁰ = relu(E x),    hˡ⁺¹ = relu(W · mean of neighbors + B · hˡ + b),    logits = C h^L
 
-Five arms: `root` has B; `none` lacks it; `loops` lacks it, but the node is one of its own neighbors; `wide` lacks it and is
-wider by √2, so that its convolutions have as many parameters as those with B; in `alone` every node is its own only neighbor:
-what depth does where nothing is averaged.
+There are five arms. `root` has B. `none` lacks B. `loops` lacks B, but every node is its own neighbor. `wide` lacks B and is √2
+times wider, so its convolutions have as many parameters as those with B. In `alone` every node's only neighbor is itself, which
+shows what depth does when nothing is averaged.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ Arm = Literal["none", "root", "loops", "wide", "alone"]
 
 @dataclass(frozen=True, kw_only=True)
 class DeepGraphNetworkConfig:
-    """width: hidden features; `wide` has √2 times as many. depth: number of convolutions."""
+    """Configuration of a `DeepGraphNetwork`. width: hidden features (`wide` has √2 times as many); depth: convolutions.
+
+    Raises ValueError for an unknown arm, or a depth or width below 1.
+    """
 
     arm: Arm
     in_features: int
@@ -37,20 +40,21 @@ class DeepGraphNetworkConfig:
 
     def __post_init__(self) -> None:
         if self.arm not in get_args(Arm):
-            raise ValueError(f"arm {self.arm!r}: choose {', '.join(get_args(Arm))}")
+            raise ValueError(f"arm {self.arm!r} is unknown: choose one of {', '.join(get_args(Arm))}")
         if self.depth < 1 or self.width < 1:
             raise ValueError(f"depth {self.depth} and width {self.width} must be at least 1")
 
     @property
     def hidden(self) -> int:
+        """The number of hidden features."""
         return round(math.sqrt(2) * self.width) if self.arm == "wide" else self.width
 
 
 class DeepGraphNetwork(nn.Module):
     """x (N, in_features), dense or sparse, and edge_index (2, E) -> logits (N, classes).
 
-    Weights are drawn so that x of mean square 1 keeps its size through relu from layer to layer (He et al., ICCV 2015), W and B
-    counted as one matrix: a deep net that fails does not fail by the scale of its first weights.
+    The initial weights preserve the scale of an x of mean square 1 through all layers and ReLUs (He et al., ICCV 2015; W and B
+    count as one matrix), so if a deep net fails, the scale of its initial weights is not the reason.
     """
 
     def __init__(self, config: DeepGraphNetworkConfig) -> None:
@@ -69,7 +73,7 @@ class DeepGraphNetwork(nn.Module):
         return logits
 
     def features(self, x: Tensor | SparseRows, edge_index: Tensor) -> Tensor:
-        """What the last convolution gives, (N, hidden)."""
+        """The output of the last convolution, (N, hidden)."""
         edges = self.edges(edge_index, len(x))
         p = self.config.dropout
         x = dropout(x, p, self.training) if isinstance(x, Tensor) else x.dropout(p, self.training)
@@ -79,7 +83,7 @@ class DeepGraphNetwork(nn.Module):
         return h
 
     def edges(self, edge_index: Tensor, num_nodes: int) -> Tensor:
-        """The edges convolved over: those given, with or without one from every node to itself, or these alone."""
+        """The edges of the convolutions: the given edges, with or without self-loops, or only self-loops."""
         if self.config.arm not in ("loops", "alone"):
             return edge_index
         given = edge_index if self.config.arm == "loops" else edge_index[:, :0]

@@ -27,9 +27,10 @@ Norm = Literal["rms", "layer"]
 
 @dataclass(frozen=True, kw_only=True)
 class GPTConfig:
-    """block: tokens that the model reads at once, in training at least. tied: the head is the embedding, transposed.
+    """Configuration of a `GPT`. block: the context length in tokens; tied: the head shares the weights of the embedding.
 
-    dropout: on the embedding, the attention's weights and both outputs of a block, in training alone.
+    dropout: applied to the embedding, the attention weights and both outputs of a block, only in training. window: attention
+    window in tokens, including the token itself; None for the whole context. Raises ValueError for values that do not fit.
     """
 
     vocabulary: int
@@ -49,9 +50,9 @@ class GPTConfig:
     def __post_init__(self) -> None:
         for name in ("vocabulary", "block", "layers"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} {getattr(self, name)}: one or more")
+                raise ValueError(f"{name} {getattr(self, name)} must be at least 1")
         if self.norm not in get_args(Norm):
-            raise ValueError(f"norm {self.norm!r}: choose {', '.join(get_args(Norm))}")
+            raise ValueError(f"norm {self.norm!r} is unknown: choose one of {', '.join(get_args(Norm))}")
         self.layer()
 
     def layer(self) -> AttentionConfig:
@@ -63,6 +64,7 @@ class GPTConfig:
 
     @property
     def head_dim(self) -> int:
+        """The number of features per head."""
         return self.width // self.heads
 
 
@@ -80,11 +82,11 @@ PRESETS = {
     "gpt2-large": replace(_GPT2, layers=36, heads=20, width=1280),
     "gpt2-xl": replace(_GPT2, layers=48, heads=25, width=1600),
 }
-"""Sizes by name. The vocabulary is the tokenizer's: replace it."""
+"""Model sizes by name. Replace `vocabulary` by the size of your tokenizer."""
 
 
 class MLP(nn.Module):
-    """x (..., width) -> (..., width) through 4 · width features and the tanh form of GELU."""
+    """x (..., width) -> (..., width): 4 · width hidden features with the tanh form of GELU."""
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
@@ -96,7 +98,7 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """h (B, T, width) -> (B, T, width): attention, then the MLP, each behind a norm and added to what came in."""
+    """h (B, T, width) -> (B, T, width): attention, then the MLP, each applied after a norm and added to its input."""
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
@@ -111,7 +113,7 @@ class Block(nn.Module):
 
 
 def norm(config: GPTConfig) -> nn.Module:
-    """A norm of the model's kind."""
+    """A normalization layer of the kind that the model uses."""
     if config.norm == "rms":
         return RMSNorm(config.width, eps=1e-5)
     return nn.LayerNorm(config.width, eps=1e-5, bias=config.bias)
@@ -132,20 +134,20 @@ class GPT(nn.Module):
             self.head.weight = self.embed.weight
         self.apply(_initialize)
         for name, weight in self.named_parameters():
-            if name.endswith(("attention.out.weight", "mlp.down.weight")):  # the sum of 2 · layers outputs keeps its size
+            if name.endswith(("attention.out.weight", "mlp.down.weight")):  # keeps the scale of the sum of 2 · layers outputs
                 nn.init.normal_(weight, std=0.02 / math.sqrt(2 * config.layers))
 
     def forward(self, tokens: Tensor, cache: KeyValueCache | None = None) -> Tensor:
-        """Logits of the token after each. With a cache, `tokens` follow those that it holds, and it then holds them too.
+        """The logits of the token after each position. With a cache, `tokens` follow the cached tokens and are cached as well.
 
-        Raises ValueError for more than `block` tokens where positions are absolute: there is no row for them.
+        Raises ValueError for more than `block` tokens if positions are absolute, because the model has no embedding for them.
         """
         return self.unembed(self.states(tokens, cache)[-1])
 
     def states(self, tokens: Tensor, cache: KeyValueCache | None = None, weights: list[Tensor] | None = None) -> list[Tensor]:
-        """What enters each block and what leaves the last, layers + 1 tensors (B, T, width).
+        """The input of each block and the output of the last: layers + 1 tensors (B, T, width).
 
-        weights: a list that then receives each layer's attention (B, H, T, keys), for which attention is written down.
+        weights: a list to which each layer's attention weights (B, H, T, keys) are appended; attention then uses its naive form.
         """
         h = self.embedded(tokens, 0 if cache is None else cache.length)
         shared = context(self.config.layer(), tokens.shape[1], _product_like(h), cache, weights is not None, self.training)
@@ -159,41 +161,45 @@ class GPT(nn.Module):
         return states
 
     def embedded(self, tokens: Tensor, start: int = 0) -> Tensor:
-        """Embeddings (B, T, width) of tokens that begin at position `start`."""
+        """The embeddings (B, T, width) of tokens whose first one is at position `start`."""
         h: Tensor = self.embed(tokens)
         if self.place is not None:
             end = start + tokens.shape[1]
             if end > self.config.block:
                 raise ValueError(
-                    f"{end} tokens, but absolute positions were made for {self.config.block}: crop, or use rotary ones"
+                    f"{end} tokens are more than the model's {self.config.block} absolute positions: crop the text, or use "
+                    f"rotary positions"
                 )
             h = h + self.place.weight[start:end]
         return dropout(h, self.config.dropout, self.training)
 
     def unembed(self, h: Tensor) -> Tensor:
-        """Logits (..., vocabulary) of a state, as after the last block."""
+        """The logits (..., vocabulary) of a state: the final norm and the head."""
         return cast(Tensor, self.head(self.norm(h)))
 
     def cache(self, batch: int, size: int | None = None, dtype: torch.dtype | None = None) -> KeyValueCache:
-        """An empty cache for `batch` texts that holds `size` tokens, by default a block."""
+        """An empty cache for `batch` texts that holds `size` tokens, by default `block`."""
         weight = self.embed.weight
         c = self.config
         return KeyValueCache(c.layers, batch, c.heads, size or c.block, c.head_dim, dtype or weight.dtype, weight.device)
 
     def parameter_count(self, embeddings: bool = True) -> int:
-        """Parameters, shared ones once; without those of tokens and places, as is the custom where sizes are compared."""
+        """The number of parameters; shared ones count once.
+
+        embeddings: whether to count token and position embeddings, which comparisons of model sizes usually leave out.
+        """
         tables = {"embed.weight", "place.weight"}
         return sum(p.numel() for name, p in self.named_parameters() if embeddings or name not in tables)
 
 
 def _product_like(h: Tensor) -> Tensor:
-    """A tensor of the dtype in which products run: that of autocast where it is on."""
+    """An empty tensor with the dtype in which products run, which is autocast's if autocast is enabled."""
     kind = h.device.type
     return h.new_empty(0, dtype=torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else h.dtype)
 
 
 def _initialize(module: nn.Module) -> None:
-    """Weights N(0, 0.02²), biases 0."""
+    """Draw weights from N(0, 0.02²) and set biases to 0."""
     if isinstance(module, (nn.Linear, nn.Embedding)):
         nn.init.normal_(module.weight, std=0.02)
     if isinstance(module, nn.Linear) and module.bias is not None:

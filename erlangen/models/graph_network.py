@@ -1,4 +1,4 @@
-"""A small graph network for node classification: the same frame around graph convolution and three kinds of graph attention.
+"""A small graph network for node classification, with graph convolution or one of three kinds of graph attention.
 
     h⁰ = x,    hˡ⁺¹ = σ(layer(dropout(hˡ), edges)),    logits = layer(dropout(h), edges)
 
@@ -25,9 +25,11 @@ Layer = Literal["gcn", "gat", "gatv2", "uniform"]
 
 @dataclass(frozen=True, kw_only=True)
 class GraphNetworkConfig:
-    """width: hidden features, all heads together. uniform: a GAT whose attention is frozen at 1 / (neighbors and itself).
+    """Configuration of a `GraphNetwork`. width: hidden features of all heads together.
 
-    dropout: share of the inputs of each layer that training drops; attention_dropout: of the attention (gcn has none).
+    layer: `uniform` is a GAT whose attention is frozen to be equal over a node's neighbors and itself. dropout: share of each
+    layer's inputs that is dropped in training; attention_dropout: the same for attention weights (gcn has none).
+    Raises ValueError for values that do not fit.
     """
 
     layer: Layer
@@ -42,9 +44,11 @@ class GraphNetworkConfig:
 
     def __post_init__(self) -> None:
         if self.layer not in get_args(Layer):
-            raise ValueError(f"layer {self.layer!r}: choose {', '.join(get_args(Layer))}")
+            raise ValueError(f"layer {self.layer!r} is unknown: choose one of {', '.join(get_args(Layer))}")
         if self.depth < 1 or self.width % self.heads:
-            raise ValueError(f"depth {self.depth} must be at least 1, width {self.width} a multiple of heads, {self.heads}")
+            raise ValueError(
+                f"depth {self.depth} must be at least 1, and width {self.width} must be a multiple of heads, {self.heads}"
+            )
 
 
 class GraphNetwork(nn.Module):
@@ -72,19 +76,19 @@ class GraphNetwork(nn.Module):
 
     @torch.no_grad()
     def attention(self, x: Features, edge_index: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """For each layer the edges (2, E'), loops included, and their weight in each head (E', heads), as in evaluation.
+        """For each layer, the edges (2, E') including self-loops, and their weights in each head (E', heads), without dropout.
 
-        Attention adds up to 1 at each node; gcn's weights, 1 / √(d_u d_v), do not.
+        Attention weights add up to 1 at each node; the weights of gcn, 1 / √(d_u d_v), do not.
         """
-        found = []
+        attention = []
         for layer in self.layers:
             if isinstance(layer, GCNConv):
                 edges, weight = layer.weights(edge_index, len(x))
-                found.append((edges, weight[:, None]))
+                attention.append((edges, weight[:, None]))
             else:
-                found.append(layer(x, edge_index, return_attention_weights=True)[1])
+                attention.append(layer(x, edge_index, return_attention_weights=True)[1])
             x = self.activation(layer(x, edge_index))
-        return found
+        return attention
 
 
 def _layer(config: GraphNetworkConfig, width: int, last: bool) -> nn.Module:
@@ -95,7 +99,7 @@ def _layer(config: GraphNetworkConfig, width: int, last: bool) -> nn.Module:
     if config.layer == "gatv2":
         return GATv2Conv(width, features, heads, dropout=config.attention_dropout)
     layer = GATConv(width, features, heads, dropout=config.attention_dropout)
-    if config.layer == "uniform":  # equal scores, so equal attention
+    if config.layer == "uniform":  # equal scores give equal attention
         for parameter in (layer.att_src, layer.att_dst):
             nn.init.zeros_(parameter).requires_grad_(False)
     return layer

@@ -1,8 +1,8 @@
-"""A Transformer over the edges of a graph: torch's encoder layer, its attention taken along edges, and a node classifier of it.
+"""A Transformer over the edges of a graph: torch's encoder layer with attention along edges only, and a node classifier.
 
-    z = h + attention(h, edges) W_o,    h' = z + σ(z W₁) W₂        sums normed, or with `norm_first` branches' inputs
+    z = h + attention(h, edges) W_o,    h' = z + σ(z W₁) W₂        norms after the sums, or with `norm_first` before the branches
 
-Which tokens see which is the graph, and nothing else: on the complete graph it is `torch.nn.TransformerEncoderLayer`.
+Only the edges decide which tokens see each other: on the complete graph it equals `torch.nn.TransformerEncoderLayer`.
 Source: Vaswani et al., "Attention Is All You Need", NeurIPS 2017; σ is ReLU, as there.
 """
 
@@ -25,18 +25,24 @@ Form = Literal["edges", "dense"]
 
 
 def log_adjacency(edge_index: Tensor, num_nodes: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    """log A (num_nodes, num_nodes), [target, source]: what is added to every score so that only edges are seen. Remembered.
+    """log A (num_nodes, num_nodes), [target, source]: added to the scores, it restricts attention to the edges. Cached.
 
-    -∞ without an edge, 0 for one, log k where it occurs k times. Raises ValueError for an edge_index that does not fit.
+    -∞ without an edge, 0 for an edge, and log k for an edge that occurs k times. Raises ValueError for an invalid edge_index.
     """
     return remember(edge_index, ("log adjacency", num_nodes, dtype), lambda: adjacency(edge_index, num_nodes).to(dtype).log())
 
 
 def dense_attention(layer: TransformerConv, x: Tensor, added: Tensor) -> Tensor:
-    """What `layer` makes of x (N, in) on the edges of `added`, their `log_adjacency`: O(N²), but fast where most are there."""
+    """The output of `layer` for x (N, in), computed densely; added: the `log_adjacency` of the edges.
+
+    O(N²), but faster than the sparse form if most possible edges exist. Raises ValueError for a layer with features of edges.
+    """
     check_features(x)
     if layer.edge_dim is not None:
-        raise ValueError(f"dense_attention: the layer has edge_dim {layer.edge_dim}, and features of edges have no place here")
+        raise ValueError(
+            f"dense_attention: the layer has edge_dim {layer.edge_dim}, but the dense form does not support features of edges: "
+            f"call the layer itself"
+        )
     query, key, value = (
         projection(x).view(1, len(x), layer.heads, layer.out_channels).transpose(1, 2)
         for projection in (layer.lin_query, layer.lin_key, layer.lin_value)
@@ -49,7 +55,11 @@ def dense_attention(layer: TransformerConv, x: Tensor, added: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class BlockConfig:
-    """width: features, all heads together; hidden: of the feed-forward part. dropout: of both branches, while training."""
+    """Configuration of a `TransformerBlock`.
+
+    width: features of all heads together. hidden: hidden features of the feed-forward part. dropout: in both branches, only in
+    training. norm_first: norm the input of each branch instead of the sums.
+    """
 
     width: int = 32
     heads: int = 2
@@ -59,11 +69,14 @@ class BlockConfig:
 
     def __post_init__(self) -> None:
         if self.heads < 1 or self.width % self.heads:
-            raise ValueError(f"width {self.width} must be a multiple of heads, {self.heads}")
+            raise ValueError(f"width {self.width} must be a multiple of heads, {self.heads}, and heads must be at least 1")
 
 
 class TransformerBlock(nn.Module):
-    """One layer: h (N, width), edge_index (2, E) -> (N, width). A node sees itself past the attention, and in it by a loop."""
+    """A Transformer layer: h (N, width), edge_index (2, E) -> (N, width).
+
+    A node keeps its own features through the residual connection; its attention sees itself only through a self-loop.
+    """
 
     def __init__(self, config: BlockConfig) -> None:
         super().__init__()
@@ -75,10 +88,10 @@ class TransformerBlock(nn.Module):
 
     @classmethod
     def of_torch(cls, layer: nn.TransformerEncoderLayer) -> TransformerBlock:
-        """The same layer over edges, with a copy of its weights. Raises ValueError where σ is not ReLU or a bias is missing."""
+        """The same layer over edges, with a copy of its weights. Raises ValueError if σ is not ReLU or the layer has no bias."""
         attention = layer.self_attn
         if layer.activation_relu_or_gelu != 1 or attention.in_proj_bias is None:
-            raise ValueError("of_torch: expected a TransformerEncoderLayer with activation 'relu' and bias=True")
+            raise ValueError("of_torch: the layer must be a TransformerEncoderLayer with activation 'relu' and bias=True")
         block = cls(
             BlockConfig(
                 width=attention.embed_dim, heads=attention.num_heads, hidden=layer.linear1.out_features,
@@ -98,7 +111,7 @@ class TransformerBlock(nn.Module):
         return block.train(layer.training)
 
     def forward(self, h: Tensor, edge_index: Tensor, added: Tensor | None = None) -> Tensor:
-        """added: the edges' `log_adjacency`; given, the attention is dense."""
+        """h (N, width) -> (N, width). added: the `log_adjacency` of the edges; if given, attention is computed densely."""
         if self.config.norm_first:
             h = h + self.attend(self.norm1(h), edge_index, added)
             return h + self.feed(self.norm2(h))
@@ -118,7 +131,10 @@ class TransformerBlock(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class GraphTransformerConfig:
-    """depth: blocks between a linear layer in and one out. form: "dense" is faster where most edges are there; equal numbers."""
+    """Configuration of a `GraphTransformer`. depth: blocks between the first and the last linear layer.
+
+    form: "edges" or "dense", which give equal numbers; "dense" is faster if most possible edges exist.
+    """
 
     in_features: int
     classes: int
@@ -128,11 +144,11 @@ class GraphTransformerConfig:
 
     def __post_init__(self) -> None:
         if self.form not in get_args(Form):
-            raise ValueError(f"form {self.form!r}: choose {', '.join(get_args(Form))}")
+            raise ValueError(f"form {self.form!r} is unknown: choose one of {', '.join(get_args(Form))}")
 
 
 class GraphTransformer(nn.Module):
-    """x (N, in_features), edge_index (2, E) -> logits (N, classes). It adds no loops: the edges are all that is seen."""
+    """x (N, in_features), edge_index (2, E) -> logits (N, classes). Attention sees only the given edges; no loops are added."""
 
     def __init__(self, config: GraphTransformerConfig) -> None:
         super().__init__()
@@ -151,13 +167,13 @@ class GraphTransformer(nn.Module):
 
     @torch.no_grad()
     def attention(self, x: Tensor, edge_index: Tensor) -> list[Tensor]:
-        """For each block the weight of every edge in each head, (E, heads), as in evaluation: they add up to 1 at each node."""
+        """For each block, the weight of every edge in each head, (E, heads), without dropout. They add up to 1 at each node."""
         training = self.training
         self.eval()
-        found, h = [], self.embed(x)
+        attention, h = [], self.embed(x)
         for block in cast("list[TransformerBlock]", list(self.blocks)):
             seen = block.norm1(h) if self.config.block.norm_first else h
-            found.append(block.attention(seen, edge_index, return_attention_weights=True)[1][1])
+            attention.append(block.attention(seen, edge_index, return_attention_weights=True)[1][1])
             h = block(h, edge_index)
         self.train(training)
-        return found
+        return attention

@@ -1,4 +1,4 @@
-"""The two nets of claim C2: four strided convolutions under a border of choice, pooled (Net1) or flattened (Net2).
+"""The two nets of claim C2: four strided convolutions with a choice of padding, then max pooling (Net1) or flattening (Net2).
 
 Source: UvA Deep Learning 1 (2024), assignment 2, after Kayhan & van Gemert, CVPR 2020.
 """
@@ -19,9 +19,11 @@ NetName = Literal["Net1", "Net2"]
 
 @dataclass(frozen=True, kw_only=True)
 class PaddedCNNConfig:
-    """Net1 pools the last map by its maximum, Net2 flattens it into a linear layer of as many features.
+    """Configuration of a `PaddedCNN`.
 
-    `padding` names an entry of `erlangen.nn.padding.PADDINGS`; `side` is the input's height and width in pixels.
+    net: Net1 takes the maximum of each channel of the last map; Net2 flattens the map into a linear layer with as many features.
+    padding: the name of an entry of `erlangen.nn.padding.PADDINGS`. side: height and width of the input in pixels.
+    Raises ValueError for unknown names, or if the numbers of channels and strides do not match.
     """
 
     net: NetName = "Net1"
@@ -34,14 +36,16 @@ class PaddedCNNConfig:
 
     def __post_init__(self) -> None:
         if self.net not in ("Net1", "Net2"):
-            raise ValueError(f"net {self.net!r}: choose Net1 or Net2")
+            raise ValueError(f"net {self.net!r} is unknown: choose Net1 or Net2")
         if self.padding not in PADDINGS:
-            raise ValueError(f"padding {self.padding!r}: choose {', '.join(PADDINGS)}")
+            raise ValueError(f"padding {self.padding!r} is unknown: choose one of {', '.join(PADDINGS)}")
         if len(self.strides) != len(self.channels) - 1:
-            raise ValueError(f"{len(self.channels) - 1} layers of channels, but {len(self.strides)} strides")
+            raise ValueError(
+                f"channels define {len(self.channels) - 1} layers, but there are {len(self.strides)} strides: give one per layer"
+            )
 
     def map_sizes(self) -> tuple[int, ...]:
-        """Pixels a side of the input and after each convolution, by formula."""
+        """The side of the input and of the map after each convolution in pixels, by formula."""
         width = PADDINGS[self.padding].width
         sizes = [self.side]
         for stride in self.strides:
@@ -50,10 +54,10 @@ class PaddedCNNConfig:
 
 
 class PaddedCNN(nn.Module):
-    """(N, 3, side, side) -> logits (N, classes). `features` gives the (N, 64) that the last layer reads.
+    """(N, 3, side, side) -> logits (N, classes). `features` returns the input of the last layer, (N, 64).
 
-    The modules are created in the source's order, the last layer before Net2's flatten layer: a seed then draws the
-    source's weights.
+    The modules are created in the source's order, with the last layer before Net2's flatten layer, so that a seed gives the same
+    initial weights as in the source.
     """
 
     def __init__(self, config: PaddedCNNConfig) -> None:
@@ -69,13 +73,13 @@ class PaddedCNN(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def maps(self, x: Tensor) -> Tensor:
-        """(N, 3, side, side) -> the last feature map (N, 64, h, h)."""
+        """(N, 3, side, side) -> the last feature maps (N, 64, h, h)."""
         for convolution in self.convolutions:
             x = F.relu(convolution(x), inplace=True)
         return x
 
     def features(self, x: Tensor) -> Tensor:
-        """(N, 3, side, side) -> (N, 64)."""
+        """(N, 3, side, side) -> features (N, 64), pooled or flattened."""
         x = self.maps(x)
         if self.flatten is None:
             return F.adaptive_max_pool2d(x, 1).flatten(1)

@@ -1,11 +1,11 @@
-"""The tanh form of GELU, by the sigmoid that it is:
+"""The tanh form of GELU, computed by the sigmoid, to which it is equal:
 
     gelu(x) = x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))) = x σ(u),   u = 2 √(2/π) (x + 0.044715 x³)
     gelu'(x) = σ + x σ (1 - σ) u'
 
-On a CPU torch's tanh costs three times its sigmoid. In bfloat16 the sums are made in float32, piece by piece, so that no
-float32 copy of the whole is ever held: as exact as torch's (gradients to 1.5 times its rounding), in 2/3 of its time. Source:
-Hendrycks & Gimpel, "Gaussian Error Linear Units", 2016.
+On a CPU, torch's tanh takes three times as long as its sigmoid. In bfloat16 the computation runs in float32, piece by piece, so
+that no float32 copy of the whole tensor is needed. It is as exact as torch's (gradients to 1.5 times its rounding) and takes 2/3
+of the time. Source: Hendrycks & Gimpel, "Gaussian Error Linear Units", 2016.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 SLOPE, CUBIC = 2 * math.sqrt(2 / math.pi), 0.044715
-PIECE = 2**18  # numbers: three float32 pieces fit the cache
+PIECE = 2**18  # numbers; three float32 pieces fit into the cache
 
 
 def gelu(x: Tensor) -> Tensor:
-    """The tanh form of GELU, any shape, x's dtype."""
+    """The tanh form of GELU of x, for any shape; the result has the dtype of x."""
     fast = x.device.type == "cpu" and x.dtype == torch.bfloat16 and x.requires_grad and torch.is_grad_enabled()
     if not fast or torch.compiler.is_compiling():
         return F.gelu(x, approximate="tanh")
@@ -33,7 +33,7 @@ def gelu(x: Tensor) -> Tensor:
 
 
 def pieces(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Views of tensors of one size, PIECE numbers at a time."""
+    """Views of equally large tensors, PIECE numbers at a time."""
     return zip(*(torch.split(tensor.view(-1), PIECE) for tensor in tensors), strict=True)
 
 

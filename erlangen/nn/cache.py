@@ -1,9 +1,9 @@
-"""Keys and values of the tokens that a decoder has read, kept in a ring: the newest `size` of them, the oldest overwritten.
+"""Keys and values of the tokens that a decoder has read, kept in a ring: new tokens overwrite the oldest of `size` tokens.
 
-Up to `size` tokens, reading with the cache gives what reading all tokens at once gives. Beyond, each layer attends to the
-`size` newest tokens of its own input, so that a stack of L layers still hears, faintly, of tokens up to L · size back: it
-slides, and is not the same as cropping the text to its last `size` tokens and reading it anew. Positions that slide are those
-that tell distances alone: rotary, ALiBi, none.
+Up to `size` tokens, reading with the cache gives the same result as reading all tokens at once. Beyond, each layer attends to the
+newest `size` tokens of its input, so that a stack of L layers still has some information from tokens up to L · size back. Such a
+sliding cache differs from reading only the last `size` tokens of the text again. Positions can slide if they encode only
+distances: rotary, ALiBi, none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 class KeyValueCache:
-    """keys, values: (layers, B, heads, size, head_dim). `length`: tokens read so far, also those that the ring has let go."""
+    """A ring of keys and values (layers, B, heads, size, head_dim). length: tokens read so far, including overwritten ones."""
 
     def __init__(
         self,
@@ -31,19 +31,21 @@ class KeyValueCache:
 
     @property
     def size(self) -> int:
-        """How many tokens the ring holds."""
+        """The number of tokens that the ring can hold."""
         return self.keys.shape[3]
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Write keys and values (B, heads, T, head_dim) of the next T tokens; return those of all that are held, in slots' order.
+        """Write keys and values (B, heads, T, head_dim) of the next T tokens; return those of all cached tokens, by slot.
 
-        `length` moves only when every layer has been written: by `advance`. Raises ValueError where T tokens would overwrite
-        ones that the first of them still attends to: past `size`, read one at a time.
+        `length` does not change until all layers are written and `advance` is called. Raises ValueError if the T tokens would
+        overwrite tokens that the first of them still attends to: past `size`, tokens must be read one at a time.
         """
         t = keys.shape[2]
         start, held = self.length % self.size, min(self.length + t, self.size)
         if t > 1 and self.length + t > self.size:
-            raise ValueError(f"a ring of {self.size} that has read {self.length} tokens cannot take {t} at once: one at a time")
+            raise ValueError(
+                f"a ring of {self.size} that has read {self.length} tokens cannot take {t} at once: read them one at a time"
+            )
         self.keys[layer, :, :, start : start + t] = keys
         self.values[layer, :, :, start : start + t] = values
         return self.keys[layer, :, :, :held], self.values[layer, :, :, :held]
@@ -55,9 +57,9 @@ class KeyValueCache:
         return slots + (total - 1 - slots) // self.size * self.size
 
     def advance(self, tokens: int) -> None:
-        """All layers have read `tokens` more."""
+        """Count `tokens` more tokens, after all layers have written them."""
         self.length += tokens
 
     def reset(self) -> None:
-        """Forget everything; keep the memory."""
+        """Forget all tokens, but keep the memory."""
         self.length = 0

@@ -1,8 +1,8 @@
-"""Dropout whose mask costs little on a CPU: four decisions from each 64 random bits, kept as all ones or zeros, applied by AND.
+"""Dropout with a mask that is cheap on a CPU: 64 random bits give four decisions, stored as all ones or zeros, applied by AND.
 
-    y = x · m / (1 - p),   m = 0 with probability p, else 1
+    y = x · m / (1 - p),   m = 0 with probability p, otherwise 1
 
-One core, 6.3 million numbers in bfloat16: 8 ms, where torch's own, which draws each decision as a floating-point number, takes
+On one core, 6.3 million numbers in bfloat16 take 8 ms; torch's dropout, which draws a floating-point number per decision, takes
 85 ms. Source: Srivastava et al., "Dropout", JMLR 15, 2014.
 """
 
@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 from torch.autograd.function import once_differentiable
 
-LEVELS = 2**16  # p is rounded to 1 / LEVELS, and the scale is that of the rounded p: the mean is x exactly
+LEVELS = 2**16  # p is rounded to 1 / LEVELS, and the scale uses the rounded p, so that the mean is exactly x
 BITS = {torch.bfloat16: torch.int16, torch.float16: torch.int16, torch.float32: torch.int32, torch.float64: torch.int64}
 
 
@@ -27,7 +27,7 @@ _source = threading.local()
 
 @contextmanager
 def drawn_from(generator: Generator) -> Iterator[None]:
-    """Inside, and in this thread alone, `dropout` on a CPU draws from `generator` instead of torch's global one."""
+    """A context in which `dropout` on a CPU, in this thread only, draws from `generator` instead of torch's global one."""
     before = getattr(_source, "generator", None)
     _source.generator = generator
     try:
@@ -37,9 +37,9 @@ def drawn_from(generator: Generator) -> Iterator[None]:
 
 
 def dropout(x: Tensor, p: float, training: bool = True) -> Tensor:
-    """x with a share p of its entries 0 and the others divided by 1 - p; x itself where p is 0 or outside training.
+    """x with a share p of its entries set to 0 and the others divided by 1 - p; x itself if p is 0 or training is false.
 
-    On other devices than a CPU, in graphs being compiled and at p = 1 it is torch's. Raises ValueError for p outside [0, 1].
+    On devices other than a CPU, under torch.compile and at p = 1 torch's dropout is used. Raises ValueError for p outside [0, 1].
     """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p = {p} is outside [0, 1]")
@@ -56,7 +56,7 @@ def dropout(x: Tensor, p: float, training: bool = True) -> Tensor:
 
 
 class _Masked(torch.autograd.Function):
-    """x · scale where `kept` is -1, 0 where it is 0."""
+    """x · scale where `kept` is -1, and 0 where it is 0."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, kept: Tensor, scale: float) -> Tensor:

@@ -1,10 +1,10 @@
-"""The norm by root mean square, as one function with a backward pass of its own.
+"""Root mean square normalization, as a single function with an explicit backward pass.
 
     y = x / √(mean(x²) + ε) · w,   x (..., C), w (C,)
 
-torch 2.13 runs `RMSNorm` on a CPU as ten operations each way: forward and backward take five times those of its LayerNorm, here
-as long. Under autocast the result has the dtype that products run in, which saves a pass. Source: Zhang & Sennrich, "Root Mean
-Square Layer Normalization", NeurIPS 2019.
+On a CPU, torch 2.13 runs `RMSNorm` as ten operations each way, and its forward and backward pass take five times as long as those
+of its LayerNorm; the one here takes as long as LayerNorm. Under autocast the result has the dtype of the products, which saves a
+pass. Source: Zhang & Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 
 
 class RMSNorm(nn.Module):
-    """x (..., width) -> the same shape. Weights are named as `torch.nn.RMSNorm`'s."""
+    """RMS normalization of x (..., width), with the same shape. The weight has the same name as in `torch.nn.RMSNorm`."""
 
     def __init__(self, width: int, eps: float = 1e-5) -> None:
         super().__init__()

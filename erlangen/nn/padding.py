@@ -1,8 +1,8 @@
-"""Padding: what a convolution reads where its kernel reaches past the border.
+"""Padding: the values that a convolution reads where its kernel extends past the border.
 
-Same values as `torch.nn.functional.pad`, whose `circular` is a chain of slices: with the border copied line by line, forward and
-back, an epoch of claim C2's net takes half the time. For `replicate` and `reflect` the two are near each other on a CPU: the
-library's is about a tenth faster in float32, this one as much faster in bfloat16 (LOG.md, 2026-11-23).
+The values are those of `torch.nn.functional.pad`. Torch implements `circular` as a chain of slices; here the border is copied
+line by line, forward and backward, so that an epoch of claim C2's net takes half the time. For `replicate` and `reflect` the two
+are similar on a CPU: torch's is about a tenth faster in float32, this one a tenth faster in bfloat16 (LOG.md, 2026-11-23).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 Mode = Literal["zeros", "replicate", "reflect", "circular"]
-OUTSIDE = -1  # where zero padding reads: no input pixel at all
+OUTSIDE = -1  # the index of zero padding, which reads no input pixel
 
 
 @dataclass(frozen=True)
 class Padding:
-    """`width` pixels on each side, filled by `mode`."""
+    """A padding of `width` pixels on each side, filled according to `mode`."""
 
     mode: Mode
     width: int
@@ -34,13 +34,13 @@ PADDINGS: dict[str, Padding] = {
     "reflect": Padding("reflect", 2),
     "circular": Padding("circular", 2),
 }
-"""The six of claim C2, for 3×3 kernels: `sconv` keeps the size, `fconv` lets every weight meet every pixel."""
+"""The six paddings of claim C2, for 3×3 kernels. `sconv` keeps the size; `fconv` applies every weight to every pixel."""
 
 
 def source_index(position: int, size: int, mode: Mode) -> int:
-    """The input position in [0, size) that padding shows at `position`, which may lie outside; OUTSIDE where it is a zero.
+    """The input position in [0, size) that is read at `position`, which may be outside the image; OUTSIDE for a zero.
 
-    zeros -> OUTSIDE; replicate -> the nearest; reflect -> mirrored about the border pixel, which is not repeated;
+    Outside: zeros -> OUTSIDE; replicate -> the nearest pixel; reflect -> mirrored at the border pixel, which is not repeated;
     circular -> position mod size.
     """
     if 0 <= position < size:
@@ -55,16 +55,21 @@ def source_index(position: int, size: int, mode: Mode) -> int:
 
 
 def check_width(size: tuple[int, int], width: int, mode: Mode) -> None:
-    """Raise ValueError for a negative width, and where an image of this (height, width) is too small to take its padding from."""
+    """Raise ValueError for a negative width, and if an image of this size (height, width) is too small for the padding."""
     if width < 0:
-        raise ValueError(f"padding of {width} pixels: it must not be negative")
+        raise ValueError(f"a padding of {width} pixels is negative: it must be at least 0")
     least = {"zeros": 1, "replicate": 1, "reflect": width + 1, "circular": width}[mode]
     if min(size) < least:
-        raise ValueError(f"{mode} padding of {width} needs at least {least} pixels a side, got {size[0]}×{size[1]}")
+        raise ValueError(
+            f"{mode} padding of {width} needs at least {least} pixels per side, but the image is {size[0]}×{size[1]}"
+        )
 
 
 class _Pad(torch.autograd.Function):
-    """Border copied from the interior; columns first, then whole rows, so that corners come out right. Linear, so its own jvp."""
+    """Copies the border from the interior: columns first, then whole rows, so that the corners are right.
+
+    The function is linear, so its forward-mode derivative is the function itself.
+    """
 
     @staticmethod
     def forward(x: Tensor, width: int, mode: Mode) -> Tensor:
@@ -104,7 +109,7 @@ class _Pad(torch.autograd.Function):
 
 
 def _border(size: int, width: int, mode: Mode) -> list[tuple[int, int]]:
-    """(border line, interior line it shows) along one axis, both counted in the padded tensor."""
+    """Pairs (border line, interior line that it copies) along an axis, both counted in the padded tensor."""
     outside = [*range(-width, 0), *range(size, size + width)]
     return [(width + position, width + source_index(position, size, mode)) for position in outside]
 
@@ -112,11 +117,11 @@ def _border(size: int, width: int, mode: Mode) -> list[tuple[int, int]]:
 def pad(x: Tensor, width: int, mode: Mode) -> Tensor:
     """Pad the last two axes of x (N, C, H, W) by `width` on every side -> (N, C, H + 2 width, W + 2 width).
 
-    Equal, gradients too, to `torch.nn.functional.pad(x, [width] * 4, mode)`; keeps the memory format.
-    Raises ValueError for another number of axes, and where the image is too small to reflect or to wrap.
+    Values and gradients equal those of `torch.nn.functional.pad(x, [width] * 4, mode)`; the memory format is kept.
+    Raises ValueError for another number of axes, and if the image is too small for the padding.
     """
     if x.ndim != 4:
-        raise ValueError(f"pad: expected (N, C, H, W), got {tuple(x.shape)}")
+        raise ValueError(f"pad: x must have shape (N, C, H, W), but has {tuple(x.shape)}")
     check_width((x.shape[2], x.shape[3]), width, mode)
     if width == 0:
         return x
@@ -127,17 +132,17 @@ def pad(x: Tensor, width: int, mode: Mode) -> Tensor:
 
 
 def output_size(size: int, kernel_size: int, stride: int, width: int) -> int:
-    """Pixels a side after a convolution: ⌊(size + 2 width - kernel_size) / stride⌋ + 1; 0 where the kernel does not fit."""
+    """The side after a convolution in pixels: ⌊(size + 2 width - kernel_size) / stride⌋ + 1, or 0 if the kernel does not fit."""
     return max((size + 2 * width - kernel_size) // stride + 1, 0)
 
 
 class PaddedConv2d(nn.Conv2d):
     """A bias-free convolution with one of the paddings above.
 
-        y[o, i, j] = Σ_c Σ_{a,b} weight[o, c, a, b] · pad(x)[c, s·i + a, s·j + b]        (it correlates, as conv2d does)
+        y[o, i, j] = Σ_c Σ_{a,b} weight[o, c, a, b] · pad(x)[c, s·i + a, s·j + b]        (a correlation, as in conv2d)
 
-    Input (N, in_channels, H, W), output (N, out_channels, H', W') with H' = `output_size(H, ...)`. Drawn at random as
-    `nn.Conv2d` draws, so that a seed gives the same weights for every padding.
+    Input (N, in_channels, H, W), output (N, out_channels, H', W') with H' = `output_size(H, ...)`. Weights are initialized as in
+    `nn.Conv2d`, so that a seed gives the same weights for every padding.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int, padding: Padding) -> None:
@@ -146,8 +151,8 @@ class PaddedConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         width, mode = self.border.width, self.border.mode
-        # The library's own zero padding is fastest in float32; in bfloat16 its weight gradient is 3 to 8 times slower for
-        # width 2 than that of a copy padded beforehand.
+        # Torch's zero padding is fastest in float32. In bfloat16 and for width 2 its weight gradient is 3 to 8 times slower than
+        # that of a copy that is padded beforehand.
         if mode == "zeros" and not (width > 1 and _bfloat16(x)):
             return F.conv2d(x, self.weight, None, self.stride, width)
         return F.conv2d(pad(x, width, mode), self.weight, None, self.stride)

@@ -1,7 +1,7 @@
 """Train an image classifier from tensors in memory: Adadelta, no shuffling, early stopping on the validation loss.
 
-Batches are walked through in slices that fit the processor's cache, their gradients added up before each step: the same
-gradient as the whole batch gives, from smaller maps, so that fewer pages of memory are faulted in.
+Each batch is processed in slices that fit the processor's cache, and their gradients are added up before each step. The gradient
+is that of the whole batch, but the feature maps are smaller, so that fewer memory pages are faulted in.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ from erlangen.errors import ErlangenError
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """How to train. `patience`: training ends when the validation loss has failed to improve this many times in a row."""
+    """How to train an image classifier.
+
+    patience: training stops after this many epochs in a row without a new lowest validation loss.
+    """
 
     epochs: int = 50
     batch_size: int = 200
@@ -34,8 +37,10 @@ class Schedule:
 
 @dataclass(frozen=True)
 class History:
-    """One entry per epoch: the training loss in nats per image, the validation loss as the source sums it (see `fit`), the
-    validation accuracy in percent. `best_epoch` counts from 0.
+    """Losses and accuracies of a training, one entry per epoch.
+
+    train_loss: nats per image. validation_loss: as the source sums it (see `fit`). validation_accuracy: percent. best_epoch:
+    counted from 0.
     """
 
     train_loss: tuple[float, ...]
@@ -51,13 +56,13 @@ def slices(*tensors: Tensor, size: int) -> Iterator[tuple[Tensor, ...]]:
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """bfloat16 products with float32 weights and sums, or nothing at all for float32."""
+    """A context in which products run in bfloat16, with float32 weights and sums; for float32 it does nothing."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 @torch.no_grad()
 def predict(function: Callable[[Tensor], Tensor], x: Tensor, precision: str = "float32", size: int = 50) -> Tensor:
-    """function(x), a few rows at a time, without gradients; float32."""
+    """function(x) in float32, computed `size` rows at a time and without gradients."""
     with autocast(x.device, precision):
         return torch.cat([function(rows) for (rows,) in slices(x, size=size)]).float()
 
@@ -74,10 +79,10 @@ def fit(
     schedule: Schedule,
     precision: str = "float32",
 ) -> History:
-    """Train `model` in place and leave it with the weights of the least validation loss.
+    """Train `model` in place and leave it with the weights of the lowest validation loss.
 
     train, validation: images (N, C, H, W) and labels (N,), on the model's device. The validation loss is the source's: the sum
-    of the batches' mean losses over the number of images. Raises ErlangenError where the loss stops being finite.
+    of the batches' mean losses, divided by the number of images. Raises ErlangenError if the loss becomes infinite or NaN.
     """
     images, labels = train
     optimizer = torch.optim.Adadelta(

@@ -1,7 +1,7 @@
-"""Train a language model: windows drawn at random, evaluations on the way, early stopping, and a training that can be resumed.
+"""Train a language model on random windows, with evaluations, early stopping and resumption.
 
-A resumed training makes bit for bit the steps that it would have made: weights, moments, the order of the data and every random
-state go on where they were (`erlangen.train.language_step`).
+A resumed training takes bit for bit the steps that it would have taken without the interruption: weights, moments, the order of
+the data and every random state are restored (`erlangen.train.language_step`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,11 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class LanguageHistory:
-    """evaluations: those before a resumption too. best_step: of the least validation loss, 0 without any. ended: by what."""
+    """The result of a training.
+
+    evaluations: all of them, including those before a resumption. best_step: the step of the lowest validation loss, 0 if there
+    was no evaluation. ended: why the training ended; "asked" means that the caller stopped it.
+    """
 
     evaluations: tuple[Evaluation, ...]
     best_step: int
@@ -72,10 +76,10 @@ def fit(
 ) -> LanguageHistory:
     """Train `model` in place on windows of its block; leave it, in eval mode, with the weights of its best evaluation.
 
-    start: a `last` checkpoint to go on from; its weights replace the model's. checkpoints: a folder that gets `last` (at every
-    evaluation, and at the end) and `best`; `about` is put into both. stopping: asked after each step; yes saves and ends. The
-    global random state of torch is set by schedule.seed. Raises ErlangenError where a loss is not finite, where a checkpoint
-    is of another training, or cannot be written.
+    start: a `last` checkpoint to resume from; its weights replace the model's. checkpoints: a folder in which `last` is written
+    at every evaluation and at the end, and `best` when the validation loss improves; `about` is stored in both. stopping: called
+    after each step; if it returns True, a checkpoint is saved and training ends. schedule.seed sets torch's global random state.
+    Raises ErlangenError if a loss is not finite, or if a checkpoint belongs to another training or cannot be written.
     """
     check(schedule, precision, device, workers)
     model.to(device)
@@ -93,11 +97,11 @@ def fit(
 
     def keep(name: str, step: int, state: Mapping[str, Tensor] | None, more: Mapping[str, Any]) -> None:
         if checkpoints is not None and workers.rank == 0:
-            history = [one._asdict() for one in training.evaluations]
+            history = [evaluation._asdict() for evaluation in training.evaluations]
             about = {**facts, "schedule": asdict(schedule), **more}
             save(checkpoints / name, model, corpus.tokenizer, step=step, history=history, about=about, state=state)
 
-    if start is not None and training.best_step() == start.step:  # killed after `last`, before `best`
+    if start is not None and training.best_step() == start.step:  # the run may have been killed between writing last and best
         keep(BEST, training.step, None, {})
     while training.step < schedule.steps and not training.out_of_patience():
         model.train()
@@ -127,7 +131,7 @@ def fit(
     return LanguageHistory(
         evaluations=tuple(training.evaluations),
         best_step=training.best_step(),
-        best_loss=min((one.validation_loss for one in training.evaluations), default=math.inf),
+        best_loss=min((evaluation.validation_loss for evaluation in training.evaluations), default=math.inf),
         steps=training.step,
         tokens=training.step * schedule.batch * model.config.block,
         ended=ended,
@@ -135,7 +139,7 @@ def fit(
 
 
 class Pace(NamedTuple):
-    """Seconds that an update and an evaluation take here."""
+    """Seconds that an update and an evaluation take on this machine."""
 
     update: float
     evaluation: float
@@ -151,9 +155,10 @@ def pace(
     updates: int = 12,
     limit: float = math.inf,
 ) -> Pace:
-    """Measured on a copy in some updates after three; the model and the random states stay as they are.
+    """Measure the pace of a training on a copy of the model; the model and the random states are not changed.
 
-    limit: seconds after which no further update begins; of fewer than four the last is taken.
+    The first three updates are not counted; the pace is the median of the next `updates`. limit: seconds after which no further
+    update begins; if there were fewer than four, the last one is used.
     """
     with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if device.startswith("cuda") else []):
         training = Training(copy.deepcopy(model).to(device).train(), corpus, schedule, precision, device, workers)
@@ -165,23 +170,28 @@ def pace(
             seconds.append(time.perf_counter() - before)
         before = time.perf_counter()
         training.evaluate()
-        found = Pace(statistics.median(seconds[3:] or seconds[-1:]), time.perf_counter() - before)
-    return Pace(*(workers.first(value) for value in found))
+        measured = Pace(statistics.median(seconds[3:] or seconds[-1:]), time.perf_counter() - before)
+    return Pace(*(workers.first(value) for value in measured))
 
 
 def check(schedule: LanguageSchedule, precision: str, device: str, workers: Workers = Workers()) -> None:  # noqa: B008
-    """Raise ErlangenError for what cannot be trained so."""
+    """Raise ErlangenError if the schedule, the precision and the device cannot be combined."""
     if precision not in get_args(Precision):
-        raise ErlangenError(f"--precision {precision}: choose {', '.join(get_args(Precision))}")
+        raise ErlangenError(f"--precision {precision}: choose one of {', '.join(get_args(Precision))}")
     if precision == "float16" and not device.startswith("cuda"):
-        raise ErlangenError(f"--precision float16: {device} has no fast float16 products with a scaler; use bfloat16 or float32")
+        raise ErlangenError(
+            f"--precision float16: training in float16 needs a CUDA device, not {device}: use bfloat16 or float32"
+        )
     share = workers.size * schedule.accumulate
     if schedule.batch % share:
-        raise ErlangenError(f"--batch {schedule.batch}: no multiple of {workers.size} processes × {schedule.accumulate} slices")
+        raise ErlangenError(
+            f"--batch {schedule.batch} is not a multiple of {workers.size} processes × {schedule.accumulate} slices: choose a "
+            f"multiple of {share}"
+        )
 
 
 def fingerprint(corpus: Corpus) -> str:
-    """SHA-256, in hex, of the tokens of all parts."""
+    """The SHA-256, in hex, of the tokens of all parts."""
     total = hashlib.sha256()
     for part in (corpus.train, corpus.validation, corpus.test):
         total.update(f"{part.dtype} {len(part)}\n".encode())
@@ -190,7 +200,10 @@ def fingerprint(corpus: Corpus) -> str:
 
 
 def _compiled(net: nn.Module, training: Training, notify: Callable[[str], None]) -> nn.Module:
-    """The net compiled for windows of this training; itself where that fails. Takes no batch, draws nothing that counts."""
+    """The net compiled for this training's windows, or the net itself if that fails.
+
+    It uses no batch of the training and leaves the random states as they were.
+    """
     compiled: nn.Module = torch.compile(net)  # type: ignore[assignment]
     rows = training.schedule.batch // training.workers.size // training.schedule.accumulate
     tokens = torch.zeros(rows, training.model.config.block, dtype=torch.int64, device=training.device)
@@ -199,9 +212,9 @@ def _compiled(net: nn.Module, training: Training, notify: Callable[[str], None])
         with torch.random.fork_rng(devices=cuda):
             training.model.train()
             batch_loss(compiled, tokens, tokens, training.precision).backward()  # type: ignore[no-untyped-call]
-    except Exception as error:  # a compiler that is missing or fails has many names
+    except Exception as error:  # a missing or failing compiler raises many kinds of exceptions
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        notify(f"--compile: not possible here ({first[:120]}); training without")
+        notify(f"--compile: torch.compile failed ({first[:120]}); training without it")
         compiled = net
     training.optimizer.zero_grad(set_to_none=True)
     return compiled

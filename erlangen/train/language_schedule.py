@@ -1,7 +1,7 @@
-"""How a language model is trained: the numbers, and the learning rate of each step.
+"""The training schedule of a language model: its numbers, and the learning rate of each step.
 
     lr(s) = lr (s + 1) / warmup                                          for steps s < warmup, counted from 0
-          = lr [f + (1 - f) (1 + cos(π (s - warmup) / (steps - warmup))) / 2],  f = final, after it
+          = lr [f + (1 - f) (1 + cos(π (s - warmup) / (steps - warmup))) / 2],  f = final, afterwards
 
 Source: Loshchilov & Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017.
 """
@@ -14,10 +14,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class LanguageSchedule:
-    """How to train. batch: windows a step, over all processes; accumulate: slices in which each takes its share of them.
+    """How to train a language model.
 
-    patience: training ends after so many evaluations in a row without a gain; None: never. evaluation_tokens: of the validation
-    part, from its beginning, that an evaluation takes; None: all.
+    batch: windows per step, over all processes. accumulate: slices into which each process divides its share of the batch.
+    lr: the highest learning rate; final: the fraction of it that is left at the end. patience: training stops after this many
+    evaluations in a row without improvement; None to never stop early. evaluation_tokens: tokens from the beginning of the
+    validation part that an evaluation uses; None for all. Raises ValueError for a value out of range.
     """
 
     steps: int = 2000
@@ -38,11 +40,11 @@ class LanguageSchedule:
         for name in ("steps", "batch", "accumulate", "evaluate_every", "evaluation_tokens", "patience"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise ValueError(f"{name} {value}: one or more")
+                raise ValueError(f"{name} {value} must be at least 1")
         if not (
             0 < self.lr < math.inf and 0 <= self.final <= 1 and self.warmup >= 0 and self.weight_decay >= 0 and self.clip > 0
         ):
-            raise ValueError(f"{self}: lr and clip > 0, final in [0, 1], warmup and weight_decay ≥ 0")
+            raise ValueError(f"{self}: lr and clip must be above 0, final in [0, 1], warmup and weight_decay at least 0")
 
     def lr_at(self, step: int) -> float:
         """The learning rate of update `step`, counted from 0."""

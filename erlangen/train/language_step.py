@@ -1,8 +1,8 @@
-"""One step of training a language model, and all that changes from step to step: it can be saved and taken up again.
+"""One step of training a language model, and all state that changes from step to step, which can be saved and restored.
 
-    loss = mean over windows and places of -log p(token | the tokens before it in its window)
+    loss = mean over windows and positions of -log p(token | the tokens before it in its window)
 
-Weight decay is for matrices, the tables of tokens and places among them; norms and biases have none.
+Weight decay applies to matrices, including the token and position embeddings, but not to norms and biases.
 
 Sources: Loshchilov & Hutter, "Decoupled Weight Decay Regularization", ICLR 2019; Micikevicius et al., "Mixed Precision Training",
 ICLR 2018 (the scaler of float16).
@@ -30,11 +30,11 @@ from erlangen.train.part_losses import DTYPES, Precision, part_losses
 from erlangen.train.replicas import Replicas
 from erlangen.train.seeds import seed_everything
 
-READ_EVERY = 16  # steps whose losses wait on a GPU before they are read: reading one waits for all that was queued
+READ_EVERY = 16  # steps after which losses are read from a GPU: reading a loss waits for everything that was queued before it
 
 
 class Step(NamedTuple):
-    """One update, counted from 1; its batch's loss in nats a token, before it."""
+    """An update, counted from 1, and the loss of its batch before the update, in nats per token."""
 
     step: int
     loss: float
@@ -42,7 +42,7 @@ class Step(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """After `step` updates: the mean loss of the batches since the evaluation before, and the validation loss; nats a token."""
+    """Losses after `step` updates in nats per token: the mean over the batches since the previous evaluation, and validation."""
 
     step: int
     train_loss: float
@@ -50,7 +50,7 @@ class Evaluation(NamedTuple):
 
 
 class Training:
-    """What changes from step to step, in one place, so that it can be saved and taken up again."""
+    """All state that changes from step to step, in one place, so that it can be saved and restored."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Training:
         return inputs.to(self.device), targets.to(self.device)
 
     def update(self, net: nn.Module) -> None:
-        """One step of the optimizer."""
+        """Take one optimizer step on the next batch."""
         inputs, targets = self.batch()
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.gradient(net, inputs, targets)
@@ -96,7 +96,7 @@ class Training:
         self.unread.append(loss)
 
     def gradient(self, net: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Add the gradient of the batch's mean loss to the parameters', slice by slice; the loss, where it leaves the net."""
+        """Add the gradient of the batch's mean loss to the parameters, slice by slice. Returns the loss, on the net's device."""
         total = torch.zeros((), device=self.device)
         slices = list(zip(inputs.chunk(self.schedule.accumulate), targets.chunk(self.schedule.accumulate), strict=True))
         for number, (rows, row_targets) in enumerate(slices, 1):
@@ -114,7 +114,10 @@ class Training:
         return batch_loss(net, inputs, targets, self.precision)
 
     def read(self, on_step: Callable[[Step], None] | None, force: bool = True) -> None:
-        """Take the losses of the last steps from the device. Raises ErlangenError where one is not finite."""
+        """Read the losses of the last steps from the device. Raises ErlangenError if a loss is not finite.
+
+        on_step: called for each of these steps. force: read them now, even if fewer than READ_EVERY are waiting on a GPU.
+        """
         if not force and self.device.type != "cpu" and len(self.unread) < READ_EVERY:
             return
         first = self.step - len(self.unread)
@@ -122,7 +125,7 @@ class Training:
             loss = self.workers.mean(loss)
             if not math.isfinite(loss):
                 raise ErlangenError(
-                    f"the loss is no longer finite at step {step + 1}: lower the learning rate, now {self.schedule.lr:g}"
+                    f"the loss is no longer finite at step {step + 1}: lower the learning rate (it is {self.schedule.lr:g})"
                 )
             self.losses.append(loss)
             if on_step is not None:
@@ -130,7 +133,7 @@ class Training:
         self.unread = []
 
     def evaluate(self) -> Evaluation:
-        """The validation loss now, measured by rank 0. Raises ErlangenError where it is not finite."""
+        """Measure the validation loss, on rank 0. Raises ErlangenError if it is not finite."""
         loss = math.nan
         if self.workers.rank == 0:
             limit = self.schedule.evaluation_tokens
@@ -138,7 +141,7 @@ class Training:
         loss = self.workers.first(loss)
         if not math.isfinite(loss):
             raise ErlangenError(
-                f"the validation loss is not finite at step {self.step}: lower the learning rate, now {self.schedule.lr:g}"
+                f"the validation loss is not finite at step {self.step}: lower the learning rate (it is {self.schedule.lr:g})"
             )
         evaluation = Evaluation(self.step, statistics.fmean(self.losses), loss)
         self.evaluations.append(evaluation)
@@ -146,14 +149,16 @@ class Training:
         return evaluation
 
     def best_step(self) -> int:
-        return min(self.evaluations, key=lambda one: one.validation_loss).step if self.evaluations else 0
+        """The step of the lowest validation loss, 0 before the first evaluation."""
+        return min(self.evaluations, key=lambda evaluation: evaluation.validation_loss).step if self.evaluations else 0
 
     def out_of_patience(self) -> bool:
+        """Whether the schedule's patience is used up."""
         patience, best = self.schedule.patience, self.best_step()
-        return patience is not None and sum(one.step > best for one in self.evaluations) >= patience
+        return patience is not None and sum(evaluation.step > best for evaluation in self.evaluations) >= patience
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Tensors and JSON that `go_on_from` takes up. Every process takes part, rank 0 writes."""
+        """The tensors and the JSON that `go_on_from` restores. All processes must call it; rank 0 writes the result."""
         tensors = {"random.data": self.data.get_state(), "random.cpu": torch.stack(self.workers.gathered(torch.get_rng_state()))}
         if self.replicas is not None:
             tensors["random.replicas"] = self.replicas.state()
@@ -164,20 +169,26 @@ class Training:
         return tensors, {"losses": self.losses, "scaler": self.scaler.state_dict()}
 
     def go_on_from(self, start: Checkpoint, corpus_sha256: str, notify: Callable[[str], None]) -> None:
-        """Weights, moments, random states and counts of a checkpoint. Raises ErlangenError where it is of another training."""
+        """Restore the weights, moments, random states and counts of a checkpoint.
+
+        notify: called with a line for each state that cannot be restored exactly. Raises ErlangenError if the checkpoint belongs
+        to another training.
+        """
         where = start.path
         if not start.state:
-            raise ErlangenError(f"{where}: weights alone, nothing to resume from: name the folder's {LAST}")
+            raise ErlangenError(f"{where} has only weights, so training cannot resume from it: name {LAST} in the same folder")
         if start.tokenizer.to_json() != self.corpus.tokenizer.to_json():
             raise ErlangenError(
-                f"{where}: its tokenizer is not that of {self.corpus.name}, whose alphabet differs: resume on its own corpus"
+                f"{where}: its tokenizer differs from that of the corpus {self.corpus.name}: resume on the corpus that it was "
+                f"trained on"
             )
         if start.about.get("corpus_sha256") != corpus_sha256:
             raise ErlangenError(
-                f"{where}: trained on {start.about.get('corpus')}, whose tokens were others: resume on its own corpus"
+                f"{where} was trained on {start.about.get('corpus')} with other tokens than this corpus has: resume on the "
+                f"corpus that it was trained on"
             )
         if start.config != self.model.config:
-            raise ErlangenError(f"{where}: a model of another configuration: resume it as it is")
+            raise ErlangenError(f"{where}: its model has another configuration: resume without changing the model")
         self.model.load_state_dict(start.model.state_dict())
         try:
             for name, parameter in self.model.named_parameters():
@@ -186,30 +197,38 @@ class Training:
                     raise ValueError(f"moments of {name}")
                 self.optimizer.state[parameter] = {key: value.to(parameter.device) for key, value in moments.items()}
             self.data.set_state(start.state["random.data"])
-            self.evaluations = [Evaluation(**one) for one in start.history]
+            self.evaluations = [Evaluation(**entry) for entry in start.history]
             self.losses = [float(loss) for loss in start.about["losses"]]
             self.scaler.load_state_dict(start.about["scaler"])
             threads = len(start.state.get("random.replicas", [None]))
             now = len(self.replicas.models) if self.replicas is not None else 1
             if threads != now:
-                notify(f"{where} was written by {threads} threads, now there are {now}: dropout draws anew")
+                notify(f"{where} was written with {threads} threads, but now there are {now}: dropout will draw other numbers")
             elif self.replicas is not None:
                 self.replicas.set_state(start.state["random.replicas"])
             if ("random.cuda" in start.state) != (self.device.type == "cuda"):
-                notify(f"{where} was written on another device than {self.device}: the steps will not be the same to the bit")
+                notify(f"{where} was written on another device than {self.device}: the steps will not be identical")
             states = start.state["random.cpu"]
             if len(states) == self.workers.size:
                 torch.set_rng_state(states[self.workers.rank].clone())
                 if self.device.type == "cuda" and "random.cuda" in start.state:
                     torch.cuda.set_rng_state(start.state["random.cuda"][self.workers.rank].clone(), self.device)
             else:
-                notify(f"{where} was written by {len(states)} processes, now there are {self.workers.size}: dropout draws anew")
+                notify(
+                    f"{where} was written by {len(states)} processes, but now there are {self.workers.size}: dropout will draw "
+                    f"other numbers"
+                )
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise DamagedFileError(f"{where}: its training state lacks or misstates {error}: start anew") from None
+            raise DamagedFileError(
+                f"{where}: its training state is incomplete or invalid ({error}): start a new training"
+            ) from None
         self.step = start.step
 
     def best_weights(self, start: Checkpoint | None) -> dict[str, Tensor] | None:
-        """Those of the best evaluation before a resumption: of this very step, or of the file beside."""
+        """The weights of the best evaluation before a resumption: those of `start`, or of the best checkpoint beside it.
+
+        Raises DamagedFileError if that checkpoint belongs to another step or model.
+        """
         if start is None or not self.evaluations:
             return None
         if self.best_step() == start.step:
@@ -217,25 +236,26 @@ class Training:
         best = load_checkpoint(start.path.parent / BEST)
         if best.step != self.best_step() or best.config != start.config:
             raise DamagedFileError(
-                f"{best.path}: of step {best.step}, but {start.path.name} has its best at {self.best_step()}: start anew"
+                f"{best.path} is from step {best.step}, but the best step of {start.path.name} is {self.best_step()}: start a "
+                f"new training"
             )
         return {name: weight.to(self.device) for name, weight in best.model.state_dict().items()}
 
 
 def batch_loss(net: nn.Module, inputs: Tensor, targets: Tensor, precision: Precision) -> Tensor:
-    """Mean loss in nats a token of inputs and targets (B, T)."""
+    """The mean loss, in nats per token, of inputs and targets (B, T)."""
     with autocast(inputs.device, precision):
         logits = net(inputs)  # (B, T, V)
     return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
-    """Products in `precision`, weights and sums in float32."""
+    """A context in which products run in `precision`, with weights and sums in float32."""
     return torch.autocast(device.type, DTYPES[precision], enabled=precision != "float32")
 
 
 def adamw(model: nn.Module, schedule: LanguageSchedule) -> torch.optim.AdamW:
-    """With decay for matrices alone, fused where all parameters lie on a device that has it."""
+    """AdamW with weight decay for matrices only, fused if the device of the parameters supports it."""
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in learning if p.ndim >= 2], "weight_decay": schedule.weight_decay},
@@ -246,5 +266,5 @@ def adamw(model: nn.Module, schedule: LanguageSchedule) -> torch.optim.AdamW:
 
 
 def clone_of(model: nn.Module) -> dict[str, Tensor]:
-    """A copy of the weights, which training leaves alone."""
+    """A copy of the weights, which further training does not change."""
     return {name: weight.detach().clone() for name, weight in model.state_dict().items()}

@@ -1,4 +1,4 @@
-"""Train a node classifier on one graph: Adam on the whole of it, the best epoch by the validation nodes."""
+"""Train a node classifier on one graph: full-batch Adam, keeping the epoch that is best on the validation nodes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ Mask = Literal["train_mask", "validation_mask", "test_mask"]
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSchedule:
-    """How to train. every: epochs from one look at the validation nodes to the next. patience: epochs after the best one.
+    """How to train a node classifier.
 
-    decay: which weights decay; Kipf & Welling's are the first layer's.
+    every: epochs from one evaluation on the validation nodes to the next. patience: training stops this many epochs after the
+    best one. decay: which layers have weight decay; Kipf & Welling use it in the first layer only.
     """
 
     epochs: int = 200
@@ -35,7 +36,10 @@ class NodeSchedule:
 
 @dataclass(frozen=True)
 class NodeHistory:
-    """What `fit` found in its best epoch, counted from 1: accuracies in percent, the validation loss in nats, and epochs run."""
+    """The result of `fit` at its best epoch, counted from 1: accuracies in percent and the validation loss in nats.
+
+    epochs: the number of epochs run.
+    """
 
     best_epoch: int
     epochs: int
@@ -47,8 +51,8 @@ class NodeHistory:
 def fit(net: nn.Module, graph: Graph, schedule: NodeSchedule) -> NodeHistory:
     """Train net(x, edge_index) -> logits (N, classes) in place; leave it, in eval mode, with the weights of its best epoch.
 
-    Best: most validation nodes right, of equal ones the least validation loss. The net gets the features as `features` gives
-    them. Raises ErlangenError where the validation loss is never finite.
+    The best epoch has the highest validation accuracy and, among equal ones, the lowest validation loss. x is what `features`
+    returns. Raises ErlangenError if the validation loss is never finite.
     """
     x, edge_index, y = features(graph), graph.edge_index, graph.y
     train, validation = nodes(graph, "train_mask"), nodes(graph, "validation_mask")
@@ -79,26 +83,26 @@ def fit(net: nn.Module, graph: Graph, schedule: NodeSchedule) -> NodeHistory:
 
 
 def features(graph: Graph) -> Tensor | SparseRows:
-    """The graph's features (N, F), without their zeros where nine in ten are: the faster form for the first linear layer."""
+    """The graph's features (N, F), stored sparsely if more than nine in ten are 0, which makes the first linear layer faster."""
     sparse = SparseRows.of(graph.x)
     return sparse if 10 * len(sparse.values) < graph.x.numel() else graph.x
 
 
 @torch.no_grad()
 def predict(net: nn.Module, x: Tensor | SparseRows, edge_index: Tensor) -> Tensor:
-    """Logits (N, classes), in eval mode, where it leaves the net."""
+    """The logits (N, classes) of a net, which is left in eval mode."""
     net.eval()
     logits: Tensor = net(x, edge_index)
     return logits
 
 
 def evaluate(net: nn.Module, graph: Graph) -> Tensor:
-    """`predict` for a graph."""
+    """The logits (N, classes) of a net on a graph; the net is left in eval mode."""
     return predict(net, features(graph), graph.edge_index)
 
 
 def accuracy(logits: Tensor, graph: Graph, mask: Mask = "test_mask", among: Tensor | None = None) -> float:
-    """Percent right of the nodes in a mask; with `among` (N,) bool, of those of them that it holds. NaN where there are none."""
+    """Accuracy in percent on the nodes of a mask, or on those of them that are in `among` (N,) bool. NaN if there are none."""
     chosen = nodes(graph, mask)
     if among is not None:
         chosen = chosen[among[chosen]]
@@ -106,15 +110,15 @@ def accuracy(logits: Tensor, graph: Graph, mask: Mask = "test_mask", among: Tens
 
 
 def nodes(graph: Graph, mask: Mask) -> Tensor:
-    """The nodes of a mask, (n,). Raises ValueError where the graph has no such mask."""
-    found: Tensor | None = getattr(graph, mask)
-    if found is None:
+    """The nodes of a mask, (n,). Raises ValueError if the graph has no such mask."""
+    chosen: Tensor | None = getattr(graph, mask)
+    if chosen is None:
         raise ValueError(f"the graph has no {mask}: split its nodes first")
-    return found.nonzero().flatten()
+    return chosen.nonzero().flatten()
 
 
 def _groups(net: nn.Module, schedule: NodeSchedule) -> list[dict[str, object]]:
-    """Parameters that learn, with their weight decay."""
+    """Groups of the trainable parameters with their weight decay."""
     learning = [parameter for parameter in net.parameters() if parameter.requires_grad]
     if schedule.decay == "all":
         return [{"params": learning, "weight_decay": schedule.weight_decay}]

@@ -1,9 +1,9 @@
-"""Data-parallel training as `torchrun` starts it: one process a device, each with a slice of every batch.
+"""Data-parallel training, started by `torchrun`: one process per device, each with an equal slice of every batch.
 
-    gradient of the batch = mean over processes of the gradient of their slices (equally long)
+    gradient of the batch = mean over processes of the gradient of their slices
 
-Every process draws the same starts from the same generator and takes its own rows, so N processes make the steps of one.
-What is decided from a clock or a signal is decided once and told to all. Source: Li et al., "PyTorch Distributed", VLDB 2020.
+Every process draws the same starts from the same generator and takes its own rows, so N processes take the same steps as one.
+Decisions that depend on a clock or a signal are made by one process for all. Source: Li et al., "PyTorch Distributed", VLDB 2020.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(frozen=True, kw_only=True)
 class Workers:
-    """This process among its equals; alone where size is 1. rank 0 writes and prints."""
+    """This process among the processes of a training. With size 1 it is the only one; rank 0 writes and prints."""
 
     rank: int = 0
     size: int = 1
@@ -36,15 +36,15 @@ class Workers:
         return x[self.rank * share : (self.rank + 1) * share]
 
     def mean(self, value: float) -> float:
-        """The mean of everybody's number."""
+        """The mean of `value` over all processes."""
         return value if self.size == 1 else sum(float(other) for other in self.gathered(_number(value))) / self.size
 
     def any(self, flag: bool) -> bool:
-        """Whether anybody says so."""
+        """Whether `flag` is true in any process."""
         return flag if self.size == 1 else any(bool(other) for other in self.gathered(_number(float(flag))))
 
     def first(self, value: float) -> float:
-        """Rank 0's number, float64."""
+        """The value of rank 0, in float64."""
         if self.size == 1:
             return value
         number = _number(value)
@@ -52,7 +52,7 @@ class Workers:
         return float(number)
 
     def gathered(self, x: Tensor) -> list[Tensor]:
-        """Everybody's x, by rank; a tensor on the CPU, of the same shape everywhere."""
+        """The tensors x of all processes, by rank. x is on the CPU and has the same shape everywhere."""
         if self.size == 1:
             return [x]
         everybody = [torch.empty_like(x) for _ in range(self.size)]
@@ -60,36 +60,38 @@ class Workers:
         return everybody
 
     def wrapped(self, model: nn.Module) -> nn.Module:
-        """The model whose backward pass averages gradients over all processes; itself where there is one process."""
+        """The model, wrapped so that its backward pass averages gradients over all processes; unwrapped for one process."""
         return model if self.size == 1 else DistributedDataParallel(model)
 
 
 def unsynced(net: nn.Module, wanted: bool) -> AbstractContextManager[object]:
-    """Where wanted, gradients are only added up: for all slices of a batch but the last."""
+    """A context that, if `wanted`, adds up gradients without averaging them over processes, as all slices but the last need."""
     return net.no_sync() if wanted and isinstance(net, DistributedDataParallel) else nullcontext()
 
 
 @contextmanager
 def joined(device: str) -> Iterator[tuple[Workers, str]]:
-    """The processes that torchrun started, and this one's device; one process and `device` as it is where it started none.
+    """The processes that torchrun started, and the device of this one; without torchrun one process and `device` itself.
 
-    gloo carries tensors of the CPU, nccl those of CUDA. Raises ErlangenError for a device that cannot be shared out so.
+    Tensors on the CPU are exchanged by gloo, those on CUDA devices by nccl. Raises ErlangenError for any other device, or if
+    there are more processes than CUDA devices.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield Workers(), device
         return
     if "RANK" not in os.environ:
-        raise ErlangenError(f"WORLD_SIZE is {size}, but there is no RANK: start with torchrun, or unset WORLD_SIZE")
+        raise ErlangenError(f"WORLD_SIZE is {size}, but RANK is not set: start with torchrun, or unset WORLD_SIZE")
     rank, local = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
     if device == "cuda":
         if local >= torch.cuda.device_count():
-            raise ErlangenError(f"--nproc-per-node: process {local} has no CUDA device, there are {torch.cuda.device_count()}")
+            count = torch.cuda.device_count()
+            raise ErlangenError(f"--nproc-per-node: process {local} has no CUDA device: start at most {count} processes per node")
         device = f"cuda:{local}"
         torch.cuda.set_device(local)
     elif device != "cpu":
-        raise ErlangenError(f"--device {device}: torchrun shares out `cuda` or `cpu`, not one device or its kind")
-    if os.environ.get("MASTER_ADDR") in LOOPBACK:  # else the host's own name is looked up, which need not lead anywhere
+        raise ErlangenError(f"--device {device}: under torchrun give cuda or cpu, and each process gets a device of that kind")
+    if os.environ.get("MASTER_ADDR") in LOOPBACK:  # otherwise gloo looks up the host's name, which may not resolve
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo" if os.path.exists("/sys/class/net/lo") else "lo0")
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo")
     try:
@@ -97,7 +99,9 @@ def joined(device: str) -> Iterator[tuple[Workers, str]]:
     except RuntimeError as error:
         if "connection" not in str(error).lower():
             raise
-        raise ErlangenError(f"process {rank} of {size} ends, since another has ended: that one says why") from None
+        raise ErlangenError(
+            f"process {rank} of {size} stopped because another process did: see the message of that process"
+        ) from None
     finally:
         dist.destroy_process_group()
 

@@ -1,4 +1,4 @@
-"""Losses of a corpus's train, validation or test part, in the precision of a training."""
+"""Losses of the train, validation or test part of a corpus, in the precision of a training."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ def part_losses(
     how: How = "windows",
     tell: Callable[[int], None] = lambda n: None,
 ) -> tuple[Tensor, Tensor]:
-    """Losses (n,) in nats of a part's tokens, in order, each scored once, and their positions (n,); its first `limit` tokens.
+    """The loss in nats of each token of a part, (n,), in order, and the positions of these tokens, (n,).
 
-    In windows of the model's block, which `how` names, see `erlangen.measure.token_loss`. Where a part has documents that begin
-    at known places, in windows of whole documents, of which then at least one is scored. tell: as `token_losses` has it.
+    Each token is scored once, in windows of the model's block; `how` names the kind of windows, see
+    `erlangen.measure.token_loss`. If it is known where the part's documents begin, windows hold whole documents. limit: only the
+    first `limit` tokens, but at least one document. tell: see `token_losses`.
     """
     tokens: Tensor = getattr(corpus, part)
     starts = document_starts(corpus, part)
@@ -38,15 +39,15 @@ def part_losses(
         tokens = tokens[: limit and limit + 1]
         return token_losses(model, tokens, block, how=how, autocast=products, tell=tell), torch.arange(1, len(tokens))
     if limit is not None and limit < len(tokens):
-        whole = max(int(torch.searchsorted(starts, limit, right=True)) - 1, 1)  # documents that end by then
+        whole = max(int(torch.searchsorted(starts, limit, right=True)) - 1, 1)  # documents that end within the limit
         tokens, starts = tokens[: int(starts[whole])] if whole < len(starts) else tokens, starts[:whole]
     return aligned_losses(model, tokens, starts, block, autocast=products, tell=tell)
 
 
 def document_starts(corpus: Corpus, part: Part) -> Tensor | None:
-    """Where the documents of a part begin, (documents,); None where it has none."""
+    """The positions at which the documents of a part begin, (documents,); None if they are not known."""
     if part != "train":
         return corpus.validation_starts if part == "validation" else corpus.test_starts
     if corpus.train_starts is None:
         return None
-    return torch.cat([torch.zeros(1, dtype=torch.int64), corpus.train_starts + 1])  # of a training window: the END before it
+    return torch.cat([torch.zeros(1, dtype=torch.int64), corpus.train_starts + 1])  # a training window starts at the END before

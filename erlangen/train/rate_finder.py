@@ -1,11 +1,11 @@
-"""A learning-rate range test: raise the rate from step to step, watch the loss, and take a tenth of the rate where it is least.
+"""A learning-rate range test: raise the rate at every step and suggest a tenth of the rate at which the loss is lowest.
 
     rate(s) = low (high / low)^(s / (steps - 1))
     smooth(s) = Σ_i β^(s - i) loss(i) / Σ_i β^(s - i)
 
-The loss falls as long as the rate is not too large, and is least shortly before it is; a tenth of that rate leaves the margin
-that hundreds of steps at it need. It ends early where the smoothed loss is above twice its least. Source: Smith, "Cyclical
-Learning Rates for Training Neural Networks", WACV 2017, whose triangular policy this is not.
+The loss falls until the rate becomes too large, and is lowest shortly before; a tenth of that rate leaves the margin that
+hundreds of steps need. The test stops early if the smoothed loss exceeds twice its minimum. Source: Smith, "Cyclical Learning
+Rates for Training Neural Networks", WACV 2017 (the range test, without the triangular policy).
 """
 
 from __future__ import annotations
@@ -27,7 +27,11 @@ BETA, MARGIN, TOO_HIGH = 0.9, 10.0, 2.0
 
 @dataclass(frozen=True)
 class RateCurve:
-    """Rates tried, the loss of each step's batch before the update with it, and smoothed, in nats a token; what to take."""
+    """The result of a range test, one entry per step.
+
+    rates: the rates tried. losses: of each step's batch before the update, in nats per token; smoothed: the same, smoothed.
+    suggestion: the rate to use.
+    """
 
     rates: tuple[float, ...]
     losses: tuple[float, ...]
@@ -47,12 +51,12 @@ def find_rate(
     steps: int = 100,
     on_step: Callable[[int], None] | None = None,
 ) -> RateCurve:
-    """The curve, on a copy: the model, the random states and the order of the data stay as they are.
+    """Run the range test on a copy of the model; the model, the random states and the order of the data are not changed.
 
-    Raises ErlangenError where the loss is not finite from the beginning, ValueError for an empty range.
+    Raises ErlangenError if the loss is not finite at the first step, ValueError for an empty range or fewer than 2 steps.
     """
     if not 0 < low < high or steps < 2:
-        raise ValueError(f"find_rate: {steps} steps from {low} to {high}")
+        raise ValueError(f"find_rate: {steps} steps from {low} to {high}: use at least 2 steps, and 0 < low < high")
     check(schedule, precision, device)
     rates: list[float] = []
     losses: list[float] = []
@@ -76,10 +80,10 @@ def find_rate(
             if smooth[-1] > TOO_HIGH * min(smooth):
                 break
     if not rates:
-        raise ErlangenError("--find-lr: the loss is not finite from the first step: look at model and data")
+        raise ErlangenError("--find-lr: the loss is not finite at the first step: check the model and the data")
     return RateCurve(tuple(rates), tuple(losses), tuple(smooth), suggestion(rates, smooth))
 
 
 def suggestion(rates: list[float], smooth: list[float]) -> float:
-    """A tenth of the rate at which the smoothed loss is least."""
+    """A tenth of the rate at which the smoothed loss is lowest."""
     return rates[min(range(len(rates)), key=smooth.__getitem__)] / MARGIN

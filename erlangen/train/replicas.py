@@ -1,10 +1,10 @@
-"""The gradient of a batch from several threads, each with a share of the rows and a copy of the model on the same weights.
+"""The gradient of a batch from several threads, each with a share of the rows and a copy of the model that shares its weights.
 
     ∇ mean loss = Σ_i (rows_i / rows) ∇ mean loss of share i
 
-A small net gains more from a thread a share, each single-threaded, than from threads inside every operation, which wait for each
-other thousands of times a step. Two cores, gpt-micro and gpt-mini: 1.1-1.3 times as fast; beside other work, much more. Each copy
-draws its dropout from a generator of its own, so that a training repeats bit for bit however the threads run.
+A small net gains more from one thread per share than from threads inside every operation, which wait for each other thousands of
+times per step. On two cores gpt-micro and gpt-mini train 1.1 to 1.3 times as fast, and much more so beside other work. Each copy
+draws its dropout from its own generator, so that a training is repeatable bit for bit however the threads are scheduled.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 
 class Replicas:
-    """`n` copies of `model` on a CPU, the model itself the first. `gradient` leaves the whole batch's gradient in the model."""
+    """`n` replicas of a model on a CPU; the first is the model itself. `gradient` leaves the batch's gradient in the model."""
 
     def __init__(self, model: nn.Module, n: int, seed: int = 0) -> None:
         self.models = [model, *(sharing(model) for _ in range(n - 1))]
@@ -32,7 +32,7 @@ class Replicas:
     def gradient(self, loss: Loss, inputs: Tensor, targets: Tensor, scale: float = 1.0) -> Tensor:
         """Add the gradient of scale · loss(model, inputs, targets) to the model's parameters; return scale · loss.
 
-        loss: a mean over the rows of inputs and targets (B, ...).
+        loss: must be a mean over the rows of inputs and targets (B, ...).
         """
         n = len(self.models)
         shares = list(zip(self.models, self.generators, inputs.tensor_split(n), targets.tensor_split(n), strict=True))
@@ -51,16 +51,16 @@ class Replicas:
             replica.train(first.training)
             replica.zero_grad(set_to_none=True)
         threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # for the whole process as far as MKL goes
+        torch.set_num_threads(1)  # in MKL this applies to the whole process
         try:
             waiting = [self.pool.submit(run, *share, weight) for share, weight in zip(shares, weights, strict=True)]
             total = torch.stack([future.result() for future in waiting]).sum() * scale
         finally:
             torch.set_num_threads(threads)
         for replica in self.models[1:]:
-            theirs = {name: parameter.grad for name, parameter in replica.named_parameters()}
+            gradients = {name: parameter.grad for name, parameter in replica.named_parameters()}
             for name, parameter in first.named_parameters():
-                gradient = theirs[name]
+                gradient = gradients[name]
                 if gradient is not None:
                     parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)
         return total
@@ -70,17 +70,17 @@ class Replicas:
         return torch.stack([generator.get_state() for generator in self.generators])
 
     def set_state(self, states: Tensor) -> None:
-        """Go on from `state` of as many copies. Raises ValueError for another number of them."""
+        """Restore what `state` returned. Raises ValueError for another number of replicas."""
         for generator, state in zip(self.generators, states, strict=True):
             generator.set_state(state.clone())  # torch 2.13 crashes on a row that is not the first of its storage
 
 
 def sharing(model: nn.Module) -> nn.Module:
-    """A copy whose parameters and buffers are the same memory, with gradients of its own."""
+    """A copy that shares the memory of the model's parameters and buffers, but not their gradients."""
     twin = copy.deepcopy(model)
-    own = dict(model.named_parameters())
+    parameters = dict(model.named_parameters())
     for name, parameter in twin.named_parameters():
-        parameter.data, parameter.grad = own[name].data, None
+        parameter.data, parameter.grad = parameters[name].data, None
     buffers = dict(model.named_buffers())
     for name, buffer in twin.named_buffers():
         buffer.data = buffers[name].data

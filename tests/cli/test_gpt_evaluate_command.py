@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.gpt_command import TINY, Command, command, save_small_gpt2, story
 
 from erlangen.cli import terminal
@@ -161,7 +160,7 @@ def test_a_fault_is_one_line(trained: dict, run: Command, tmp_path: Path) -> Non
         ("run", "strange.txt"): (4, "strange.txt: the text has characters that this tokenizer lacks"),
         ("run", "short.txt"): (4, "short.txt: a loss needs at least two tokens, but the text has 1"),
         ("run", "story.txt", "--copied", "2"): (2, "leave story.txt out"),
-        ("run", "--copied", "99"): (4, "--copied 99: 99 passages of 64 + 500 characters"),
+        ("run", "--copied", "99"): (4, "--copied 99: the text has 298 characters, too few for 99 passages of 64 + 500"),
         ("run", "--copied", "1"): (2, "--copied"),
         ("run", "--precision", "float8"): (2, "--precision float8: choose"),
         ("run", "--json", "story.txt/x"): (2, "story.txt is not a writable directory"),

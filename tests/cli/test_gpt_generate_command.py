@@ -107,7 +107,7 @@ def test_a_file_of_prompts_has_one_a_line(tmp_path: Path) -> None:
         ('["b", {"prompt": "a", "top_k": 1.5}]', "entry 2: top_k 1.5: give a number"),
         ('[{"prompt": "a", "top_p": "much"}]', "entry 1: top_p 'much': give a number"),
         ('[{"text": "a"}]', "entry 1: give a text"),
-        ('[{"prompt": "a"}, {"prompt": "b", "top_p": 3}]', "entry 2: top-p 3: a probability"),
+        ('[{"prompt": "a"}, {"prompt": "b", "top_p": 3}]', "entry 2: top-p 3: must be a probability"),
         ('{"prompt": "a"}', "give a list"),
         ('["a"', "truncated or not JSON"),
         ("[]", "contains no prompt"),

@@ -112,7 +112,7 @@ def test_one_token_is_a_prompt(run: Path):
     result = command(run, "--prompt", "a")
     assert result.exit_code == 0, result.exception
     assert len(result.stdout.splitlines()) == 2
-    assert "nats a token" not in result.stdout
+    assert "nats per token" not in result.stdout
 
 
 def test_gpt2_from_its_folder_and_from_its_file(gpt2: Path):
@@ -137,7 +137,7 @@ def test_faults_are_one_line(run: Path, gpt2: Path, tmp_path: Path):
     assert fault(run, "--prompt", "a" * 33) == "--prompt has 33 tokens, but this model reads at most 32: shorten it"
     assert "'Z' (U+005A)" in fault(run, "--prompt", "aZ")
     assert "no such file" in fault(tmp_path / "nowhere", "--prompt", "a")
-    assert "in this folder" in fault(tmp_path, "--prompt", "a")
+    assert "has neither best.safetensors nor last.safetensors" in fault(tmp_path, "--prompt", "a")
     assert "is a folder" in fault(run, "--prompt", "a", "--html", tmp_path)
     assert "named twice" in fault(run, "--prompt", "a", "--html", tmp_path / "x", "--json", tmp_path / "x")
     (tmp_path / "half.safetensors").write_bytes((run / "best.safetensors").read_bytes()[:-9])

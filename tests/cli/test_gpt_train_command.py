@@ -172,12 +172,12 @@ FAULTS = {
     "unknown size": (("--model", "gpt-giga"), 2, "--model gpt-giga: choose gpt-nano"),
     "no such text": (("nowhere.txt",), 4, "nowhere.txt"),
     "two ends": (("--steps", "9", "--minutes", "1"), 2, "give one"),
-    "float16 on a CPU": (("--precision", "float16"), 2, "--precision float16: cpu"),
+    "float16 on a CPU": (("--precision", "float16"), 2, "--precision float16: training in float16 needs a CUDA device, not cpu"),
     "unknown precision": (("--precision", "float8"), 2, "--precision float8: choose"),
     "unknown device": (("--device", "tpu"), 2, "--device tpu"),
-    "slices": (("--batch", "5", "--accumulate", "2"), 2, "--batch 5: no multiple"),
+    "slices": (("--batch", "5", "--accumulate", "2"), 2, "--batch 5 is not a multiple"),
     "nothing to resume": (("--resume",), 2, "no last.safetensors"),
-    "unknown positions": (("--positions", "spiral"), 2, "positions 'spiral': choose rotary"),
+    "unknown positions": (("--positions", "spiral"), 2, "positions 'spiral' are unknown: choose one of rotary"),
     "local without a window": (("--attention", "local"), 2, "needs a window"),
     "too long a block": (("story.txt", "--block", "2000"), 4, "too few for windows of 2000"),
     "tales of a text": (("story.txt", "--tales", "99"), 2, "--tales 99: the text is story.txt"),
@@ -251,7 +251,7 @@ def test_a_text_that_moved_is_named_again_and_must_be_the_same(run: Command, tex
     other = story(tmp_path / "other.txt", "other words with xylophones")
     out = run(other.name, "--out", "run", "--resume", "--steps", "30")
     assert out.code == 2
-    assert "resume on its own corpus" in out.err
+    assert "resume on the corpus that it was trained on" in out.err
     assert "started with" in run("tales", "--out", "run", "--resume", "--steps", "30").err
 
 
@@ -260,7 +260,7 @@ def test_a_text_that_changed_does_not_resume(run: Command, text: Path) -> None:
     story(text, "other words with xylophones")
     out = run("--out", "run", "--resume")
     assert out.code == 2
-    assert "resume on its own corpus" in out.err
+    assert "resume on the corpus that it was trained on" in out.err
 
 
 @pytest.mark.parametrize(("signum", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")])

@@ -200,7 +200,7 @@ def test_tales_that_will_not_do(tales: None, bpe: Path) -> None:
     assert load_corpus("tales", block=20, tales=200).name == "tales"
     with pytest.raises(DataError, match="10 are too few"):
         load_corpus("tales", block=64, tales=10)
-    with pytest.raises(ErlangenError, match="use the characters tokenizer"):
+    with pytest.raises(ErlangenError, match="use the tokenizer 'characters'"):
         load_corpus("tales", block=64, tokenizer=str(bpe))
 
 

@@ -82,7 +82,7 @@ def test_answer_and_figures_are_made_of_whatever_there_is(seeds: int):
 
 def test_without_cora_nothing_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ERLANGEN_DATA", str(tmp_path))
-    with pytest.raises(DataError, match=r"planetoid/Cora/raw: no file ind\.cora\.x"):
+    with pytest.raises(DataError, match=r"planetoid/Cora/raw: there is no file ind\.cora\.x"):
         fetch(EIGHT)
 
 

@@ -16,14 +16,20 @@ import torch
 from support.command import erlangen, start
 
 import erlangen as package
-from erlangen.experiments.padding import PRESETS, ROWS, jobs
-from erlangen.experiments.padding.evidence import published
+from erlangen.experiments import planned_jobs
+from erlangen.experiments.padding import PRESETS, Recipe
+from erlangen.experiments.padding.accuracies import published
 from erlangen.experiments.padding.run import run
+from erlangen.experiments.padding.tasks import ROWS
 from erlangen.records.runs import Job
 from erlangen.sweep.machine import processor
 
 REFERENCE = Path(__file__).parents[2].parent / "shared" / "reference" / "published.json"
 TINY = [f"--set={key}" for key in ("rows=Net1/valid,Net2/fconv", "epochs=2", "train=40", "validation=20", "test=20", "fit=0")]
+
+
+def jobs(recipe: Recipe, **options: str) -> list[Job]:
+    return planned_jobs("padding", recipe, **options)  # type: ignore[arg-type]
 
 
 def measured(job: Job) -> dict[str, object]:
@@ -37,6 +43,18 @@ def test_the_standard_recipe_is_the_whole_table():
         (row, seed) for row in ROWS for seed in range(10)
     }
     assert all((job.precision, job.params["epochs"], job.params["train"]) == ("float32", 50, 2000) for job in nets)
+
+
+def test_nets_take_the_precision_and_device_asked_for_and_counts_stay_with_their_own():
+    planned = jobs(PRESETS["quick"], precision="bfloat16", device="cuda:1")
+    asked = {(job.params["task"] == "train", job.precision, job.device) for job in planned}
+    assert asked == {(True, "bfloat16", "cuda:1"), (False, "float32", "cpu")}
+
+
+@pytest.mark.parametrize("rows", [(), ("Net3/valid",), ("Net1/valid", "Net1/valid")])
+def test_rows_must_be_rows_of_the_table_each_named_once(rows: tuple[str, ...]):
+    with pytest.raises(ValueError, match="rows"):
+        Recipe(rows=rows)
 
 
 @pytest.mark.skipif(not REFERENCE.exists(), reason="needs ../shared/reference/published.json")
@@ -53,11 +71,13 @@ def test_published_numbers_are_those_handed_down():
 
 def test_the_exact_tasks_find_no_wrong_case():
     border, maps, data = (measured(job) for job in jobs(PRESETS["quick"])[:3])
-    assert border["border_wrong"] == 0 < border["border_cases"]
+    assert border["border_wrong"] == 0 < border["border_told_apart"] < border["border_cases"]
     assert (border["border_outside_at_corner"], border["border_outside_at_edge"]) == (5, 3)
-    assert maps["map_wrong"] == 0 < maps["map_cases"]
+    assert maps["map_wrong"] == 0 < maps["map_printed_wrong"] < maps["map_cases"]
+    assert [maps[f"map_sizes_printed_{name}"][-1] for name in ("valid", "sconv", "fconv")] == [2.875, 4.875, 6.875]  # type: ignore[index]
     assert data["source_validation_in_training"] == data["source_test_in_training"] == 1000
     assert data["leak-free_validation_in_training"] == data["leak-free_test_in_training"] == 0
+    assert (data["source_train_by_order"], data["source_train_by_order_mirrored"]) == (100, 0)
 
 
 def test_a_job_repeats_bit_for_bit_and_leaves_the_generator_of_others_alone():
@@ -80,30 +100,40 @@ def test_the_number_of_workers_changes_no_number(tmp_path: Path):
     assert len({(folder / "verdicts.json").read_bytes() for folder in folders}) == 1
 
 
-@pytest.fixture
-def copy_of_the_package(tmp_path: Path) -> Path:
-    shutil.copytree(Path(package.__file__).parent, tmp_path / "code" / "erlangen", ignore=shutil.ignore_patterns("__pycache__"))
-    return tmp_path / "code"
+RUN = ("run", "padding", *TINY, "--seeds", "1", "--out", "run")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the package in `code`, and beside it the finished run of that copy."""
+    folder = tmp_path_factory.mktemp("finished")
+    shutil.copytree(Path(package.__file__).parent, folder / "code" / "erlangen", ignore=shutil.ignore_patterns("__pycache__"))
+    out = erlangen(*RUN, cwd=folder, paths=(folder / "code",))
+    assert out.returncode == 0, out.stderr
+    return folder
 
 
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
         ("nn/padding.py", "OUTSIDE = -1", "OUTSIDE = -1  # said again", "all 5 jobs found"),
-        ("experiments/padding/judge.py", "lose the test", "fail the test", "all 5 jobs found"),
-        ("results.py", "SCHEMA = 1", "SCHEMA = 1\nTITLE = 'records'", "all 5 jobs found"),
+        ("experiments/padding/judge.py", "it lacks the floor", "the floor is missing", "all 5 jobs found"),
+        ("experiments/padding/__init__.py", "padding supplies them", "padding adds them", "all 5 jobs found"),
+        ("experiments/padding/figures.py", "PALETTE[0]", "PALETTE[1]", "all 5 jobs found"),
+        ("records/files.py", "SCHEMA = 2", "SCHEMA = 2\nTITLE = 'records'", "all 5 jobs found"),
         ("nn/padding.py", "OUTSIDE = -1", "OUTSIDE = -2", "running 5 jobs"),
         ("models/padded_cnn.py", "F.relu(", "F.leaky_relu(", "running 5 jobs"),
+        ("experiments/padding/exact.py", "ROUNDING = 1e-12", "ROUNDING = 1e-11", "running 5 jobs"),
     ],
-    ids=["comment", "verdict", "record", "layer", "model"],
+    ids=["comment", "verdict", "claim", "color", "record", "layer", "model", "count"],
 )
-def test_what_changed_decides_what_is_computed_again(copy_of_the_package: Path, tmp_path: Path, file, old, new, message):
-    args = ("run", "padding", *TINY, "--seeds", "1", "--out", "run")
-    assert erlangen(*args, cwd=tmp_path, paths=(copy_of_the_package,)).returncode == 0
-    path = copy_of_the_package / "erlangen" / file
+def test_what_changed_decides_what_is_computed_again(finished: Path, tmp_path: Path, file, old, new, message):
+    folder = tmp_path / "changed"
+    shutil.copytree(finished, folder)
+    path = folder / "code" / "erlangen" / file
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
-    assert message in erlangen(*args, cwd=tmp_path, paths=(copy_of_the_package,)).stderr
+    assert message in erlangen(*RUN, cwd=folder, paths=(folder / "code",)).stderr
 
 
 @pytest.mark.slow

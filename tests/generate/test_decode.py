@@ -177,5 +177,5 @@ def test_a_prompt_without_tokens_is_refused(prompt: Tensor) -> None:
 
 
 def test_rows_have_to_fit_the_batch() -> None:
-    with pytest.raises(ValueError, match="2 rows named for a batch of 3"):
+    with pytest.raises(ValueError, match="2 sample numbers for a batch of 3"):
         generate(gpt(), tokens(3, 4), 3, rows=[0, 1])

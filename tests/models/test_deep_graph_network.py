@@ -51,5 +51,5 @@ def test_first_weights_keep_the_size_where_nothing_is_averaged(width: int) -> No
 
 
 def test_unknown_arms_are_refused() -> None:
-    with pytest.raises(ValueError, match="choose none, root, loops, wide, alone"):
+    with pytest.raises(ValueError, match="choose one of none, root, loops, wide, alone"):
         network("both")

@@ -59,7 +59,7 @@ def test_past_the_block_one_layer_is_recropping_and_two_are_not(positions) -> No
 
 def test_absolute_positions_end_with_their_table() -> None:
     model = made(replace(TINY, positions="absolute"))
-    with pytest.raises(ValueError, match="13 tokens, but absolute positions were made for 12"):
+    with pytest.raises(ValueError, match="13 tokens are more than the model's 12 absolute positions"):
         model(tokens(13))
     made(TINY)(tokens(13))  # rotary ones do not
 
@@ -203,7 +203,7 @@ def test_rotary_scaling_reaches_the_layers() -> None:
         ("vocabulary 0", {"vocabulary": 0}),
         ("layers 0", {"layers": 0}),
         ("norm 'batch'", {"norm": "batch"}),
-        ("no multiple of 3 heads", {"heads": 3}),
+        ("a multiple of the number of heads, 3", {"heads": 3}),
     ],
 )
 def test_impossible_models_are_refused(fault: str, options: dict) -> None:

@@ -76,14 +76,14 @@ def test_sizes_come_from_the_tensors_where_only_a_file_is_given(tmp_path: Path):
     ours = load_gpt2(tmp_path / WEIGHTS)
     assert (ours.config.heads, ours.config.layers, ours.config.block, ours.config.tied) == (2, 3, 24, True)
     assert_same_logits(ours, model, tokens(), 1e-4)
-    with pytest.raises(ErlangenError, match=r"no config\.json"):
+    with pytest.raises(ErlangenError, match=r"has no config\.json"):
         load_gpt2(tmp_path)
 
 
 def test_a_width_that_tells_no_heads_asks_for_the_config(tmp_path: Path):
     saved(theirs(), tmp_path)
     (tmp_path / CONFIG).unlink()
-    with pytest.raises(ErlangenError, match=r"width 48 is no multiple of 64.*add its config\.json"):
+    with pytest.raises(ErlangenError, match=r"width 48 is not a multiple of 64.*add its config\.json"):
         load_gpt2(tmp_path / WEIGHTS)
 
 
@@ -111,7 +111,7 @@ def test_shards(tmp_path: Path):
 def test_an_index_names_files_of_its_folder_alone(name: object, tmp_path: Path):
     saved(theirs(), tmp_path, max_shard_size="100KB")
     (tmp_path / INDEX).write_text(json.dumps({"weight_map": {"wte.weight": name}}))
-    with pytest.raises(DamagedFileError, match="no weight_map from tensors to files of this folder"):
+    with pytest.raises(DamagedFileError, match="has no weight_map from tensors to files in this folder"):
         load_gpt2(tmp_path)
 
 
@@ -144,7 +144,7 @@ def test_a_model_of_ours_opens_in_transformers_and_comes_back(dtype: torch.dtype
 
 
 def test_a_model_of_another_kind_is_not_saved(tmp_path: Path):
-    with pytest.raises(ErlangenError, match=r"no GPT-2: norm 'rms', theirs is 'layer'"):
+    with pytest.raises(ErlangenError, match=r"not a GPT-2: its norm is 'rms', but GPT-2's is 'layer'"):
         save_gpt2(GPT(GPTConfig(vocabulary=5, layers=1, heads=1, width=8)), tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -166,7 +166,7 @@ def test_a_model_that_cannot_be_written_leaves_the_old_one(tmp_path: Path):
 def test_a_missing_tensor_is_named(name: str, tmp_path_factory: pytest.TempPathFactory, untouched: Path):
     folder = tmp_path_factory.mktemp("missing")
     copied(untouched, folder)
-    with pytest.raises(DamagedFileError, match=f"no tensor {name}"):
+    with pytest.raises(DamagedFileError, match=f"lacks the tensor {name}"):
         load_gpt2(edited(folder, lambda file: file.pop(f"transformer.{name}")))
 
 
@@ -187,13 +187,13 @@ def test_extra_and_misshapen_tensors_are_named(tmp_path: Path, untouched: Path):
         load_gpt2(edited(folder, lambda f: f.update({"h.0.crossattention.c_attn.weight": torch.ones(2), "score": torch.ones(2)})))
     copied(untouched, folder)
     name = "transformer.h.1.mlp.c_fc.weight"
-    with pytest.raises(DamagedFileError, match=r"h\.1\.mlp\.c_fc\.weight is 192×48 of float32, not 48×192 floats"):
+    with pytest.raises(DamagedFileError, match=r"h\.1\.mlp\.c_fc\.weight is 192×48 of float32, .* need 48×192 floats"):
         load_gpt2(edited(folder, lambda file: file.update({name: file[name].mT.contiguous()})))
     copied(untouched, folder)
-    with pytest.raises(DamagedFileError, match=r"h\.1\.mlp\.c_fc\.weight is 48×192 of int8, not 48×192 floats"):
+    with pytest.raises(DamagedFileError, match=r"h\.1\.mlp\.c_fc\.weight is 48×192 of int8, .* need 48×192 floats"):
         load_gpt2(edited(folder, lambda file: file.update({name: file[name].to(torch.int8)})))
     copied(untouched, folder)
-    with pytest.raises(DamagedFileError, match=r"wte\.weight has shape 101, not rows"):
+    with pytest.raises(DamagedFileError, match=r"wte\.weight has shape 101, but must be a matrix"):
         load_gpt2(edited(folder, lambda file: file.update({"transformer.wte.weight": torch.ones(101)})))
 
 
@@ -202,7 +202,7 @@ def test_extra_and_misshapen_tensors_are_named(tmp_path: Path, untouched: Path):
     [("vocab_size", 100), ("n_positions", 1024), ("n_embd", 12), ("n_layer", 10**9), ("n_inner", 64), ("n_layer", "three")],
 )
 def test_sizes_of_the_config_are_those_of_the_tensors(name: str, value: object, tmp_path: Path, untouched: Path):
-    with pytest.raises(DamagedFileError, match=f"has {name} {value!r}, the weights have"):
+    with pytest.raises(DamagedFileError, match=f"has {name} {value!r}, but the weights have"):
         load_gpt2(edited(copied(untouched, tmp_path), lambda file: None, **{name: value}))
 
 
@@ -246,7 +246,7 @@ def test_pickles_are_refused_and_the_way_out_is_said(tmp_path: Path):
     (tmp_path / CONFIG).write_text("{}")
     (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04")
     for path in (tmp_path, tmp_path / "pytorch_model.bin"):
-        with pytest.raises(ErlangenError, match=r"pytorch_model\.bin: a pickle.*refused.*save_pretrained") as caught:
+        with pytest.raises(ErlangenError, match=r"pytorch_model\.bin is a pickle and was not read.*save_pretrained") as caught:
             load_gpt2(path)
         assert "\n" not in str(caught.value)
 
@@ -254,7 +254,7 @@ def test_pickles_are_refused_and_the_way_out_is_said(tmp_path: Path):
 def test_broken_and_absent_files_cost_one_line(tmp_path: Path, untouched: Path):
     folder = copied(untouched, tmp_path)
     (folder / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes()[:-100])
-    with pytest.raises(DamagedFileError, match="truncated or no safetensors file"):
+    with pytest.raises(DamagedFileError, match="is truncated or not a safetensors file"):
         load_gpt2(folder)
     (folder / WEIGHTS).unlink()
     with pytest.raises(ErlangenError, match="no such file"):
@@ -264,7 +264,7 @@ def test_broken_and_absent_files_cost_one_line(tmp_path: Path, untouched: Path):
     with pytest.raises(DamagedFileError, match="not JSON"):
         load_gpt2(folder)
     (folder / CONFIG).write_text("[1]")
-    with pytest.raises(DamagedFileError, match="no settings"):
+    with pytest.raises(DamagedFileError, match="does not hold settings"):
         load_gpt2(folder)
     with pytest.raises(ErlangenError, match="no such file"):
         load_gpt2(tmp_path / "nowhere")

@@ -70,7 +70,7 @@ def test_attention_is_that_of_evaluation() -> None:
 
 
 def test_widths_that_heads_do_not_divide_are_refused() -> None:
-    with pytest.raises(ValueError, match="width 10 a multiple of heads, 4"):
+    with pytest.raises(ValueError, match="width 10 must be a multiple of heads, 4"):
         GraphNetworkConfig(layer="gat", in_features=3, classes=2, width=10, heads=4)
-    with pytest.raises(ValueError, match="choose gcn, gat, gatv2, uniform"):
+    with pytest.raises(ValueError, match="choose one of gcn, gat, gatv2, uniform"):
         GraphNetworkConfig(layer="sage", in_features=3, classes=2)  # type: ignore[arg-type]

@@ -167,7 +167,7 @@ def test_dropout_drops_in_training_alone() -> None:
 def test_faulty_configurations_are_refused() -> None:
     with pytest.raises(ValueError, match="width 10 must be a multiple of heads, 4"):
         BlockConfig(width=10, heads=4)
-    with pytest.raises(ValueError, match="choose edges, dense"):
+    with pytest.raises(ValueError, match="choose one of edges, dense"):
         GraphTransformerConfig(in_features=3, classes=2, form="sparse")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="there are 3 nodes"):
         log_adjacency(complete_graph(4), 3)

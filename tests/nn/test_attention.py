@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch import Tensor
 
 from erlangen.nn.attention import (
@@ -217,13 +216,13 @@ def test_auto_takes_what_is_fastest_on_a_cpu(config, queries, keys, dtype, train
 @pytest.mark.parametrize(
     ("fault", "options"),
     [
-        ("width 24 is no multiple of 5 heads", {"heads": 5}),
+        ("width 24 must be a multiple of the number of heads, 5", {"heads": 5}),
         ("attention 'flash'", {"form": "flash"}),
         ("positions 'learned'", {"positions": "learned"}),
         ("needs a window", {"form": "local"}),
         ("window 0", {"window": 0}),
         ("dropout 1", {"dropout": 1.0}),
-        ("head_dim 3 is not even", {"heads": 8}),
+        ("head_dim 3 must be even", {"heads": 8}),
     ],
 )
 def test_impossible_layers_are_refused(fault: str, options: dict) -> None:

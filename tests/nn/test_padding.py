@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from torch import Tensor, nn
 
 from erlangen.nn.padding import OUTSIDE, PADDINGS, PaddedConv2d, Padding, output_size, pad, source_index

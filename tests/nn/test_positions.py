@@ -4,8 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.torchvision_ops import declare_torchvision_ops
 from torch import Tensor
 
@@ -149,5 +148,5 @@ def test_impossible_rotations_are_refused(fault: str, options: dict) -> None:
 
 
 def test_an_odd_head_has_no_pairs() -> None:
-    with pytest.raises(ValueError, match="head_dim 5 is not even"):
+    with pytest.raises(ValueError, match="head_dim 5 must be even"):
         Rotary().table(torch.arange(3), 5)

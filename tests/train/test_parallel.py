@@ -57,7 +57,7 @@ def test_alone_everything_is_ones_own() -> None:
 def test_a_world_without_a_rank_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.delenv("RANK", raising=False)
-    with pytest.raises(ErlangenError, match="WORLD_SIZE is 2, but there is no RANK: start with torchrun"), joined("cpu"):
+    with pytest.raises(ErlangenError, match="WORLD_SIZE is 2, but RANK is not set: start with torchrun"), joined("cpu"):
         pass
 
 
@@ -69,14 +69,14 @@ def test_who_is_left_by_another_process_says_so_and_no_more(kind: str, monkeypat
     for name, value in (("WORLD_SIZE", "2"), ("RANK", "1"), ("LOCAL_RANK", "1")):
         monkeypatch.setenv(name, value)
     fault = ErlangenError if "peer" in kind else RuntimeError
-    told = "process 1 of 2 ends, since another has ended" if "peer" in kind else kind
+    words = "process 1 of 2 stopped because another process did" if "peer" in kind else kind
 
     def fail() -> None:
         with joined("cpu") as (workers, device):
             assert (workers, device) == (Workers(rank=1, size=2), "cpu")
             raise RuntimeError(kind)
 
-    with pytest.raises(fault, match=told):
+    with pytest.raises(fault, match=words):
         fail()
     assert ended == [True]
 
@@ -124,5 +124,5 @@ def test_two_processes_make_the_steps_of_one(accumulate: int, text: Path, tmp_pa
 def test_a_fault_of_the_user_is_told_by_torchrun_too(text: Path, tmp_path: Path) -> None:
     out = torchrun("gpt", "train", text, *STEPS, "--batch", "7", cwd=tmp_path)
     assert out.returncode != 0
-    assert "--batch 7: no multiple of 2 processes" in out.stderr
-    assert "Traceback (most recent call last)" not in out.stderr.split("no multiple")[0]
+    assert "--batch 7 is not a multiple of 2 processes" in out.stderr
+    assert "Traceback (most recent call last)" not in out.stderr.split("not a multiple")[0]

@@ -77,7 +77,7 @@ def test_a_loss_that_explodes_ends_it_early(corpus: Corpus, model: GPT) -> None:
 
 def test_a_loss_that_never_was_finite_is_one_line(corpus: Corpus, model: GPT) -> None:
     torch.nn.init.constant_(model.norm.weight, torch.nan)
-    with pytest.raises(ErlangenError, match="not finite from the first step"):
+    with pytest.raises(ErlangenError, match="not finite at the first step"):
         find_rate(model, corpus, SCHEDULE)
 
 

@@ -40,20 +40,20 @@ def test_the_processor_is_always_there() -> None:
 
 @pytest.mark.parametrize("device", ["tpu", "gpu", "CPU", ""])
 def test_an_unknown_device_is_refused_with_the_known_ones(device: str) -> None:
-    with pytest.raises(ErlangenError, match=f"--device {device}: unknown; choose cpu, cuda, cuda:N or mps"):
+    with pytest.raises(ErlangenError, match=f"--device {device} is unknown: choose cpu, cuda, cuda:N or mps"):
         check_device(device, "float32")
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:0"])
 def test_a_machine_without_cuda_says_so(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
     cuda(monkeypatch, 0)
-    with pytest.raises(ErlangenError, match=rf"--device {device}: this machine.*has none; use cpu"):
+    with pytest.raises(ErlangenError, match=rf"--device {device} is not available on this machine.*: use cpu"):
         check_device(device, "float32")
 
 
 def test_a_machine_without_mps_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(ErlangenError, match=r"--device mps: this machine.*has none; use cpu"):
+    with pytest.raises(ErlangenError, match=r"--device mps is not available on this machine.*: use cpu"):
         check_device("mps", "float32")
 
 
@@ -67,7 +67,7 @@ def test_a_cuda_device_that_is_there_passes(monkeypatch: pytest.MonkeyPatch, dev
 @pytest.mark.parametrize("device", ["cuda:2", "cuda:-1", "cuda:first"])
 def test_a_cuda_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
     cuda(monkeypatch, 2)
-    with pytest.raises(ErlangenError, match=f"--device {device}: there are 2 CUDA devices, counted from 0"):
+    with pytest.raises(ErlangenError, match=f"--device {device} does not exist: there are 2 CUDA devices, counted from 0"):
         check_device(device, "float32")
 
 

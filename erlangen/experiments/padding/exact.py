@@ -1,103 +1,117 @@
-"""Padding: the verdicts that count cases, C1, C3 and C4."""
+"""Padding: the terms of a convolution at the border and the sizes of its maps, counted against SciPy and real modules.
+
+Each count has a twin that must come out large: the same comparison of things that are known to differ.
+"""
 
 from __future__ import annotations
 
-import math
+import numpy as np
+import scipy.ndimage
+import scipy.signal
+import torch
 
-from erlangen.experiments.kit.judging import counted, not_measured
-from erlangen.experiments.padding import CLAIMS
-from erlangen.experiments.padding.evidence import Evidence
-from erlangen.records.runs import Verdict
+from erlangen.data.red_green import SIDE
+from erlangen.experiments.padding.tasks import Border, Maps
+from erlangen.measure.border import terms
+from erlangen.models.padded_cnn import PaddedCNN, PaddedCNNConfig
+from erlangen.nn.padding import PADDINGS, Padding
+from erlangen.records.runs import Job, Measurement
 
-STATEMENTS = {claim.id: claim.statement for claim in CLAIMS}
-SPLITS = ("train", "validation", "test")
-
-
-def border(evidence: Evidence) -> Verdict:
-    """C1: the listed terms' sums against SciPy's."""
-    result = evidence.exact.get("border")
-    if result is None:
-        return not_measured("C1", "terms", STATEMENTS["C1"])
-    wrong, corner, edge, inside = (
-        result.value(f"border_{name}") for name in ("wrong", "outside_at_corner", "outside_at_edge", "outside_inside")
-    )
-    return counted(
-        "C1",
-        "terms",
-        STATEMENTS["C1"],
-        cases=result.value("border_cases"),
-        failures=wrong,
-        holds=wrong == 0 and corner > 0 and inside == 0,
-        test=f"sums of the listed terms against SciPy, |error| <= 1e-12; at one pixel of padding {corner:.0f} of 9 terms lie "
-        f"outside at a corner, {edge:.0f} at an edge, {inside:.0f} inside",
-        corrected="True where the output keeps its size or grows. Without padding no term lies outside: the output shrinks "
-        "instead.",
-    )
+ROUNDING = 1e-12  # of sums of nine products in float64
 
 
-def classes(evidence: Evidence) -> Verdict:
-    """C3: every image shows what its label and split say."""
-    result = evidence.exact.get("data")
-    if result is None:
-        return not_measured("C3", "classes", STATEMENTS["C3"])
-    images = sum(result.value(f"source_{split}_images") for split in SPLITS)
-    odd = images - sum(result.value(f"source_{split}_as_stated") for split in SPLITS)
-    test = "order, height and lit pixels of every image of every split"
-    return counted("C3", "classes", STATEMENTS["C3"], cases=images, failures=odd, test=test)
+def border(task: Border, job: Job) -> list[Measurement]:
+    """The terms of every output pixel against SciPy, for four sizes of image, and how many of them lie outside."""
+    rng = np.random.RandomState(job.seed)
+    counts = np.zeros(3, int)
+    for size in ((3, 3), (4, 7), (5, 5), (8, 6)):
+        x, w = rng.standard_normal(size), rng.standard_normal((3, 3))
+        for padding in PADDINGS.values():
+            counts += compare_terms(x, w, padding)
+    cases, wrong, told_apart = (int(count) for count in counts)
+    same = PADDINGS["sconv"]
+    corner, edge, inside = (sum(term.outside for term in terms(pixel, (8, 8), 3, same)) for pixel in ((0, 0), (0, 4), (4, 4)))
+    return [
+        Measurement("border_cases", cases, "output pixels"),
+        Measurement("border_wrong", wrong, "output pixels"),
+        Measurement("border_told_apart", told_apart, "output pixels"),
+        Measurement("border_outside_at_corner", corner, "terms of 9"),
+        Measurement("border_outside_at_edge", edge, "terms of 9"),
+        Measurement("border_outside_inside", inside, "terms of 9"),
+    ]
 
 
-def cues(evidence: Evidence) -> Verdict:
-    """C3: order solves every split, place solves all but the test."""
-    statement = "Order alone solves every split; place alone solves training and validation and fails the test."
-    result = evidence.exact.get("data")
-    if result is None:
-        return not_measured("C3", "cues", statement)
-    order, place = ([result.value(f"source_{split}_by_{cue}") for split in SPLITS] for cue in ("order", "place"))
-    images = [result.value(f"source_{split}_images") for split in SPLITS]
-    wrong = sum(
-        abs(score - expected) / 100 * n
-        for scores, stated in ((order, (100, 100, 100)), (place, (100, 100, 0)))
-        for score, expected, n in zip(scores, stated, images, strict=True)
-    )
-    scored = [f"{cue} {' / '.join(f'{score:g}' for score in scores)} %" for cue, scores in (("order", order), ("place", place))]
-    test = f"training / validation / test: {'; '.join(scored)}"
-    return counted("C3", "cues", statement, cases=2 * sum(images), failures=wrong, test=test)
+def compare_terms(x: np.ndarray, w: np.ndarray, padding: Padding) -> tuple[int, int, int]:
+    """Output pixels in both kernel directions; those whose terms do not give SciPy's value; those whose terms do not give the
+    value of the other direction, as they should not.
+    """
+    cases, wrong, told_apart = 0, 0, 0
+    expected = [scipy_border(x, w, padding, flip) for flip in (False, True)]
+    for pixel in np.ndindex(expected[0].shape):
+        for flip in (False, True):
+            listed = terms(pixel, x.shape, 3, padding, flip=flip)
+            total = sum(w[term.kernel] * x[term.reads] for term in listed if term.reads is not None)
+            cases += 1
+            wrong += len(listed) != 9 or not abs(total - expected[flip][pixel]) <= ROUNDING
+            told_apart += abs(total - expected[not flip][pixel]) > ROUNDING
+    return cases, wrong, told_apart
 
 
-def splits(evidence: Evidence) -> Verdict:
-    """C3: validation and test images against the training ones."""
-    statement = "The images of validation and test are new to the net."
-    result = evidence.exact.get("data")
-    if result is None:
-        return not_measured("C3", "splits", statement)
-    held_out = SPLITS[1:]
-    shared, clean = (
-        [result.value(f"{protocol}_{split}_in_training") for split in held_out] for protocol in ("source", "leak-free")
-    )
-    return counted(
-        "C3",
-        "splits",
-        statement,
-        cases=sum(result.value(f"source_{split}_images") for split in held_out),
-        failures=sum(shared),
-        test=f"images that occur in training, the test's with their boxes moved back by 16 rows: validation {shared[0]:g}, test "
-        f"{shared[1]:g}; in the leak-free splits {clean[0]:g} and {clean[1]:g}",
-        corrected="The source seeds every split alike: its validation set is the beginning of its training set, and its test "
-        "images are training images with the boxes moved by 16 rows. Accuracies on leak-free splits stand beside the table."
-        if sum(shared)
-        else None,
-    )
+def scipy_border(x: np.ndarray, w: np.ndarray, padding: Padding, flip: bool) -> np.ndarray:
+    """SciPy's own borders: `signal` for zeros and wrapping, `ndimage` on a larger canvas for the copying ones."""
+    p = padding.width
+    if padding.mode == "zeros":
+        function = scipy.signal.convolve2d if flip else scipy.signal.correlate2d
+        out: np.ndarray = function(x, w, mode={0: "valid", 1: "same", 2: "full"}[p])
+        return out
+    mode = {"replicate": "nearest", "reflect": "mirror", "circular": "grid-wrap"}[padding.mode]
+    rows, columns = np.mgrid[-p : x.shape[0] + p, -p : x.shape[1] + p]
+    canvas = scipy.ndimage.map_coordinates(x, [rows, columns], order=0, mode=mode)
+    function = scipy.ndimage.convolve if flip else scipy.ndimage.correlate
+    filtered: np.ndarray = function(canvas, w)[1:-1, 1:-1]
+    return filtered
 
 
-def maps(evidence: Evidence) -> Verdict:
-    """C4: the formula against the modules, and the stated sizes."""
-    result = evidence.exact.get("maps")
-    if result is None:
-        return not_measured("C4", "maps", STATEMENTS["C4"])
-    stated = {"valid": 2, "sconv": 4, "fconv": 6, "replicate": 6, "reflect": 6, "circular": 6}
-    last = {name: (result.values(f"map_sizes_{name}") or (math.nan,))[-1] for name in stated}
-    wrong, cases = result.value("map_wrong"), result.value("map_cases")
-    shown = ", ".join(f"{name} {size:.0f}×{size:.0f}" for name, size in last.items())
-    test = f"formula and module agree; last maps of a 32×32 image: {shown}"
-    holds = wrong == 0 and last == stated
-    return counted("C4", "maps", STATEMENTS["C4"], cases=cases, failures=wrong, holds=holds, test=test)
+def maps(task: Maps, job: Job) -> list[Measurement]:
+    """The sizes by formula, with the floor and as printed, against real modules; where the former is 0, they must refuse."""
+    cases, wrong, printed_wrong = 0, 0, 0
+    at_32 = []
+    for name in PADDINGS:
+        for side in range(3, 65):
+            config = PaddedCNNConfig(padding=name, side=side)
+            sizes, expected, printed = real_map_sizes(config), config.map_sizes()[1:], printed_map_sizes(config)
+            cases += 1
+            wrong += sizes != (expected[: expected.index(0)] if 0 in expected else expected)
+            printed_wrong += sizes != printed
+            if side == SIDE:
+                at_32 += [
+                    Measurement(f"map_sizes_{name}", tuple(float(size) for size in sizes), "pixels"),
+                    Measurement(f"map_sizes_printed_{name}", printed, "pixels"),
+                ]
+    return [
+        Measurement("map_cases", cases, "nets"),
+        Measurement("map_wrong", wrong, "nets"),
+        Measurement("map_printed_wrong", printed_wrong, "nets"),
+        *at_32,
+    ]
+
+
+def printed_map_sizes(config: PaddedCNNConfig) -> tuple[float, ...]:
+    """(n + 2p - k) / s + 1, layer by layer, as the report prints it."""
+    sizes = [float(config.side)]
+    for stride in config.strides:
+        sizes.append((sizes[-1] + 2 * PADDINGS[config.padding].width - config.kernel_size) / stride + 1)
+    return tuple(sizes[1:])
+
+
+@torch.no_grad()
+def real_map_sizes(config: PaddedCNNConfig) -> tuple[int, ...]:
+    """Pixels a side after each convolution of a real net, as far as the kernels fit."""
+    x, sizes = torch.zeros(1, 3, config.side, config.side), []
+    for convolution in PaddedCNN(config).convolutions:
+        try:
+            x = convolution(x)
+        except RuntimeError:  # torch: "Kernel size can't be greater than actual input size"
+            break
+        sizes.append(x.shape[-1])
+    return tuple(sizes)

@@ -1,67 +1,126 @@
-"""Padding: from results to verdicts and to what the page shows."""
+"""Padding: verdicts, and what each claim comes to in one sentence of measured numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 
-from erlangen.experiments.padding import PADDING_NAMES, Recipe, accuracy, exact, flatten
-from erlangen.experiments.padding.evidence import Evidence, gather, mean
-from erlangen.experiments.padding.figures import figures
-from erlangen.records.runs import Findings, JobResult, Verdict
+from erlangen.experiments.kit.answers import answer
+from erlangen.experiments.kit.compare import decide
+from erlangen.experiments.kit.evidence import Arm, Evidence
+from erlangen.experiments.padding import Recipe
+from erlangen.experiments.padding.accuracies import arms_of, listed, published, row_arm
+from erlangen.experiments.padding.counted import border, images, last_side, maps, reader
+from erlangen.experiments.padding.flattening import PROBED, flattening
+from erlangen.experiments.padding.table import as_published, order, table
+from erlangen.experiments.padding.tasks import SPLITS, Border, Data
+from erlangen.records.runs import Answer, Verdict
 
-ASKED = (
-    "A convolution does the same everywhere, so a pooled CNN should not know where things are. Does it learn place all the same, "
-    "from the border that padding paints?"
-)
-
-
-def verdicts(recipe: Recipe, results: Sequence[JobResult]) -> list[Verdict]:
-    """One verdict for every part that the recipe's rows can show; parts whose jobs failed are `not measured`."""
-    evidence = gather(recipe, results)
-    rows = [str(row) for row in recipe.rows]
-    pooled, flattened = ([row for row in rows if row.startswith(net)] for net in ("Net1", "Net2"))
-    both = [padding for padding in PADDING_NAMES if f"Net1/{padding}" in pooled and f"Net2/{padding}" in flattened]
-    found = [exact.border(evidence), accuracy.table(evidence)]
-    if evidence.as_published():
-        found += [accuracy.row(evidence, row) for row in rows]
-    found += [exact.classes(evidence), exact.cues(evidence), exact.splits(evidence), exact.maps(evidence)]
-    if set(accuracy.ORDER) <= set(rows):
-        found.append(accuracy.order(evidence))
-    if flattened:
-        found.append(flatten.fact(evidence, flattened))
-    if both:
-        found.append(flatten.cause(evidence, both))
-    if pooled:
-        found.append(flatten.translation(evidence, pooled))
-    return found
+GROWING = ("valid", "sconv", "fconv")
+SAME_SIZE = ("fconv", "replicate", "reflect", "circular")  # two pixels of padding: maps of 6×6
 
 
-def findings(recipe: Recipe, results: Sequence[JobResult], verdicts: Sequence[Verdict]) -> Findings:
-    """The page's question, its answer, its figures."""
-    evidence = gather(recipe, results)
-    return Findings(asked=ASKED, found=answer(evidence), figures=tuple(figures(evidence)))
+def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
+    """A verdict for every part that the recipe's rows can show, by claim."""
+    counted = [border(evidence), *images(evidence), *maps(evidence)]
+    compared = [*table(recipe, evidence), *order(recipe, evidence), *flattening(recipe, evidence)]
+    return sorted(decide([*counted, *compared]), key=lambda verdict: verdict.claim)
 
 
-def answer(evidence: Evidence) -> str:
-    """What was found, in one sentence made of measured numbers."""
-    scores = {row: mean(evidence.measured(row, "test_accuracy")) for row, seeds in evidence.nets.items() if seeds}
-    if not scores:
-        return "No net has been trained yet."
-    place = {row: score for row, score in scores.items() if score < 50}
-    order = {row: score for row, score in scores.items() if score >= 50}
-    parts = [f"{grouped(place)} read place and lose the test"] if place else []
-    parts += [f"{grouped(order)} read order and keep it"] if order else []
-    return f"With the heights swapped, {'; '.join(parts)} (mean test accuracy, n = {evidence.recipe.seeds} seeds)."
+def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]:
+    """One sentence for each claim, and the figure that shows it."""
+    pooled, flattened = (arms_of(recipe, evidence, net) for net in ("Net1", "Net2"))
+    return [
+        answer("C1", verdicts, border_sentence(evidence), figure="border"),
+        answer("C2", verdicts, table_sentence(recipe, evidence, verdicts), figure="seeds"),
+        answer("C3", verdicts, data_sentence(evidence, pooled), figure="samples"),
+        answer("C4", verdicts, maps_sentence(evidence), figure="maps"),
+        answer("C5", verdicts, order_sentence(pooled), figure="seeds"),
+        answer("C8", verdicts, flattening_sentence(pooled, flattened), figure="place"),
+    ]
 
 
-def grouped(scores: dict[str, float]) -> str:
-    """'Net1 under valid (0.1 %) and sconv (6.4 %), Net2 under all six paddings (0.0 %)'"""
-    groups = []
-    for net, kind in (("Net1", "pooled"), ("Net2", "flattened")):
-        own = {row.split("/")[1]: f"{score:.1f} %" for row, score in scores.items() if row.startswith(net)}
-        if len(own) == len(PADDING_NAMES) and len(set(own.values())) == 1:
-            groups.append(f"the {kind} net under all six paddings ({next(iter(own.values()))})")
-        elif own:
-            names = [f"{padding} ({score})" for padding, score in own.items()]
-            groups.append(f"the {kind} net under {' and '.join([', '.join(names[:-1]), names[-1]] if names[1:] else names)}")
-    return ", ".join(groups)
+def border_sentence(evidence: Evidence) -> str:
+    value, _ = reader(evidence, Border)
+    cases, wrong, corner, edge = (value(f"border_{name}") for name in ("cases", "wrong", "outside_at_corner", "outside_at_edge"))
+    return (
+        f"The listed terms give SciPy's value in {cases - wrong:.0f} of {cases:.0f} output pixels; with one pixel of padding "
+        f"{corner:.0f} of the 9 terms at a corner, and {edge:.0f} at an edge, read pixels that do not exist."
+    )
+
+
+def table_sentence(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> str:
+    arms = {row: row_arm(evidence, row) for row in recipe.rows}
+    measured = means(arms, "test_accuracy")
+    stated = {row: fmean(published()["padding_table"][row]["test"][: recipe.seeds]) for row in arms}
+    gaps = {arms[row].name: mean - stated[row] for row, mean in measured.items()}
+    name, gap = max(gaps.items(), key=lambda item: abs(item[1]), default=("", math.nan))
+    furthest = f"; the mean test accuracy that differs most from the published one does so by {gap:+.1f} points ({name})"
+    furthest = furthest if gaps else ""
+    if not as_published(recipe, evidence):
+        return f"These nets were not trained as the source's, so they neither confirm nor refute its table{furthest}."
+    rows = [verdict.verdict for verdict in verdicts if verdict.claim == "C2" and verdict.part != "table"]
+    return (
+        f"{rows.count('supported')} of {len(rows)} rows equal the published ones within {recipe.tolerance:g} points, "
+        f"{rows.count('refuted')} differ and {rows.count('inconclusive')} are undecided{furthest}."
+    )
+
+
+def data_sentence(evidence: Evidence, pooled: Mapping[str, Arm]) -> str:
+    value, _ = reader(evidence, Data)
+    images, stated = (sum(value(f"source_{split}_{name}") for split in SPLITS) for name in ("images", "as_stated"))
+    held_out, copied = (sum(value(f"source_{split}_{name}") for split in SPLITS[1:]) for name in ("images", "in_training"))
+    sentence = (
+        f"{stated:.0f} of {images:.0f} images show what their class and split say; {copied:.0f} of the {held_out:.0f} validation "
+        "and test images are training images, or these with their boxes moved"
+    )
+    seen, new = (means(pooled, name).get("fconv", math.nan) for name in ("test_accuracy", "unseen_test_accuracy"))
+    if math.isnan(seen + new):
+        return f"{sentence}."
+    return f"{sentence}, and on new images the pooled net under fconv padding scores {new:.1f} % instead of {seen:.1f} %."
+
+
+def maps_sentence(evidence: Evidence) -> str:
+    sides, printed = (
+        listed([f"{last_side(evidence, f'{name}_{padding}'):g}" for padding in GROWING])
+        for name in ("map_sizes", "map_sizes_printed")
+    )
+    return (
+        f"Four layers turn a side of 32 pixels into {sides} for no padding, one pixel and two; the formula as printed gives "
+        f"{printed}, because it lacks the floor."
+    )
+
+
+def order_sentence(pooled: Mapping[str, Arm]) -> str:
+    scores = means(pooled, "test_accuracy")
+    shown = listed([f"{scores[padding]:.1f} % under {padding}" for padding in GROWING if padding in scores])
+    same = [scores[padding] for padding in SAME_SIZE if padding in scores]
+    spread = f" (at one map size, four paddings differ by {max(same) - min(same):.0f} points)" if len(same) == 4 else ""
+    return (
+        f"With the heights swapped the pooled net scores {shown} padding; only this order is judged here, not its cause{spread}."
+    )
+
+
+def flattening_sentence(pooled: Mapping[str, Arm], flattened: Mapping[str, Arm]) -> str:
+    validation, test = (span(means(flattened, name), ".1f") for name in ("validation_accuracy", "test_accuracy"))
+    sentence = f"The flattened net scores {validation} % in validation and {test} % in the test ({listed(list(flattened))})"
+    flat, pool = ({padding: side[padding] for padding in pooled if padding in flattened} for side in (flattened, pooled))
+    if not flat:
+        return f"{sentence}."
+    probed = [
+        f"{what} with R² {span(means(flat, r2), '.2f')} (pooled: {span(means(pool, r2), '.2f')})" for what, r2 in PROBED.items()
+    ]
+    return f"{sentence}; a linear probe reads from its features the boxes' {listed(probed)}."
+
+
+def means(arms: Mapping[str, Arm], quantity: str) -> dict[str, float]:
+    """Mean over seeds, where it was measured."""
+    estimates = {name: arm.mean(quantity).estimate for name, arm in arms.items()}
+    return {name: estimate for name, estimate in estimates.items() if math.isfinite(estimate)}
+
+
+def span(numbers: Mapping[str, float], digits: str) -> str:
+    """'0.88', or '0.88 to 1.00' where the arms differ"""
+    ends = [format(end(numbers.values(), default=math.nan), digits) for end in (min, max)]
+    return ends[0] if ends[0] == ends[1] else " to ".join(ends)

@@ -1,12 +1,12 @@
-"""Aggregators: what a node makes of the messages that reach it.
+"""Aggregators: how a node combines the messages that reach it.
 
     sum, mean, max, min, std, median (the lower one), midpoint (of the two medians), quantile, softmax
 
-Conventions, the same for all:
-- a node that nothing reaches gets 0, and zero edges are no error;
-- max, min, medians and quantiles pass their gradient on to the messages of that very value, in equal parts where several tie, and
-  whatever the value is (torch's `scatter_reduce` gives half of it away where the largest message is 0);
-- std is the population's; its gradient is 0 where all messages are equal, since none is better;
+Conventions for all aggregators:
+- a node without messages gets 0, and a graph without edges is valid;
+- max, min, medians and quantiles pass their gradient to the messages that have this value, in equal parts if several tie, for any
+  value (torch's `scatter_reduce` loses half of it if the largest message is 0);
+- std is the standard deviation of the population; its gradient is 0 if all messages are equal, where it has no derivative;
 - half-precision messages are added in float32 and ranked as they are; counts and ranks are integers.
 """
 
@@ -32,19 +32,20 @@ def aggregate(
     q: float = 0.5,
     temperature: float = 1.0,
 ) -> Tensor:
-    """The messages (E, ...) that reach each node, feature by feature, (num_nodes, ...); target (E,) int64 says which node.
+    """Combine the messages (E, ...) that reach each node, separately per feature -> (num_nodes, ...).
 
-    quantile: the value at rank q·(n - 1), linear between its neighbors, as numpy.quantile; q in [0, 1].
+    target (E,) int64: the node that each message reaches.
+    quantile: the value at rank q·(n - 1), interpolated linearly as by numpy.quantile; q in [0, 1].
     softmax: Σ_e softmax(messages / temperature)_e · messages_e (Li et al. 2020, "DeeperGCN"); temperature > 0.
-    Raises ValueError for another `how`, a target that is no node, or messages that do not fit.
+    Raises ValueError for an unknown `how`, a target that is not a node, or messages that do not fit.
     """
     if how not in get_args(Aggregation):
-        raise ValueError(f"aggregation {how!r}: choose {', '.join(get_args(Aggregation))}")
+        raise ValueError(f"aggregation {how!r} is unknown: choose one of {', '.join(get_args(Aggregation))}")
     _check(messages, target, num_nodes)
     if not 0 <= q <= 1:
         raise ValueError(f"aggregation {how!r}: q = {q} is outside [0, 1]")
     if not temperature > 0:
-        raise ValueError(f"aggregation {how!r}: temperature = {temperature}, expected a positive number")
+        raise ValueError(f"aggregation {how!r}: temperature = {temperature} must be positive")
     rows = messages.reshape(len(messages), messages.shape[1:].numel())  # (E, K)
     if how in ("sum", "mean", "std", "softmax"):
         exact = rows.to(torch.promote_types(rows.dtype, torch.float32))
@@ -65,11 +66,11 @@ def aggregate(
 
 def _check(messages: Tensor, target: Tensor, num_nodes: int) -> None:
     if not messages.is_floating_point():
-        raise ValueError(f"messages: dtype {messages.dtype}, expected a floating-point one: convert them with .float()")
+        raise ValueError(f"messages must have a floating-point dtype, not {messages.dtype}: convert them with .float()")
     if target.dtype != torch.int64 or target.shape != messages.shape[:1]:
         raise ValueError(
-            f"target: {target.dtype} {tuple(target.shape)}, expected torch.int64 {tuple(messages.shape[:1])}: "
-            "one node for each message"
+            f"target must be torch.int64 {tuple(messages.shape[:1])}, one node for each message, but is {target.dtype} "
+            f"{tuple(target.shape)}"
         )
     check_range(target, num_nodes, "target")
 
@@ -79,7 +80,7 @@ def _sum(messages: Tensor, target: Tensor, num_nodes: int) -> Tensor:
 
 
 def _count(target: Tensor, num_nodes: int) -> Tensor:
-    """Messages at each node, at least 1, (num_nodes, 1)."""
+    """The number of messages at each node, or 1 if there are none, (num_nodes, 1)."""
     zeros = target.new_zeros(num_nodes)
     return zeros.index_add(0, target, torch.ones_like(target)).clamp(min=1)[:, None]
 
@@ -89,7 +90,7 @@ def _mean(messages: Tensor, target: Tensor, num_nodes: int) -> Tensor:
 
 
 def _std(messages: Tensor, target: Tensor, num_nodes: int) -> Tensor:
-    # From each node's least message on: nothing cancels far from 0, and equal messages deviate by exactly 0.
+    # Relative to each node's smallest message: no cancellation far from 0, and equal messages deviate by exactly 0.
     least = _extreme(messages.detach(), target, num_nodes, "min")
     apart = messages - least[target]
     variance = _mean((apart - _mean(apart, target, num_nodes)[target]).square(), target, num_nodes)
@@ -98,7 +99,7 @@ def _std(messages: Tensor, target: Tensor, num_nodes: int) -> Tensor:
 
 
 def _softmax(messages: Tensor, target: Tensor, num_nodes: int, temperature: float) -> Tensor:
-    # The largest message only keeps exp in range: it divides out, so its gradient is none of ours.
+    # The largest message only keeps exp in range: it cancels, so it needs no gradient.
     most = _extreme(messages.detach(), target, num_nodes, "max")
     weight = ((messages - most[target]) / temperature).exp()
     total = _sum(weight, target, num_nodes)  # at least 1 wherever a message arrives
@@ -113,7 +114,7 @@ def _extreme(messages: Tensor, target: Tensor, num_nodes: int, how: Literal["max
 
 
 def _quantile(messages: Tensor, target: Tensor, num_nodes: int, q: float, lower: bool) -> Tensor:
-    """The order statistics around rank q·(n - 1), each with its own gradient; with `lower` the one below alone."""
+    """The order statistics around rank q·(n - 1), interpolated, each with its gradient; with `lower` only the lower one."""
     below, above = (messages.new_zeros(num_nodes, messages.shape[1]) for _ in range(2))
     fraction = torch.zeros(num_nodes, 1, dtype=torch.float64, device=messages.device)
     for nodes, edges in _by_degree(target, num_nodes):
@@ -131,9 +132,9 @@ def _quantile(messages: Tensor, target: Tensor, num_nodes: int, q: float, lower:
 
 
 def _by_degree(target: Tensor, num_nodes: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """(nodes (n,), their edges (n, degree)) for each degree above 0. Many short sorts beat a long one by node and value."""
+    """(nodes (n,), their edges (n, degree)) for each degree above 0. Many short sorts are faster than a single long one."""
     degree = torch.bincount(target, minlength=num_nodes)
-    first = degree.cumsum(0) - degree  # (num_nodes,): where a node's edges start, once sorted by target
+    first = degree.cumsum(0) - degree  # (num_nodes,): where the edges of a node begin after sorting by target
     by_target = torch.argsort(target, stable=True)
     sizes, counts = torch.unique(degree, return_counts=True)
     groups = torch.split(torch.argsort(degree, stable=True), counts.tolist())
@@ -143,7 +144,7 @@ def _by_degree(target: Tensor, num_nodes: int) -> Iterator[tuple[Tensor, Tensor]
 
 
 class _Select(torch.autograd.Function):
-    """messages (E, K), values (N, K) found among them -> values, the gradient shared evenly by the messages that equal them."""
+    """messages (E, K), values (N, K) taken from them -> values; the messages equal to a value share its gradient evenly."""
 
     @staticmethod
     def forward(messages: Tensor, values: Tensor, target: Tensor) -> Tensor:

@@ -2,12 +2,12 @@
 
     y_v = Σ_{u → v} α_uv W h_u,    α_uv = exp(s_uv) / Σ_{k → v} exp(s_kv)            per head
 
-    GAT      s_uv = LeakyReLU(a_src · W h_u + a_dst · W h_v)              its ranking of neighbors is the same for every v
-    GATv2    s_uv = a · LeakyReLU(W_l h_u + W_r h_v)                      it need not be
+    GAT      s_uv = LeakyReLU(a_src · W h_u + a_dst · W h_v)              ranks neighbors in the same order for every v
+    GATv2    s_uv = a · LeakyReLU(W_l h_u + W_r h_v)                      can rank them in different orders
     dot      s_uv = (W_q h_v) · (W_k h_u) / √C
 
-Features e_uv of the edges, where a layer has an `edge_dim`: inside the LeakyReLU GAT adds a_edge · W_e e_uv, and GATv2 W_e e_uv;
-dot has W_k h_u + W_e e_uv in the score and W h_u + W_e e_uv in the sum.
+A layer with an `edge_dim` uses features e_uv of the edges: inside the LeakyReLU, GAT adds a_edge · W_e e_uv and GATv2 adds
+W_e e_uv; dot uses W_k h_u + W_e e_uv in the score and W h_u + W_e e_uv in the sum.
 
 Sources: Veličković et al., ICLR 2018; Brody, Alon & Yahav, ICLR 2022; Shi et al., "Masked Label Prediction", IJCAI 2021.
 Parameters are named and shaped as in PyG's `GATConv`, `GATv2Conv`, `TransformerConv`: state dicts load across.
@@ -31,11 +31,11 @@ from erlangen.nn.graph.csr import CSR, edge_dot, of_sources, of_targets, product
 from erlangen.nn.graph.features import check_features
 from erlangen.nn.graph.message_passing import Nodes, both_ends
 
-Attended = Tensor | tuple[Tensor, tuple[Tensor, Tensor]]  # output, with the edges and their attention (E, heads) where asked for
+Attended = Tensor | tuple[Tensor, tuple[Tensor, Tensor]]  # output, and on request the edges and their attention (E, heads)
 
 
 class _EdgeSoftmax(torch.autograd.Function):
-    """scores (E, heads) in the order of the CSR -> softmax over the entries of each row. One pass back: α (g - Σ α g)."""
+    """scores (E, heads) in the order of the CSR -> softmax over the entries of each row. Backward: α (g - Σ α g)."""
 
     @staticmethod
     def forward(scores: Tensor, csr: CSR) -> Tensor:
@@ -60,16 +60,16 @@ class _EdgeSoftmax(torch.autograd.Function):
 def edge_softmax(csr: CSR, scores: Tensor) -> Tensor:
     """Softmax of scores (E, heads), in the order of the CSR, over the edges that reach the same node.
 
-    The largest score of each node is taken off first: no overflow, and no node's attention vanishes beside another's.
+    The largest score of each node is subtracted first, so that nothing overflows and no node's attention underflows.
     """
     exact = scores.to(torch.promote_types(scores.dtype, torch.float32))
     return cast(Tensor, _EdgeSoftmax.apply(exact.contiguous(), csr)).to(scores.dtype)  # type: ignore[no-untyped-call]
 
 
 def attend(csr: CSR, attention: Tensor, value: Tensor, of_edges: Tensor | None = None) -> Tensor:
-    """Σ over each row's entries of attention (E, heads) · value (N_src, heads, C) -> (N_dst, heads, C).
+    """Σ over the entries of each row of attention (E, heads) · value (N_src, heads, C) -> (N_dst, heads, C).
 
-    of_edges (E, heads, C): what is added to the value on each edge.
+    of_edges (E, heads, C): added to the value on each edge.
     """
     exact = torch.promote_types(value.dtype, torch.float32)
     heads = [product(csr, v.to(exact), a.to(exact)) for v, a in zip(value.unbind(1), attention.unbind(1), strict=True)]
@@ -81,21 +81,21 @@ def attend(csr: CSR, attention: Tensor, value: Tensor, of_edges: Tensor | None =
 
 
 class _GraphAttention(nn.Module):
-    """What the three layers share: checks, loops, softmax, dropout, heads."""
+    """The common part of the three layers: checks, self-loops, softmax, dropout and heads."""
 
     lin_edge: nn.Linear | None
 
     def __init__(self, out_channels: int, heads: int, concat: bool, dropout: float, edge_dim: int | None) -> None:
         super().__init__()
         if heads < 1:
-            raise ValueError(f"{type(self).__name__}: heads {heads}: at least 1")
+            raise ValueError(f"{type(self).__name__}: heads {heads} must be at least 1")
         if edge_dim is not None and edge_dim < 1:
-            raise ValueError(f"{type(self).__name__}: edge_dim {edge_dim}: at least 1, or None for no features of the edges")
+            raise ValueError(f"{type(self).__name__}: edge_dim {edge_dim} must be at least 1, or None without edge features")
         self.out_channels, self.heads, self.concat, self.dropout = out_channels, heads, concat, dropout
         self.width, self.edge_dim = out_channels * (heads if concat else 1), edge_dim
 
     def graph(self, x: Nodes, edge_index: Tensor, edge_attr: Tensor | None, loops: bool) -> tuple[Tensor, CSR, Tensor | None]:
-        """The edges attended over, their structure, and their features in its order, (E', edge_dim)."""
+        """The edges of the attention, their CSR structure, and their features in its order, (E', edge_dim)."""
         source, target = both_ends(x)
         check_features(source)
         if target is not source:
@@ -108,7 +108,7 @@ class _GraphAttention(nn.Module):
         self.check_edge_attr(edge_attr, edge_index.shape[1])
         if edge_attr is None:
             return edges, csr, None
-        if len(added := edges[1, edge_index.shape[1] :]):  # a loop is like the edges that arrive where it does
+        if len(added := edges[1, edge_index.shape[1] :]):  # an added loop gets the mean of the incoming edges' features
             edge_attr = torch.cat([edge_attr, aggregate(edge_attr, edge_index[1], n_dst, "mean").index_select(0, added)])
         return edges, csr, edge_attr.index_select(0, csr.order)
 
@@ -116,18 +116,23 @@ class _GraphAttention(nn.Module):
         name, expected = type(self).__name__, (num_edges, self.edge_dim)
         if self.edge_dim is None:
             if edge_attr is not None:
-                raise ValueError(f"{name}: edge_attr given to a layer without edge_dim: build it with edge_dim=, or leave it out")
+                raise ValueError(
+                    f"{name}: the layer has no edge_dim, but there is an edge_attr: give it an edge_dim, or leave edge_attr out"
+                )
             return
         if edge_attr is None:
-            raise ValueError(f"{name}: edge_dim {self.edge_dim}, but no edge_attr: pass features {expected}, a row for each edge")
+            raise ValueError(
+                f"{name}: the layer has edge_dim {self.edge_dim}, but there is no edge_attr: pass features {expected}, one row "
+                f"per edge"
+            )
         if edge_attr.shape != expected:
-            raise ValueError(f"edge_attr: shape {tuple(edge_attr.shape)}, expected {expected}: a row of features for each edge")
+            raise ValueError(f"edge_attr must have shape {expected}, one row per edge, but has {tuple(edge_attr.shape)}")
         if not edge_attr.is_floating_point():
-            raise ValueError(f"edge_attr: dtype {edge_attr.dtype}, expected a floating-point one: convert it with .float()")
+            raise ValueError(f"edge_attr must have a floating-point dtype, not {edge_attr.dtype}: convert it with .float()")
         check_finite("edge_attr", edge_attr)
 
     def of_edges(self, features: Tensor | None) -> Tensor | None:
-        """W_e e for every edge, (E, heads, C), in the order of its features."""
+        """W_e e for every edge, (E, heads, C), in the order of the features."""
         return None if features is None or self.lin_edge is None else self.split(self.lin_edge(features))
 
     def split(self, h: Tensor) -> Tensor:
@@ -159,12 +164,14 @@ def _looped(edge_index: Tensor, num_sources: int, num_targets: int) -> Tensor:
 class GATConv(_GraphAttention):
     """Graph attention. x (N, in) or (x_src, x_dst), edge_index (2, E) -> (N_dst, heads · out), or the heads' mean (N_dst, out).
 
-    in_channels: a width, -1 for that of the first input, or a pair, which gives sources and targets weights of their own.
-    add_self_loops: one for each node that has none; between two sets, from source i to target i. Loops given stay as they are.
-    edge_dim: width of edge_attr (E, edge_dim), which is then asked for. A loop added gets the mean of the features that arrive at
-    its node, 0 where none do.
-    dropout: share of the attention that training drops. return_attention_weights: also (edges (2, E'), attention (E', heads)),
-    before dropout: the edges given, in their order, then the loops added. Raises ValueError for input that does not fit.
+    in_channels: a width, -1 to take it from the first input, or a pair, which gives sources and targets separate weights.
+    concat: whether to concatenate the heads' outputs instead of averaging them.
+    add_self_loops: add one to each node that has none; between two sets, from source i to target i. Given loops are kept.
+    edge_dim: width of edge_attr (E, edge_dim), which is then required. An added loop gets the mean of the features of the edges
+    that arrive at its node, or 0 if there are none.
+    dropout: share of the attention weights that is dropped in training. return_attention_weights: also return (edges (2, E'),
+    attention (E', heads)) before dropout: the given edges in their order, then the added loops. Raises ValueError for input that
+    does not fit.
     """
 
     def __init__(
@@ -202,7 +209,7 @@ class GATConv(_GraphAttention):
         source, target = both_ends(x)
         h_src = self.split(self.lin(source) if self.shared else self.lin_src(source))  # (N_src, heads, C)
         h_dst = h_src if self.shared and target is source else self.split((self.lin if self.shared else self.lin_dst)(target))
-        # a · [W h_u, W h_v] is a sum of two numbers, one for each end: nothing of width C is ever held for an edge.
+        # a · [W h_u, W h_v] is the sum of a number per source and a number per target: no edge needs a vector of width C.
         of_source, of_target = (h_src * self.att_src).sum(-1), (h_dst * self.att_dst).sum(-1)  # (N, heads)
         logits = of_sources(csr, of_source) + of_targets(csr, of_target)  # (E, heads)
         if features is not None and self.lin_edge is not None and self.att_edge is not None:
@@ -213,7 +220,7 @@ class GATConv(_GraphAttention):
 
 
 class GATv2Conv(_GraphAttention):
-    """Graph attention whose ranking of neighbors depends on the node that asks. Arguments and shapes as `GATConv`."""
+    """Graph attention whose ranking of neighbors depends on the target node. Arguments and shapes as in `GATConv`."""
 
     def __init__(
         self,
@@ -248,10 +255,10 @@ class GATv2Conv(_GraphAttention):
 
 
 class TransformerConv(_GraphAttention):
-    """Multi-head dot-product attention over edges, plus `lin_skip` of the node itself where `root_weight`.
+    """Multi-head dot-product attention over edges; with `root_weight` the node's own features are added through `lin_skip`.
 
-    On `complete_graph(N)` it is a Transformer's self-attention, on `complete_graph(N, causal=True)` a causal one. It adds no
-    self-loops. Arguments and shapes as `GATConv`.
+    On `complete_graph(N)` it is the self-attention of a Transformer, on `complete_graph(N, causal=True)` a causal one. It adds no
+    self-loops. Arguments and shapes as in `GATConv`.
     """
 
     def __init__(

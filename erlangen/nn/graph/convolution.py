@@ -2,8 +2,8 @@
 
     h'_v = σ(W · 1/|N(v)| Σ_{u → v} w_uv h_u + B h_v)          in matrices, rows as nodes:  H' = σ(D⁻¹ A H Wᵀ + H Bᵀ)
 
-A[target, source] holds the edge weights (1 without), D counts the edges that arrive, whatever their weights: as PyG's `SAGEConv`
-without weights and its `GraphConv(aggr="mean")` with them. Rows of H are nodes: W and B, which act on columns, come transposed.
+A[target, source] holds the edge weights (1 by default); D counts the incoming edges, whatever their weights. This matches PyG's
+`SAGEConv` without weights and its `GraphConv(aggr="mean")` with weights. Rows of H are nodes, so W and B appear transposed.
 Source: Hamilton, Ying & Leskovec, "Inductive Representation Learning on Large Graphs", NeurIPS 2017.
 """
 
@@ -32,9 +32,9 @@ class _LazyGlorot(nn.LazyLinear):
 
 
 def linear(in_channels: int, out_channels: int, bias: bool, glorot: bool = False) -> nn.Linear:
-    """A linear layer whose input width, where in_channels is -1, is that of the first input it sees.
+    """A linear layer. If in_channels is -1, it takes its input width from the first input.
 
-    Drawn as torch draws linear layers, or with `glorot` uniformly within ±√(6 / (in + out)), bias 0.
+    Initialized as torch initializes linear layers, or with `glorot` uniformly within ±√(6 / (in + out)), with bias 0.
     """
     if in_channels < 0:
         return (_LazyGlorot if glorot else nn.LazyLinear)(out_channels, bias)
@@ -52,10 +52,10 @@ def widths(in_channels: int | tuple[int, int]) -> tuple[int, int]:
 
 
 class _Convolution(torch.autograd.Function):
-    """D⁻¹ A (H Wᵀ) + R Bᵀ + bias, the narrower rows traveling; R is H where `root` is None, and there may be no B or bias.
+    """D⁻¹ A (H Wᵀ) + R Bᵀ + bias; R is H if `root` is None, and B and the bias are optional. A multiplies the narrower rows.
 
-    With S = Aᵀ D⁻¹ ∂Y:  ∂W = Sᵀ H,  ∂B = ∂Yᵀ R,  ∂H = S W and ∂R = ∂Y B, added up where they are one. One function, because a
-    layer alone has no other use for what is between: it works in place (a tenth of the time, F = 64), and keeps inputs only.
+    With S = Aᵀ D⁻¹ ∂Y:  ∂W = Sᵀ H,  ∂B = ∂Yᵀ R,  ∂H = S W and ∂R = ∂Y B, which are added if R is H. It is a single function
+    because nothing else needs the intermediate results: it works in place (a tenth of the time, F = 64) and saves only inputs.
     """
 
     @staticmethod
@@ -95,24 +95,24 @@ class _Convolution(torch.autograd.Function):
 
 
 def _divisor(csr: CSR) -> Tensor:
-    """The diagonal of D, (N_dst, 1), 1 for nodes that no edge reaches."""
+    """The diagonal of D, (N_dst, 1), with 1 for nodes without incoming edges."""
     return csr.degree.clamp(min=1)[:, None]
 
 
 def _plain(layer: nn.Module) -> bool:
-    """Whether its weights may be used without calling it: it has its width, and no hooks wait for a call."""
+    """Whether the layer's weights may be used without calling it: its input width is known, and it has no hooks."""
     return type(layer) is nn.Linear and not (layer._forward_pre_hooks or layer._forward_hooks or layer._backward_hooks)
 
 
 class GraphConvolution(MessagePassing):
-    """h' = σ(W · mean + B · h). W is `lin_rel` and carries the bias, B is `lin_root`; σ is `activation`, none by default.
+    """h' = σ(W · mean + B · h). W is `lin_rel`, which has the bias; B is `lin_root`; σ is `activation`, by default none.
 
-    in_channels: width of the input, -1 to take it from the first one, or a pair for (x_src, x_dst).
+    in_channels: width of the input, -1 to take it from the first input, or a pair for (x_src, x_dst).
     root_weight: whether there is a B; without it a node sees itself only through its neighbors.
-    form: "matrix" runs sparse products and holds no row per edge: the fast one. "index" gathers and adds; torch.compile traces it
-    in place of "matrix", whole (`fullgraph=True`). "message" goes through `message` and `update`. All equal, gradients too.
-    x (N, in) -> (N, out), or (x_src, x_dst) -> (N_dst, out); edge_index (2, E); edge_weight (E,) or None. No neighbors: mean 0.
-    Raises ValueError for input that does not fit.
+    form: "matrix" uses sparse products without a row per edge and is the fastest. "index" gathers and adds; torch.compile traces
+    it in place of "matrix", as a whole (`fullgraph=True`). "message" calls `message` and `update`. All give equal numbers.
+    x (N, in) -> (N, out), or (x_src, x_dst) -> (N_dst, out); edge_index (2, E); edge_weight (E,) or None. The mean is 0 without
+    neighbors. Raises ValueError for input that does not fit.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class GraphConvolution(MessagePassing):
     ) -> None:
         super().__init__("mean")
         if form not in get_args(Form):
-            raise ValueError(f"GraphConvolution: form {form!r}: choose {', '.join(get_args(Form))}")
+            raise ValueError(f"GraphConvolution: form {form!r} is unknown: choose one of {', '.join(get_args(Form))}")
         self.form: Form = form
         self.activation = activation
         self.lin_rel = linear(widths(in_channels)[0], out_channels, bias)

@@ -1,9 +1,9 @@
-"""Sparse products over the edges of a graph, with the transpose that the backward pass needs built once.
+"""Sparse products over the edges of a graph. The transpose, which the backward pass needs, is built only once.
 
     y_v = Σ_{u → v} w_uv x_u            its gradients:  ∂x_u = Σ_{u → v} w_uv ∂y_v (the transpose),  ∂w_uv = ∂y_v · x_u
 
-Sums run through `embedding_bag`, which gathers and adds without ever holding E rows; one core (N = 10k, E = 200k, F = 64) took
-0.4 ms, torch.sparse's CSR product 1.2 ms, torch.sparse.mm(reduce="sum") 1.6 ms, gather and index_add 40 ms.
+Sums use `embedding_bag`, which gathers and adds without storing E rows. On one core (N = 10k, E = 200k, F = 64) it took 0.4 ms,
+torch.sparse's CSR product 1.2 ms, torch.sparse.mm(reduce="sum") 1.6 ms, gather and index_add 40 ms.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from erlangen.nn.graph.checks import check_edge_index
 
 Value = TypeVar("Value")
-_REMEMBERED: Any = WeakTensorKeyDictionary()  # edge_index -> (a copy of it, {key: what was derived from it})
+_REMEMBERED: Any = WeakTensorKeyDictionary()  # edge_index -> (a copy of it, {key: a value derived from it})
 
 
 def remember(edge_index: Tensor, key: Hashable, derive: Callable[[], Value]) -> Value:
-    """derive(), or what it gave for the same tensor object and key before.
+    """derive(), cached by tensor object and key.
 
-    The tensor's content is compared with a copy each time (0.2 ms for 200k edges): whoever changes it in place gets no stale
-    answer. What was derived must not hold the tensor itself, or neither would ever be freed.
+    The content of the tensor is compared with a copy each time (0.2 ms for 200k edges), so a tensor that was changed in place
+    does not give a stale result. The derived value must not refer to the tensor itself, or neither would ever be freed.
     """
     if torch.compiler.is_compiling():
         return derive()
@@ -37,16 +37,16 @@ def remember(edge_index: Tensor, key: Hashable, derive: Callable[[], Value]) -> 
         known = (edge_index.clone(), {})
         _REMEMBERED[edge_index] = known
     if key not in known[1]:
-        with torch.inference_mode(False):  # what evaluation derived must serve training too
+        with torch.inference_mode(False):  # a value derived during evaluation must be usable in training
             known[1][key] = derive()
     return cast(Value, known[1][key])
 
 
 @dataclass(frozen=True, eq=False)
 class CSR:
-    """Entries sorted by row: row v holds those from rowptr[v] to rowptr[v + 1].
+    """The places of a sparse matrix's entries, sorted by row: row v has the entries from rowptr[v] to rowptr[v + 1].
 
-    rowptr (rows + 1,), col (E,) and `order` (E,), the place that each entry had before sorting; all int64.
+    rowptr (rows + 1,), col (E,) and order (E,), the position of each entry before sorting; all int64.
     """
 
     rowptr: Tensor
@@ -64,19 +64,19 @@ class CSR:
     @cached_property
     @torch.inference_mode(False)
     def degree(self) -> Tensor:
-        """Entries in each row, (rows,)."""
+        """The number of entries in each row, (rows,)."""
         return self.rowptr.diff()
 
     @cached_property
     @torch.inference_mode(False)
     def inverse(self) -> Tensor:
-        """Where each entry went by sorting, (E,): values in this order -> values in the order before."""
+        """The position of each entry after sorting, (E,); as an index, it restores the order before sorting."""
         return torch.empty_like(self.order).scatter_(0, self.order, torch.arange(len(self.order), device=self.order.device))
 
     @cached_property
     @torch.inference_mode(False)
     def transpose(self) -> CSR:
-        """The same entries sorted by column; its `order` counts the places here."""
+        """The same entries sorted by column; its `order` refers to the positions in this CSR."""
         return build(self.row, self.col, self.cols, self.rows)
 
     @cached_property
@@ -94,7 +94,7 @@ class CSR:
 
 
 def build(source: Tensor, target: Tensor, num_targets: int, num_sources: int) -> CSR:
-    """The CSR with one entry (target, source) for each edge; equal edges stay apart, in the order given."""
+    """The CSR with an entry (target, source) for each edge; equal edges stay separate entries, in the given order."""
     order = torch.argsort(target, stable=True)
     rowptr = torch.zeros(num_targets + 1, dtype=torch.int64, device=target.device)
     rowptr[1:] = torch.bincount(target, minlength=num_targets).cumsum(0)
@@ -102,7 +102,7 @@ def build(source: Tensor, target: Tensor, num_targets: int, num_sources: int) ->
 
 
 def structure(edge_index: Tensor, num_sources: int, num_targets: int) -> CSR:
-    """The CSR of edge_index (2, E), remembered. Raises ValueError for an edge_index that does not fit (see `algebra`)."""
+    """The CSR of edge_index (2, E), cached. Raises ValueError for an edge_index that does not fit (see `algebra`)."""
 
     def checked() -> CSR:
         check_edge_index(edge_index, num_sources, num_targets)
@@ -118,7 +118,7 @@ def _sum_rows(csr: CSR, x: Tensor, weight: Tensor | None) -> Tensor:
 
 
 class _Product(torch.autograd.Function):
-    """x (cols, F), weight (E,) by entry or None -> (rows, F). Its derivatives are products again, so any order exists."""
+    """x (cols, F), weight (E,) per entry or None -> (rows, F). Its derivatives are again products, so it has all orders."""
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor | None, csr: CSR) -> Tensor:
@@ -146,10 +146,11 @@ class _EdgeDot(torch.autograd.Function):
     def forward(a: Tensor, b: Tensor, csr: CSR) -> Tensor:
         if not len(csr.col) or not a.shape[1]:
             return a.new_zeros(len(csr.col))
-        refused = len(csr.col) > csr.rows * csr.cols or torch.compiler.is_compiling()  # more entries than places; untraceable
-        if refused or a.device.type != "cpu":
+        # sampled_addmm refuses matrices with more entries than places, and cannot be traced
+        unsupported = len(csr.col) > csr.rows * csr.cols or torch.compiler.is_compiling()
+        if unsupported or a.device.type != "cpu":
             return (a[csr.row] * b[csr.col]).sum(1)
-        # 1.2 ms where the line above takes 78 ms (200k edges, F = 64): no row is ever copied.
+        # This takes 1.2 ms, the line above 78 ms (200k edges, F = 64), because it does not copy rows.
         empty, size = a.new_zeros(len(csr.col)), (csr.rows, csr.cols)
         zeros = torch.sparse_csr_tensor(csr.rowptr, csr.col, empty, size, check_invariants=False)
         return cast(Tensor, torch.sparse.sampled_addmm(zeros, a.contiguous(), b.contiguous().T, beta=0.0).values())
@@ -169,7 +170,7 @@ class _EdgeDot(torch.autograd.Function):
 
 
 class _Gather(torch.autograd.Function):
-    """x (n, K), index (E,) -> x[index] (E, K); `sums` (n, E) is its transpose, which index_select's backward would search for."""
+    """x (n, K), index (E,) -> x[index] (E, K); `sums` (n, E) is its transpose, which makes the backward pass fast."""
 
     @staticmethod
     def forward(x: Tensor, index: Tensor, sums: CSR) -> Tensor:
@@ -189,7 +190,7 @@ def _apply(function: type[torch.autograd.Function], *inputs: Any) -> Tensor:
 
 
 def product(csr: CSR, x: Tensor, weight: Tensor | None = None) -> Tensor:
-    """y = M x (rows, F) for x (cols, F); M's entries are `weight` (E,), in the order of the CSR, or 1."""
+    """y = M x (rows, F) for x (cols, F); the entries of M are `weight` (E,), in the order of the CSR, or 1."""
     return _apply(_Product, x, weight, csr)
 
 
@@ -199,24 +200,24 @@ def edge_dot(csr: CSR, a: Tensor, b: Tensor) -> Tensor:
 
 
 def of_sources(csr: CSR, x: Tensor) -> Tensor:
-    """x (cols, ...) -> what each entry's column holds, (E, ...), in the order of the CSR."""
+    """x (cols, ...) -> the row of x at each entry's column (its source), (E, ...), in the order of the CSR."""
     return _apply(_Gather, x.flatten(1), csr.col, csr.col_sums).reshape(len(csr.col), *x.shape[1:])
 
 
 def of_targets(csr: CSR, x: Tensor) -> Tensor:
-    """x (rows, ...) -> what each entry's row holds, (E, ...), in the order of the CSR."""
+    """x (rows, ...) -> the row of x at each entry's row (its target), (E, ...), in the order of the CSR."""
     return _apply(_Gather, x.flatten(1), csr.row, csr.row_sums).reshape(len(csr.col), *x.shape[1:])
 
 
 def neighbor_sum(x: Tensor, edge_index: Tensor, num_targets: int, edge_weight: Tensor | None = None) -> Tensor:
     """Σ_{u → v} w_uv x_u for every target v, (num_targets, F): the product A x.
 
-    x (num_sources, F), edge_weight (E,) in the order of edge_index; differentiable in both, as often as needed. Half-precision
-    numbers are added in float32. Raises ValueError for an edge_index that does not fit.
+    x (num_sources, F), edge_weight (E,) in the order of edge_index; differentiable in both, to any order. Half-precision numbers
+    are added in float32. Raises ValueError for an edge_index that does not fit.
     """
     dtype = x.dtype if edge_weight is None else torch.promote_types(x.dtype, edge_weight.dtype)
     exact = torch.promote_types(dtype, torch.float32)
-    if torch.compiler.is_compiling():  # plain operations, which fuse, in place of a structure that cannot be traced
+    if torch.compiler.is_compiling():  # plain operations, which the compiler fuses; a CSR structure cannot be traced
         rows = x.to(exact)[edge_index[0]] * (1 if edge_weight is None else edge_weight.to(exact)[:, None])
         return rows.new_zeros(num_targets, x.shape[1]).index_add(0, edge_index[1], rows).to(dtype)
     csr = structure(edge_index, x.shape[0], num_targets)

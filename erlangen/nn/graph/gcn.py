@@ -1,4 +1,4 @@
-"""The convolution of Kipf & Welling: neighbors weighted by degrees, the node itself one of them.
+"""The graph convolution of Kipf & Welling: a sum over the neighbors and the node itself, weighted by their degrees.
 
     H' = D̂^(-1/2) Â D̂^(-1/2) H Θ + b,       Â = A + I,  D̂ the in-degrees of Â
 
@@ -18,25 +18,27 @@ from erlangen.nn.graph.features import check_features
 
 
 def gcn_weights(edge_index: Tensor, num_nodes: int, edge_weight: Tensor) -> Tensor:
-    """w_uv / √(d_u d_v) for every edge, (E,), d the sums of the weights that arrive; 0 where one of them is 0.
+    """w_uv / √(d_u d_v) for every edge, (E,), where d is the sum of a node's incoming weights; 0 if d_u or d_v is 0.
 
-    Raises ValueError where the weights that arrive at a node add up to less than 0.
+    Raises ValueError if the sum is negative for a node.
     """
     total = edge_weight.new_zeros(num_nodes).index_add(0, edge_index[1], edge_weight)
     if not torch.compiler.is_compiling() and (total < 0).any():
         node = int((total < 0).nonzero()[0])
         raise ValueError(
-            f"edge_weight: those that arrive at node {node} add up to {float(total[node]):.3g}: no square root of it"
+            f"edge_weight: the weights that arrive at node {node} add up to {float(total[node]):.3g}, which has no square root: "
+            f"use weights with sums of at least 0"
         )
     scale = torch.where(total > 0, torch.where(total > 0, total, 1).rsqrt(), 0)
     return scale[edge_index[0]] * edge_weight * scale[edge_index[1]]
 
 
 class GCNConv(nn.Module):
-    """x (N, in) -> (N, out); edge_index (2, E), edge_weight (E,) or None.
+    """The graph convolution of Kipf & Welling: x (N, in) -> (N, out), with edge_index (2, E) and edge_weight (E,) or None.
 
-    add_self_loops: a loop of weight 1 for every node that has none (one that is there keeps its weight; several add up).
-    in_channels -1 takes the width of the first input. Parameters are named as PyG's. Raises ValueError for unfit input.
+    add_self_loops: add a loop of weight 1 to every node that has none; existing loops keep their weights, and several add up.
+    in_channels: -1 takes the width from the first input. Parameters have the same names as in PyG. Raises ValueError for input
+    that does not fit.
     """
 
     def __init__(self, in_channels: int, out_channels: int, *, add_self_loops: bool = True, bias: bool = True) -> None:
@@ -54,14 +56,14 @@ class GCNConv(nn.Module):
         return out if self.bias is None else out + self.bias
 
     def weights(self, edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The edges (2, E'), with loops where the layer adds them, and their weights (E',), remembered where none are given."""
+        """The edges (2, E'), including added loops, and their weights (E',), which are cached if no edge_weight is given."""
         if edge_weight is not None:
             check_edge_weight(edge_weight, edge_index.shape[-1])
         edges = edge_index
         if self.add_self_loops:
             edges = remember(edge_index, ("loops", num_nodes, num_nodes), lambda: _looped(edge_index, num_nodes))
         if not torch.compiler.is_compiling():
-            structure(edges, num_nodes, num_nodes)  # refuses what is no edge_index before anything is read from it
+            structure(edges, num_nodes, num_nodes)  # checks edge_index before anything is read from it
         if edge_weight is not None:
             loops = edge_weight.new_ones(edges.shape[1] - len(edge_weight))
             return edges, gcn_weights(edges, num_nodes, torch.cat([edge_weight, loops]))

@@ -1,7 +1,7 @@
-"""Message passing: the frame that graph layers share, to be subclassed.
+"""Message passing: a base class for graph layers.
 
     m_uv = message(x_u, x_v, e_uv)           on every edge u → v
-    a_v  = aggregate({m_uv : u → v})         whatever their order
+    a_v  = aggregate({m_uv : u → v})         independent of their order
     y_v  = update(a_v, x_v)
 
 Source: Gilmer et al., "Neural Message Passing for Quantum Chemistry", ICML 2017.
@@ -19,7 +19,7 @@ Nodes = Tensor | tuple[Tensor, Tensor]  # (N, F), or sources (N_src, F_src) and 
 
 
 def both_ends(x: Nodes) -> tuple[Tensor, Tensor]:
-    """Features of the sources and of the targets: the same tensor where there is one set of nodes."""
+    """The features of the sources and of the targets, which are the same tensor if there is only one set of nodes."""
     return x if isinstance(x, tuple) else (x, x)
 
 
@@ -33,7 +33,7 @@ def check_graph(x: Nodes, edge_index: Tensor) -> None:
 
 
 class MessagePassing(nn.Module):
-    """Override `message` and `update`, or `aggregate` itself; `forward` does the rest.
+    """A graph layer. Override `message` and `update`, or `aggregate` itself; `forward` does the rest.
 
         class EdgeScaled(MessagePassing):
             def message(self, source, target, edge):
@@ -58,11 +58,11 @@ class MessagePassing(nn.Module):
         return aggregate(messages, target, num_nodes, self.aggregation)
 
     def update(self, aggregated: Tensor, target: Tensor) -> Tensor:
-        """What arrived (N_dst, ...) and what was there (N_dst, F_dst) -> output (N_dst, ...)."""
+        """aggregated (N_dst, ...) and target, the nodes' features before (N_dst, F_dst) -> output (N_dst, ...)."""
         return aggregated
 
     def propagate(self, x: Nodes, edge_index: Tensor, edge_features: Tensor | None = None) -> Tensor:
-        """Message, aggregate, update."""
+        """Run message, aggregate and update."""
         check_graph(x, edge_index)
         source, target = both_ends(x)
         u, v = edge_index

@@ -103,12 +103,12 @@ def test_encodings_commute_with_relabeling(encode) -> None:
 
 def test_what_has_no_encoding_is_refused() -> None:
     edges = left_graph().edge_index
-    with pytest.raises(ValueError, match="steps = 0: at least 1"):
+    with pytest.raises(ValueError, match="steps = 0 must be at least 1"):
         return_probabilities(edges, 5, 0)
-    with pytest.raises(ValueError, match="directed: give each edge once both ways"):
+    with pytest.raises(ValueError, match="directed: give each edge once in each direction"):
         laplacian_eigenvectors(edges[:, :1], 5, 1)
     for count in (0, 5):
-        with pytest.raises(ValueError, match=f"count = {count} of a graph of 5 nodes: from 1 to 4"):
+        with pytest.raises(ValueError, match=f"count = {count} must be from 1 to 4 for a graph of 5 nodes"):
             laplacian_eigenvectors(edges, 5, count)
     with pytest.raises(ValueError, match="there are 3 nodes"):
         laplacian_eigenvectors(edges, 3, 1)

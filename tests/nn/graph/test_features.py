@@ -64,12 +64,12 @@ def test_dropout_drops_entries_and_keeps_zeros() -> None:
 
 def test_what_is_no_linear_layer_is_refused_in_words() -> None:
     rows = SparseRows.of(words())
-    with pytest.raises(TypeError, match=r"SparseRows only go through a linear layer; use \.dense\(\)"):
+    with pytest.raises(TypeError, match=r"SparseRows can only be passed to a linear layer: use \.dense\(\)"):
         F.relu(rows)  # type: ignore[arg-type]
 
 
 def test_nan_is_found() -> None:
     x = words()
     x[0, 0] = float("nan")
-    with pytest.raises(ValueError, match="x: NaN"):
+    with pytest.raises(ValueError, match="x is NaN"):
         GCNConv(12, 4)(SparseRows.of(x), torch.tensor([[0], [1]]))

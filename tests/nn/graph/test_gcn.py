@@ -133,8 +133,8 @@ def test_autocast_computes_in_its_own_type() -> None:
     [
         (torch.zeros(3, 3), torch.tensor([[0], [7]]), None, "target 7 at edge 0"),
         (torch.zeros(3, 3), torch.tensor([[0], [1]]), torch.tensor([-2.0]), "node 1 add up to -2"),
-        (torch.full((3, 3), torch.nan), torch.tensor([[0], [1]]), None, "x: NaN"),
-        (torch.zeros(3, 3), torch.tensor([[0], [1]]), torch.ones(1, 1), r"edge_weight: shape \(1, 1\)"),
+        (torch.full((3, 3), torch.nan), torch.tensor([[0], [1]]), None, "x is NaN"),
+        (torch.zeros(3, 3), torch.tensor([[0], [1]]), torch.ones(1, 1), r"edge_weight must have shape .* has \(1, 1\)"),
     ],
 )
 @pytest.mark.parametrize("add_self_loops", [True, False])

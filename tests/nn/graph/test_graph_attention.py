@@ -6,8 +6,7 @@ from types import ModuleType
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 from support.graphs import Drawn, assert_near, directed_graphs, gradients, with_random_bias
 from torch import Tensor
 
@@ -320,8 +319,8 @@ def test_torch_compile_gives_the_same(kind: Layer) -> None:
     [
         (torch.zeros(3, 3), torch.tensor([[0], [7]]), "target 7 at edge 0, but there are 3 nodes"),
         (torch.zeros(3, 3), torch.tensor([[-1], [0]]), "source -1 at edge 0"),
-        (torch.zeros(3, 3), torch.zeros(2, 1), "dtype torch.float32"),
-        (torch.full((3, 3), torch.nan), torch.tensor([[0], [1]]), "x: NaN"),
+        (torch.zeros(3, 3), torch.zeros(2, 1), "dtype torch.int64, not torch.float32"),
+        (torch.full((3, 3), torch.nan), torch.tensor([[0], [1]]), "x is NaN"),
     ],
 )
 def test_bad_input_is_one_clear_line(kind: Layer, x: Tensor, edge_index: Tensor, message: str) -> None:
@@ -336,13 +335,13 @@ def test_bad_input_is_one_clear_line(kind: Layer, x: Tensor, edge_index: Tensor,
 @pytest.mark.parametrize(
     ("edge_dim", "edge_attr", "message"),
     [
-        (2, torch.zeros(3, 2), r"edge_attr: shape \(3, 2\), expected \(7, 2\)"),
-        (2, torch.zeros(7, 3), r"edge_attr: shape \(7, 3\), expected \(7, 2\)"),
-        (1, torch.zeros(7), r"edge_attr: shape \(7,\), expected \(7, 1\)"),
-        (2, torch.zeros(7, 2, dtype=torch.int64), r"edge_attr: dtype torch\.int64.*\.float\(\)"),
-        (2, torch.full((7, 2), torch.nan), r"edge_attr: NaN at \[0, 0\]"),
-        (2, None, r"edge_dim 2, but no edge_attr: pass features \(7, 2\)"),
-        (None, torch.zeros(7, 2), "edge_attr given to a layer without edge_dim"),
+        (2, torch.zeros(3, 2), r"edge_attr must have shape \(7, 2\), .* has \(3, 2\)"),
+        (2, torch.zeros(7, 3), r"edge_attr must have shape \(7, 2\), .* has \(7, 3\)"),
+        (1, torch.zeros(7), r"edge_attr must have shape \(7, 1\), .* has \(7,\)"),
+        (2, torch.zeros(7, 2, dtype=torch.int64), r"edge_attr must have a floating-point dtype, not torch\.int64.*\.float\(\)"),
+        (2, torch.full((7, 2), torch.nan), r"edge_attr is NaN at \[0, 0\]"),
+        (2, None, r"edge_dim 2, but there is no edge_attr: pass features \(7, 2\)"),
+        (None, torch.zeros(7, 2), "the layer has no edge_dim, but there is an edge_attr"),
     ],
 )
 def test_bad_edge_features_are_one_clear_line(kind: Layer, edge_dim: int | None, edge_attr: Tensor | None, message: str) -> None:

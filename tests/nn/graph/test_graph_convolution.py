@@ -7,8 +7,7 @@ from types import ModuleType
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.graphs import Drawn, assert_near, directed_graphs, gradients, with_random_bias
 from torch import Tensor
 
@@ -270,8 +269,8 @@ def test_torch_compile_builds_the_index_form() -> None:
     [
         (torch.zeros(3, 3), torch.tensor([[0, 7], [1, 1]]), None, "source 7 at edge 1, but there are 3 nodes"),
         (torch.zeros(3, 3), torch.tensor([[0], [1]]).int(), None, r"torch\.int32.*\.long\(\)"),
-        (torch.zeros(3, 3), torch.tensor([[0], [1]]), torch.ones(2), r"edge_weight: shape \(2,\), expected \(1,\)"),
-        (torch.full((3, 3), torch.nan), torch.tensor([[0], [1]]), None, r"x: NaN at \[0, 0\]"),
+        (torch.zeros(3, 3), torch.tensor([[0], [1]]), torch.ones(2), r"edge_weight must have shape \(1,\), .* has \(2,\)"),
+        (torch.full((3, 3), torch.nan), torch.tensor([[0], [1]]), None, r"x is NaN at \[0, 0\]"),
     ],
 )
 def test_bad_input_is_one_clear_line(form: Form, x: Tensor, edge_index: Tensor, weight: Tensor | None, message: str) -> None:
@@ -281,7 +280,7 @@ def test_bad_input_is_one_clear_line(form: Form, x: Tensor, edge_index: Tensor, 
 
 
 def test_an_unknown_form_is_refused_and_no_activation_is_the_default() -> None:
-    with pytest.raises(ValueError, match="choose index, message, matrix"):
+    with pytest.raises(ValueError, match="choose one of index, message, matrix"):
         GraphConvolution(3, 2, form="dense")
     layer, x = with_random_bias(GraphConvolution(3, 2)), torch.randn(5, 3)
     torch.testing.assert_close(F.relu(layer(x, EDGES)), _activated(layer, F.relu)(x, EDGES))

@@ -54,10 +54,10 @@ def test_aggregate_can_be_overridden() -> None:
     ("x", "edge_index", "message"),
     [
         (torch.zeros(3, 2), torch.tensor([[0], [3]]), "target 3 at edge 0, but there are 3 nodes"),
-        (torch.zeros(3, 2), torch.zeros(1, 2), "dtype torch.float32"),
-        (torch.full((3, 2), torch.nan), torch.tensor([[0], [1]]), r"x: NaN at \[0, 0\], 6 in all"),
-        ((torch.zeros(3, 2), torch.full((1, 2), torch.nan)), torch.tensor([[0], [0]]), "x of the targets: NaN"),
-        (torch.zeros(3, 2, 2), torch.tensor([[0], [1]]), r"shape \(3, 2, 2\), expected \(N, F\)"),
+        (torch.zeros(3, 2), torch.zeros(1, 2), "dtype torch.int64, not torch.float32"),
+        (torch.full((3, 2), torch.nan), torch.tensor([[0], [1]]), r"x is NaN at \[0, 0\] \(6 in all\)"),
+        ((torch.zeros(3, 2), torch.full((1, 2), torch.nan)), torch.tensor([[0], [0]]), "x of the targets is NaN"),
+        (torch.zeros(3, 2, 2), torch.tensor([[0], [1]]), r"must have shape \(N, F\), .* has \(3, 2, 2\)"),
     ],
 )
 def test_bad_input_is_named(x: Tensor, edge_index: Tensor, message: str) -> None:
