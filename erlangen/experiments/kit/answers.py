@@ -9,13 +9,16 @@ from erlangen.records.runs import Answer, AnswerOutcome, Of, Verdict
 HEADLINES: tuple[Of, ...] = ("report", "rival", "extension", "control")  # the first kind that a claim has decides its answer
 
 
-def answer(claim: str, verdicts: Sequence[Verdict], sentence: str, figure: str = "") -> Answer:
+def answer(claim: str, verdicts: Sequence[Verdict], sentence: str, figure: str = "", *, whole: bool = True) -> Answer:
     """The claim's answer from the verdicts of its parts; `sentence` says it in measured numbers, `figure` shows it.
 
-    Where nothing was measured, the sentence says so in place of the judge's own.
+    whole: whether the parts are all that the claim states; one that nothing judges yet leaves the claim partly supported at
+    best. Where nothing was measured, the sentence says so in place of the judge's own.
     """
     own = headline([verdict for verdict in verdicts if verdict.claim == claim])
     outcome = combine(own)
+    if outcome == "supported" and not whole:
+        outcome = "partly"
     if outcome == "not measured":
         why = next((verdict.next_step for verdict in own if verdict.verdict == "not measured"), "")
         sentence = f"This run did not measure the claim{f': {why}' if why else ''}."

@@ -152,9 +152,9 @@ def undecided(part: Part, interval: Interval, level: float) -> str:
 
 
 def named(names: Sequence[str]) -> str:
-    """'a, b, c and 4 more'"""
+    """'a; b; c and 4 more': names may have commas of their own."""
     rest = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    return "; ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def known_ends(interval: Interval) -> Ends:

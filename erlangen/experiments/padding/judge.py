@@ -36,7 +36,7 @@ def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
         answer("C2", verdicts, table_sentence(recipe, evidence, verdicts), figure="seeds"),
         answer("C3", verdicts, data_sentence(evidence, pooled), figure="samples"),
         answer("C4", verdicts, maps_sentence(evidence), figure="maps"),
-        answer("C5", verdicts, order_sentence(pooled), figure="seeds"),
+        answer("C5", verdicts, order_sentence(pooled), figure="seeds", whole=False),  # nothing judges the cause yet
         answer("C8", verdicts, flattening_sentence(pooled, flattened), figure="place"),
     ]
 

@@ -101,7 +101,7 @@ def test_arms_that_were_not_trained_are_not_compared():
     weak = evidence.arm(Train, arm="old").below("fit", 10.0)
     found = verdict(compared(evidence, untrained=weak))
     assert found.verdict == "inconclusive"
-    assert found.next_step.startswith("not trained: old seed 1 (9.8 %, needs 10), old seed 4")
+    assert found.next_step.startswith("not trained: old seed 1 (9.8 %, needs 10); old seed 4")
     nans = world(lambda arm, seed: math.nan).arm(Train, arm="old")
     assert len(nans.below("fit", 10.0)) == 5  # NaN is no fit
 
@@ -236,6 +236,8 @@ def test_the_reports_own_sentences_decide_the_answer_and_an_extension_never_does
     parts = [replace(base, part="a", of="extension", verdict="refuted"), replace(base, part="b", verdict="supported")]
     assert answer("X1", parts, "It does.").answer == "supported"
     assert answer("X1", parts[:1], "It does not.").answer == "refuted"
+    assert answer("X1", [base], "It does; why is open.", whole=False).answer == "partly"
+    assert answer("X1", [replace(base, verdict="refuted")], "It does not.", whole=False).answer == "refuted"
     gone = answer("X1", [replace(base, verdict="not measured", next_step="no result of toy")], "Never shown.")
     assert (gone.answer, gone.sentence) == ("not measured", "This run did not measure the claim: no result of toy.")
 
