@@ -16,7 +16,7 @@ from erlangen.cli import gpt as gpt_cli
 from erlangen.cli.audit import audit
 from erlangen.cli.runs import report, run, verdicts
 from erlangen.cli.show import list_experiments, show
-from erlangen.cli.terminal import Stopped, report_error, say
+from erlangen.cli.terminal import Stopped, abandon_stdout, report_error, say
 from erlangen.cli.text import show_all_text
 from erlangen.errors import INTERNAL, USAGE, ErlangenError
 
@@ -77,11 +77,6 @@ def invoke() -> int | None:
             return cast("int | None", made.invoke(context))
     except (SystemExit, typer.Exit) as done:
         return cast("int | None", done.code if isinstance(done, SystemExit) else done.exit_code)
-
-
-def abandon_stdout() -> None:
-    """Nobody reads it, or it is full: what is left in its buffer must not raise again when Python exits."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def guarded(action: Callable[[], int | None]) -> int:

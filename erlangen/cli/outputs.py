@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from erlangen.cli.terminal import say
+from erlangen.cli.terminal import abandon_stdout, say
 from erlangen.errors import USAGE, ErlangenError
 
 STDOUT = "-"
@@ -74,11 +74,18 @@ class Outputs:
         return failed
 
     def print(self, contents: Mapping[str, Callable[[], str]], print_text: Callable[[], None]) -> None:
-        """Print what `-` asks for, or else the text for people."""
-        for option in self.to_stdout():
-            print(contents[option](), end="", flush=True)
-        if not self.to_stdout():
-            print_text()
+        """Print what `-` asks for, or else the text for people.
+
+        A reader that leaves early (`| head`) changes nothing of what was measured, so it does not change the exit code either.
+        """
+        try:
+            for option in self.to_stdout():
+                print(contents[option](), end="", flush=True)
+            if not self.to_stdout():
+                print_text()
+            sys.stdout.flush()
+        except BrokenPipeError:
+            abandon_stdout()
 
 
 def as_json(data: object) -> str:

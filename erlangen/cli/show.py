@@ -11,7 +11,7 @@ import typer
 
 from erlangen.cli import facts, show_text
 from erlangen.cli.outputs import Json, Outputs, as_json
-from erlangen.cli.targets import complete, discovered, load
+from erlangen.cli.targets import ALL, TOPIC_NAMES, complete, discovered, load
 from erlangen.cli.terminal import say
 from erlangen.errors import ErlangenError
 
@@ -31,7 +31,7 @@ def list_experiments(json_file: Json = None) -> None:
 
 def show(
     name: Annotated[
-        str | None, typer.Argument(metavar="[CLAIM|EXPERIMENT]", help="Default: all claims.", autocompletion=complete)
+        str | None, typer.Argument(metavar="[CLAIM|EXPERIMENT|PART]", help="Default: all claims.", autocompletion=complete)
     ] = None,
     keys: Annotated[bool, typer.Option("--keys", help="Explain the keys that --set changes.")] = False,
     runs: Annotated[Path, typer.Option(metavar="DIR", help="Directory of the run folders.")] = Path("runs"),
@@ -45,8 +45,8 @@ def show(
         raise ErlangenError("--keys: name an experiment, as in `erlangen show padding --keys`")
     latest, unreadable = latest_conclusions(runs)
     claims = facts.known_claims(latest)
-    if name is None:
-        rows = [facts.of_claim(claim, latest) for claim in claims]
+    if name is None or name in TOPIC_NAMES:
+        rows = [row for claim in claims if (row := facts.of_claim(claim, latest))["topic"] == name or name in (None, ALL)]
         data, printer = {"claims": rows}, lambda: show_text.print_overview(rows)
     elif name.upper() in claims:
         data, printer = of_claim(name.upper(), latest, runs)

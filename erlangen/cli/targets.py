@@ -12,6 +12,7 @@ from erlangen.errors import ErlangenError
 from erlangen.experiments import Experiment
 
 ALL = "all"
+TOPIC_NAMES = (ALL, *(topic.name for topic in (*TOPICS, FOUNDATIONS)))
 
 
 @cache
@@ -87,7 +88,7 @@ def check_recipes(experiments: Sequence[str], preset: str, seeds: int | None, se
 
 def words() -> list[str]:
     """All that may be typed."""
-    return [*discovered(), ALL, *(topic.name for topic in (*TOPICS, FOUNDATIONS)), *listed_claims()]
+    return [*discovered(), *TOPIC_NAMES, *listed_claims()]
 
 
 def complete(incomplete: str) -> list[str]:

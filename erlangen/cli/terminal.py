@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
@@ -19,9 +20,15 @@ LINE_EVERY = 30.0  # seconds, where there is no terminal
 PACKAGE = str(Path(__file__).parents[1]) + os.sep
 
 
+def abandon_stdout() -> None:
+    """Nobody reads it, or it is full: what is left in its buffer must not raise again, now or when Python exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def say(line: str) -> None:
-    """Print progress, a warning or an error: stdout has the results alone."""
-    print(line, file=sys.stderr, flush=True)
+    """Print progress, a warning or an error: stdout has the results alone. That nobody reads them stops nothing."""
+    with contextlib.suppress(BrokenPipeError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def report_error(error: ErlangenError, where: str = "") -> int:

@@ -182,6 +182,11 @@ def _die_with(lifeline: Connection) -> None:
         os._exit(1)
 
 
+def is_number(value: object) -> bool:
+    """Whether a measurement's value can be stored: a number, None, or a tuple of them; a tensor needs .item()."""
+    return value is None or isinstance(value, int | float) or (isinstance(value, tuple) and all(map(is_number, value)))
+
+
 def compute(job: Job) -> Done | Failed:
     """One job, here and now."""
     start = time.perf_counter()
@@ -190,6 +195,8 @@ def compute(job: Job) -> Done | Failed:
         twice = [name for name, count in Counter(one.name for one in measured).items() if count > 1]
         if twice:
             return Failed(job, f"its run() gives two measurements one name, {twice[0]!r}: rename one")
+        if odd := [one for one in measured if not is_number(one.value)]:
+            return Failed(job, f"its run() gives {odd[0].name!r} a value of type {type(odd[0].value).__name__}: give a number")
         return Done(job, measured, time.perf_counter() - start)
     except ErlangenError as error:
         return Failed(job, str(error), traceback.format_exc() if error.__cause__ else "")

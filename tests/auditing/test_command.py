@@ -485,3 +485,20 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+
+
+def test_a_reader_that_leaves_does_not_change_the_exit_code(tmp_path: Path):
+    """`erlangen audit … | head -1` in a script with pipefail: a broken model stays a failure."""
+    (tmp_path / "net.py").write_text(
+        "import torch\n"
+        "def build():\n"
+        "    torch.manual_seed(0)\n"
+        "    nn = torch.nn\n"
+        "    layers = nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)\n"
+        "    return nn.Sequential(*layers).eval()\n"
+    )
+    options = "--input 3x16x16 --symmetry translation --only-exact -n 2"
+    for _ in range(3):
+        script = f"{sys.executable} -m erlangen audit net.py:build {options} 2>&1 | true; echo ${{PIPESTATUS[0]}}"
+        out = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert out.stdout.split()[-1] == "1"

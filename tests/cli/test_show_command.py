@@ -197,3 +197,11 @@ def test_an_error_of_the_user_is_one_line(name: str, tmp_path: Path):
     assert (out.returncode, out.stderr.count("\n")) == (2, 1), out.stderr
     assert words in out.stderr
     assert "--out" not in out.stderr, "these commands have no such option"
+
+
+def test_a_part_of_the_project_shows_its_claims(tmp_path: Path):
+    text = shown("show", "graphs", cwd=tmp_path)
+    assert "G1 " in text
+    assert "C1 " not in text
+    assert "T1 " not in text
+    assert "C1 " in shown("show", "all", cwd=tmp_path)

@@ -29,7 +29,7 @@ def shown(capsys: pytest.CaptureFixture[str], *verdicts: Verdict) -> str:
 
 def test_the_answer_stands_first_and_the_parts_below_it(capsys: pytest.CaptureFixture[str]):
     assert (
-        shown(capsys, replace(PART, published=6.3, sensitive="inconclusive with the edge doubled", note="Paired by seed."))
+        shown(capsys, replace(PART, published=6.3, sensitive="inconclusive with an edge twice as large", note="Paired by seed."))
         == """\
 C5  partly  Accuracy rises from 0.1 % (valid) to 89.0 % (fconv), but not by the
             size.
@@ -38,7 +38,7 @@ C5  partly  Accuracy rises from 0.1 % (valid) to 89.0 % (fconv), but not by the
   ✓ supported     Test accuracy is higher with sconv than with valid.
                   order: 6.27 [4.1 to 8.5] points of test accuracy, n = 10;
                   supported if > 0; published 6.3
-                  Depends on the edge: inconclusive with the edge doubled.
+                  Depends on the edge: inconclusive with an edge twice as large.
                   Note: Paired by seed.
 
 Statements of the report and the literature: 1 supported. The intervals of a

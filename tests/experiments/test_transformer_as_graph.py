@@ -404,7 +404,7 @@ def test_edges_that_are_worse_refute_the_claim() -> None:
     parts = ("homophilous, 2 classes", "attention to others, 2 classes", "edges against eigenvectors, 2 classes", OVERALL)
     assert outcomes(turned, *parts) == ("refuted",) * 4
     assert str(turned["homophilous, 2 classes"].corrected) == "The difference is -9.6 points."
-    assert "refuted by homophilous, 2 classes, heterophilous, 2 classes" in turned[OVERALL].next_step
+    assert "refuted by homophilous, 2 classes; heterophilous, 2 classes" in turned[OVERALL].next_step
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from support.toy import Recipe
 
 from erlangen.experiments import planned_jobs
@@ -103,3 +104,10 @@ def test_closing_ends_the_workers(tmp_path: Path):
 
 def test_no_jobs_no_outcomes():
     assert run(Recipe(tasks=())) == ([], [])
+
+
+def test_a_value_that_is_no_number_is_named():
+    from erlangen.sweep.local import is_number
+
+    assert all(map(is_number, (1, 2.5, None, (1.0, None), ())))
+    assert not any(map(is_number, (torch.tensor(1.0), "1", [1.0], (torch.tensor(1.0),))))

@@ -77,11 +77,14 @@ def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
     cases, not_walks, not_paths = (total(evidence.of(Walks), name) for name in COUNTS)
     change, degree = numbers(evidence.of(Smooth), "white_change"), numbers(evidence.of(Matrices), "right_degree")
     counts = (
-        f"Of {cases:.0f} entries of Aⁿ, {not_paths:.0f} differ from the number of paths (which meet no node twice) and "
-        f"{not_walks:.0f} from the number of walks."
+        f"Powers of A count walks, not paths: of {cases:.0f} entries, {cases - not_walks:.0f} equal the number of walks and "
+        f"{not_paths:.0f} differ from the number of paths, which meet no node twice."
+        if not_walks == 0 and not_paths > 0
+        else f"Of {cases:.0f} entries of Aⁿ, {not_paths:.0f} differ from the number of paths, {not_walks:.0f} from that of walks."
     )
     changes = (
-        f"Under white X nodes {listed(extreme(change))} change most and node {listed(extreme(change, min))} changes least; the "
-        f"nodes of the highest degree are {listed(extreme(degree))}."
+        f"The report names nodes {listed(set(published()['stated_most_changed']))}; for random, independent X, nodes "
+        f"{listed(extreme(change))} change most, and those of the highest degree are {listed(extreme(degree))}. Node "
+        f"{listed(extreme(change, min))} changes least."
     )
     return [answer("G1", verdicts, counts, figure="walks"), answer("G2", verdicts, changes, figure="graph")]

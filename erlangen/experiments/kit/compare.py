@@ -106,7 +106,7 @@ def all_of(part: AllOf, verdicts: Sequence[Verdict]) -> Verdict:
         weakest, part=part.part, of=part.of, statement=part.statement, quote=part.quote, verdict=outcome, next_step=next_step,
         corrected=part.corrected if outcome == "refuted" and part.corrected else None, sensitive="",
         kind="statistical" if any(verdict.kind == "statistical" for verdict in verdicts) else "exact",
-        note=part.note or f"Holds only if each of its {len(verdicts)} parts does; the numbers are those of {weakest.part}.",
+        note=part.note or f"All {len(verdicts)} parts must hold. Shown: {weakest.part}, the one that is hardest to decide.",
     )  # fmt: skip
 
 
@@ -133,8 +133,8 @@ def sensitivity(region: Region, interval: Interval) -> str:
     """How the verdict changes when the edge is halved or doubled; '' where it stays."""
     outcome = region.decide(interval)
     changed = [
-        f"{outcome_there} with the edge {word}"
-        for factor, word in ((0.5, "halved"), (2.0, "doubled"))
+        f"{outcome_there} with an edge {word}"
+        for factor, word in ((0.5, "half as large"), (2.0, "twice as large"))
         if (outcome_there := region.scaled(factor).decide(interval)) != outcome
     ]
     return ", ".join(changed)
@@ -148,7 +148,7 @@ def undecided(part: Part, interval: Interval, level: float) -> str:
     if math.isnan(interval.low):
         return f"all {interval.n} {units} gave the same value, which says nothing about the spread"
     needed = units_needed(part.region, interval, level)
-    return f"about {needed} {units} would decide" if needed else f"the estimate lies on the edge: more {units} may not decide"
+    return f"about {needed} {units} would decide" if needed else f"more {units} are needed; this run cannot tell how many"
 
 
 def named(names: Sequence[str]) -> str:

@@ -29,7 +29,8 @@ def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
 
 
 def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]:
-    """One sentence for each claim, and the figure that shows it."""
+    """One sentence for each claim, and the figure that shows it. Where a recipe lacks the rows of C8, no extension answers it."""
+    stated = [verdict for verdict in verdicts if verdict.of == "report"]
     pooled, flattened = (arms_of(recipe, evidence, net) for net in ("Net1", "Net2"))
     return [
         answer("C1", verdicts, border_sentence(evidence), figure="border"),
@@ -37,7 +38,7 @@ def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
         answer("C3", verdicts, data_sentence(evidence, pooled), figure="samples"),
         answer("C4", verdicts, maps_sentence(evidence), figure="maps"),
         answer("C5", verdicts, order_sentence(pooled), figure="seeds", whole=False),  # nothing judges the cause yet
-        answer("C8", verdicts, flattening_sentence(pooled, flattened), figure="place"),
+        answer("C8", stated, flattening_sentence(pooled, flattened), figure="place"),
     ]
 
 
@@ -45,8 +46,8 @@ def border_sentence(evidence: Evidence) -> str:
     value, _ = reader(evidence, Border)
     cases, wrong, corner, edge = (value(f"border_{name}") for name in ("cases", "wrong", "outside_at_corner", "outside_at_edge"))
     return (
-        f"The listed terms give SciPy's value in {cases - wrong:.0f} of {cases:.0f} output pixels; with one pixel of padding "
-        f"{corner:.0f} of the 9 terms at a corner, and {edge:.0f} at an edge, read pixels that do not exist."
+        f"With one pixel of padding, {corner:.0f} of the 9 terms at a corner and {edge:.0f} at an edge read pixels that do not "
+        f"exist; the listed terms give SciPy's value in {cases - wrong:.0f} of {cases:.0f} output pixels."
     )
 
 
@@ -59,7 +60,7 @@ def table_sentence(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdic
     furthest = f"; the mean test accuracy that differs most from the published one does so by {gap:+.1f} points ({name})"
     furthest = furthest if gaps else ""
     if not as_published(recipe, evidence):
-        return f"These nets were not trained as the source's, so they neither confirm nor refute its table{furthest}."
+        return f"Not judged: these networks were not trained as in the report (--preset standard does){furthest}."
     rows = [verdict.verdict for verdict in verdicts if verdict.claim == "C2" and verdict.part != "table"]
     return (
         f"{rows.count('supported')} of {len(rows)} rows equal the published ones within {recipe.tolerance:g} points, "
