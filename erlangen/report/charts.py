@@ -26,7 +26,10 @@ def config(ink: str, faint: str) -> dict[str, Any]:
             "labelColor": ink, "titleColor": ink, "domainColor": faint, "tickColor": faint, "gridColor": faint,
             "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelLimit": 220,
         },
-        "legend": {"labelColor": ink, "titleColor": ink, "orient": "top", "labelFontSize": 12, "titleFontWeight": "normal"},
+        "legend": {
+            "labelColor": ink, "titleColor": ink, "orient": "top", "labelFontSize": 12, "labelLimit": 320,
+            "titleFontWeight": "normal",
+        },
         "header": {"labelColor": ink, "titleColor": ink, "labelFontSize": 12},
         "range": {"category": ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"]},
     }  # fmt: skip
