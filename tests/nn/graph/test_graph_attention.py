@@ -299,7 +299,9 @@ def test_evaluation_first_then_training(kind: Layer) -> None:
 
 
 TRIPS = pytest.mark.xfail(
-    strict=True, reason="torch 2.13's dynamo: tuple index out of range, at a view saved for the backward pass"
+    sys.version_info < (3, 12),  # seen to fail on 3.11 and to pass on 3.12 and 3.13
+    strict=True,
+    reason="torch 2.13's dynamo: tuple index out of range, at a view saved for the backward pass",
 )
 
 
