@@ -1,6 +1,7 @@
 """Oracles: softmax over a loop of neighbors, PyG's GATConv, GATv2Conv and TransformerConv, torch's own dot-product attention."""
 
 import copy
+import sys
 from types import ModuleType
 
 import pytest
