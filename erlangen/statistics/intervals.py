@@ -30,8 +30,10 @@ class Interval(NamedTuple):
         return value < self.low or self.high < value
 
     def exp(self) -> Interval:
-        """An interval of logarithms as one of ratios."""
-        return Interval(math.exp(self.estimate), math.exp(self.low), math.exp(self.high), self.n)
+        """An interval of logarithms as one of ratios; an end beyond the largest float is infinite."""
+        with np.errstate(over="ignore"):
+            estimate, low, high = (float(np.exp(value)) for value in self[:3])
+        return Interval(estimate, low, high, self.n)
 
 
 def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:

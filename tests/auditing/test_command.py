@@ -6,13 +6,11 @@ A fault that only the process with the user's code can see is tried twice: in th
 from __future__ import annotations
 
 import json
-import os
 import resource
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +20,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import torch
-from support.command import environment, erlangen, start
+from support.command import alive, environment, erlangen, start, wait_for
 
 from erlangen.auditing.request import AuditRequest
 from erlangen.auditing.worker import answer
@@ -467,24 +465,6 @@ def test_the_script_that_pip_installs_is_the_same_command(tmp_path: Path):
         pytest.skip("not installed: run from the sources")
     out = subprocess.run([script, "audit", "nope.py:f"], cwd=tmp_path, capture_output=True, text=True)
     assert (out.returncode, out.stderr.count("\n")) == (2, 1)
-
-
-def wait_for(condition, seconds: float = 60):
-    """Poll until the condition is true; returns what it gave."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("waited in vain")
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
 
 
 def test_a_reader_that_leaves_does_not_change_the_exit_code(tmp_path: Path):

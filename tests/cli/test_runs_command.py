@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import signal
 import time
 from pathlib import Path
 
 import pytest
-from support.command import erlangen, start
+from support.command import alive, erlangen, start, wait_for
 
 TOY = "support.toy"
 
@@ -205,21 +204,3 @@ def test_a_killed_run_resumes_to_the_same_verdicts(tmp_path: Path):
 def test_a_worker_killed_by_the_system_loses_nothing(tmp_path: Path):
     out = erlangen("run", TOY, "--set", "tasks=die-once,add", "--set", f"where={tmp_path}", cwd=tmp_path)
     assert out.returncode == 0, out.stderr
-
-
-def wait_for(condition, seconds: float = 60):
-    """Poll until the condition is true; returns what it gave."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("waited in vain")
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"

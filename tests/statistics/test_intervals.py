@@ -256,3 +256,10 @@ def test_an_unknown_interval_excludes_nothing() -> None:
 def test_an_interval_of_logarithms_is_one_of_ratios():
     assert Interval(0.0, math.log(0.5), math.log(2), 7).exp() == pytest.approx((1, 0.5, 2, 7))
     assert math.isnan(Interval(1.0, math.nan, math.nan, 1).exp().low)
+
+
+def test_an_interval_of_logarithms_as_one_of_ratios():
+    assert Interval(0.0, -math.log(2), math.log(4), 5).exp() == pytest.approx((1.0, 0.5, 4.0, 5))
+    wide = Interval(0.0, -1000.0, 1000.0, 2).exp()  # two seeds far apart, at a level of many parts
+    assert (wide.low, wide.high) == (0.0, math.inf)
+    assert math.isnan(Interval(0.0, math.nan, math.nan, 1).exp().low)
