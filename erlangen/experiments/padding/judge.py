@@ -57,7 +57,7 @@ def table_sentence(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdic
     stated = {row: fmean(published()["padding_table"][row]["test"][: recipe.seeds]) for row in arms}
     gaps = {arms[row].name: mean - stated[row] for row, mean in measured.items()}
     name, gap = max(gaps.items(), key=lambda item: abs(item[1]), default=("", math.nan))
-    furthest = f"; the mean test accuracy that differs most from the published one does so by {gap:+.1f} points ({name})"
+    furthest = f". The largest gap to a published mean test accuracy is {abs(gap):.1f} points ({name})"
     furthest = furthest if gaps else ""
     if not as_published(recipe, evidence):
         return f"Not judged: these networks were not trained as in the report (--preset standard does){furthest}."
