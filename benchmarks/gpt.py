@@ -28,7 +28,7 @@ from erlangen.models.gpt import GPT, PRESETS, GPTConfig
 from erlangen.sweep.machine import cores, processor
 from erlangen.train.language_model import LanguageSchedule, Training
 from erlangen.train.memory import keep_memory
-from erlangen.train.seeds import has_bfloat16
+from erlangen.train.precision import has_bfloat16
 
 TARGETS = {("gpt-micro", 0.1): 3.0, ("gpt-mini", 0.1): 3.0, ("gpt-micro", 0.0): 2.0, ("gpt-mini", 0.0): 2.8}
 VOCABULARY, TOKENS = 80, 500_000

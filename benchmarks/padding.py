@@ -28,7 +28,7 @@ from erlangen.nn.padding import PADDINGS
 from erlangen.sweep.local import WORKER_ENVIRONMENT, environment_for_children
 from erlangen.sweep.machine import cores, processor
 from erlangen.train.classifier import Schedule, fit
-from erlangen.train.seeds import has_bfloat16
+from erlangen.train.precision import has_bfloat16
 
 TARGETS = {"float32": 1.4, "bfloat16": 2.5}
 

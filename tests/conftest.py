@@ -1,4 +1,4 @@
-"""One thread, the same hypothesis examples on every run, and what most tests draw from."""
+"""One thread, the same hypothesis examples on every run, what most tests draw from, and which tests need a GPU."""
 
 import pytest
 import torch
@@ -17,3 +17,13 @@ def rng() -> torch.Generator:
 @pytest.fixture(params=[torch.float32, torch.float64], ids=["float32", "float64"], scope="module")
 def dtype(request: pytest.FixtureRequest) -> torch.dtype:
     return request.param
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what is marked `cuda` where there is no CUDA device."""
+    if torch.cuda.is_available():
+        return
+    skip = pytest.mark.skip(reason="no CUDA device here")
+    for item in items:
+        if item.get_closest_marker("cuda") is not None:
+            item.add_marker(skip)

@@ -89,7 +89,7 @@ def prepare(
     experiment = load(name)
     jobs = keyed_jobs(name, recipe, precision, device)
     if device != "cpu" or precision != "float32":
-        from erlangen.train.seeds import check_device  # torch, so only where there is something to check
+        from erlangen.train.precision import check_device  # torch, so only where there is something to check
 
         check_device(device, precision)
     store = Store(folder)

@@ -33,7 +33,8 @@ from erlangen.train.language_step import (
     clone_of,
 )
 from erlangen.train.parallel import Workers
-from erlangen.train.part_losses import Precision, part_losses
+from erlangen.train.part_losses import part_losses
+from erlangen.train.precision import Precision
 
 __all__ = [
     "Evaluation", "LanguageHistory", "LanguageSchedule", "Pace", "Precision", "Step", "Training", "adamw", "check", "fingerprint",

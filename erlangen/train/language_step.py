@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import torch
@@ -26,7 +25,8 @@ from erlangen.models.gpt import GPT
 from erlangen.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
 from erlangen.train.language_schedule import LanguageSchedule
 from erlangen.train.parallel import Workers, unsynced
-from erlangen.train.part_losses import DTYPES, Precision, part_losses
+from erlangen.train.part_losses import part_losses
+from erlangen.train.precision import Precision, arithmetic
 from erlangen.train.replicas import Replicas
 from erlangen.train.seeds import seed_everything
 
@@ -244,14 +244,9 @@ class Training:
 
 def batch_loss(net: nn.Module, inputs: Tensor, targets: Tensor, precision: Precision) -> Tensor:
     """The mean loss, in nats per token, of inputs and targets (B, T)."""
-    with autocast(inputs.device, precision):
+    with arithmetic(inputs.device, precision):
         logits = net(inputs)  # (B, T, V)
     return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
-
-
-def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
-    """A context in which products run in `precision`, with weights and sums in float32."""
-    return torch.autocast(device.type, DTYPES[precision], enabled=precision != "float32")
 
 
 def adamw(model: nn.Module, schedule: LanguageSchedule) -> torch.optim.AdamW:

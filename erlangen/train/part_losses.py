@@ -11,10 +11,9 @@ from torch import Tensor
 from erlangen.data.corpus import Corpus
 from erlangen.measure.token_loss import How, aligned_losses, token_losses
 from erlangen.models.gpt import GPT
+from erlangen.train.precision import HALVES, Precision
 
-Precision = Literal["float32", "bfloat16", "float16"]
 Part = Literal["train", "validation", "test"]
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def part_losses(
@@ -34,7 +33,7 @@ def part_losses(
     """
     tokens: Tensor = getattr(corpus, part)
     starts = document_starts(corpus, part)
-    block, products = model.config.block, None if precision == "float32" else DTYPES[precision]
+    block, products = model.config.block, HALVES.get(precision)
     if starts is None:
         tokens = tokens[: limit and limit + 1]
         return token_losses(model, tokens, block, how=how, autocast=products, tell=tell), torch.arange(1, len(tokens))

@@ -22,7 +22,7 @@ from erlangen.records.runs import Job, JobResult, Measurement
 from erlangen.sweep.load import LoadedRun, measurement_rows
 from erlangen.sweep.local import Failed
 from erlangen.sweep.machine import memory_gib
-from erlangen.train.seeds import has_bfloat16
+from erlangen.train.precision import has_bfloat16
 
 TOY = "support.toy"
 

@@ -46,7 +46,7 @@ def evaluate(
     text has a low loss on that text alone, and copies from it.
     """
     from erlangen.records.files import to_json, write_atomically
-    from erlangen.train.seeds import check_device, has_bfloat16
+    from erlangen.train.precision import check_device, has_bfloat16
 
     if precision == "auto":
         precision = "bfloat16" if has_bfloat16(device) else "float32"

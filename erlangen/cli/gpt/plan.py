@@ -108,7 +108,7 @@ def known(value: T | None) -> T:
 
 def with_defaults(options: TrainOptions, preset: GPTConfig, device: str, workers: Workers) -> TrainOptions:
     """The options with the defaults that a size of model, a corpus and a device suggest."""
-    from erlangen.train.seeds import check_device, has_bfloat16
+    from erlangen.train.precision import check_device, has_bfloat16
 
     tales = (options.corpus or "tales") == "tales"
     if options.tales is not None and not tales:

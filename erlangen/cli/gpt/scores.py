@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from erlangen.measure.token_loss import How
     from erlangen.models.gpt import GPT
     from erlangen.train.language_model import LanguageHistory
-    from erlangen.train.part_losses import Part, Precision
+    from erlangen.train.part_losses import Part
+    from erlangen.train.precision import Precision
 
 SCORED = 100_000  # tokens of a part that an evaluation scores at most
 

@@ -36,7 +36,7 @@ def train(options: TrainOptions) -> None:
         foresee_file(Path(str(options.target)), [])
     from erlangen.train.memory import keep_memory
     from erlangen.train.parallel import joined
-    from erlangen.train.seeds import check_device
+    from erlangen.train.precision import check_device
 
     keep_memory()
     folder = options.folder()
