@@ -21,7 +21,8 @@ class Pair:
 
     expected, actual (S, D): S sites (pixels, positions or nodes; 1 for a vector) with D features. moved: whether the element
     changed the input at all. loss: what the transformation itself lost, in units of the input's spread. failure: the exception in
-    words if the model or the transformation raised one; expected and actual are then None.
+    words if the model or the transformation raised one; expected and actual are then None. refused: the same for an element that
+    a model need not take, such as a text of another length: it is reported, but no failure.
     """
 
     input: int
@@ -33,6 +34,7 @@ class Pair:
     loss: float = 0.0
     size: float | None = None
     failure: str = ""
+    refused: str = ""
 
 
 class Check(Protocol):

@@ -65,10 +65,14 @@ class Tally:
     loss: float = 0.0
     failures: dict[str, str] = field(default_factory=dict)
     failed: int = 0
+    refused: dict[str, str] = field(default_factory=dict)  # label -> why, of elements that the model need not take
     worst: list[Bad] = field(default_factory=list)
 
     def add(self, pair: Pair) -> None:
         """Counts a pair."""
+        if pair.refused:
+            self.refused.setdefault(pair.label, pair.refused)
+            return
         if pair.failure:
             self.failed += 1
             if len(self.failures) < 20:
