@@ -1,5 +1,5 @@
-"""Text from a language model: how a token is chosen from logits (filters), the loop that reads and chooses (decode), and a leaner
-model for a CPU (fast).
+"""Text from a language model: how a token is chosen from logits (filters), the loop that reads and chooses (decode), and leaner
+forms of both for a CPU (fast) and for a GPU (captured).
 
 from erlangen.generate import Settings, generate
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from erlangen._lazy import attach
 
 if TYPE_CHECKING:
+    from erlangen.generate.captured import CapturedDecoder as CapturedDecoder
     from erlangen.generate.decode import generate as generate, stream as stream
     from erlangen.generate.fast import FastDecoder as FastDecoder, fast_decoder as fast_decoder
     from erlangen.generate.filters import Settings as Settings, sample as sample

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
@@ -40,6 +40,17 @@ class Reader(Protocol):
     def __call__(self, tokens: Tensor) -> Tensor: ...
 
 
+@runtime_checkable
+class Chooser(Protocol):
+    """A reader that also chooses the tokens, where the model is, for example in a captured step of a GPU."""
+
+    def choose(
+        self, prompt: Tensor, new_tokens: int, settings: Settings, rows: Sequence[int], stop: int | None
+    ) -> Iterator[Tensor]:
+        """The tokens (B,) of each step, with the meaning of `stream`."""
+        ...
+
+
 class Recomputing:
     """A reader that reads the whole text again at every step. block: most tokens that the model can read; None for any number."""
 
@@ -55,14 +66,15 @@ class Recomputing:
 class Cached:
     """A reader for `batch` texts that reads each token once, or twice if positions are absolute.
 
-    model: a GPT, or a module with the same `config`, `cache`, `states` and `unembed`.
+    model: a GPT, or a module with the same `config`, `cache`, `states` and `unembed`. cache: the memory of a subclass that has
+    its own `_read`, with a `length` and `reset`.
     """
 
-    def __init__(self, model: nn.Module, batch: int) -> None:
+    def __init__(self, model: nn.Module, batch: int, cache: Any = None) -> None:
         self.model, config = cast(Any, model), cast(Any, model).config
         self.block: int = config.block
         self.hops = config.positions == "absolute"
-        self.cache = self.model.cache(batch)
+        self.cache = self.model.cache(batch) if cache is None else cache
         self.tokens: Tensor | None = None  # the last `block` tokens, if they may have to be read again
 
     def __call__(self, tokens: Tensor) -> Tensor:
@@ -101,9 +113,12 @@ class Streams:
 
     def __call__(self) -> Tensor:
         if not self.numbers:
-            drawn = torch.from_numpy(np.stack([stream.random(DRAWN) for stream in self.streams], 1))  # (DRAWN, B)
-            self.numbers = list(drawn.unbind(0))[::-1]
+            self.numbers = list(self.ahead().unbind(0))[::-1]
         return self.numbers.pop()
+
+    def ahead(self) -> Tensor:
+        """The next numbers of each stream, (DRAWN, B), as `DRAWN` calls would return them."""
+        return torch.from_numpy(np.stack([stream.random(DRAWN) for stream in self.streams], 1))
 
 
 def reader(model: Model, batch: int, cache: bool = True) -> Reader:
@@ -128,7 +143,7 @@ def stream(
 
     rows: the sample number of each row, by default 0 ... B - 1; rows=[7] makes only sample 7. stop: a token that ends a text; its
     row then repeats this token, and the stream ends when all rows have. read: another reader, for example from
-    `erlangen.generate.fast`, that has not read anything yet.
+    `erlangen.generate.fast`, that has not read anything yet; a `Chooser` also chooses the tokens.
     The model is in eval mode while it runs and then returns to its previous mode, even if the stream is left early.
     Raises ValueError for an empty prompt, or if the number of rows is not B.
     """
@@ -138,6 +153,8 @@ def stream(
     rows = range(len(prompt)) if rows is None else rows
     if len(rows) != len(prompt):
         raise ValueError(f"rows: there are {len(rows)} sample numbers for a batch of {len(prompt)}: give one per row")
+    if isinstance(read, Chooser):
+        return read.choose(prompt, new_tokens, settings or Settings(), rows, stop)
     return _stream(model, prompt, new_tokens, settings or Settings(), cache, rows, stop, read)
 
 

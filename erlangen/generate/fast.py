@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +31,9 @@ from erlangen.models.gpt import GPT, Block, GPTConfig
 from erlangen.nn.attention import HIDDEN, hide
 from erlangen.nn.positions import alibi_bias, alibi_slopes
 
+if TYPE_CHECKING:
+    from erlangen.generate.captured import CapturedDecoder
+
 AHEAD = 512  # positions whose rotations are computed at a time
 ROOM = 64  # slots by which the ring grows
 EPSILON = 1e-5  # of the model's norms
@@ -38,14 +41,18 @@ EPSILON = 1e-5  # of the model's norms
 
 def fast_decoder(
     model: GPT, batch: int, precision: Precision = "float32", notify: Callable[[str], None] = warnings.warn
-) -> FastDecoder:
-    """A reader (erlangen.generate.decode) for `batch` texts with a copy of the model's current weights.
+) -> FastDecoder | CapturedDecoder:
+    """A reader (erlangen.generate.decode) for `batch` texts with the model's current weights.
 
-    If this build of torch lacks the private operators, it uses plain float32 products instead and says so through `notify`.
-    Raises ValueError for a model that is not on the CPU.
+    On a GPU it is a `CapturedDecoder`, in float32 or bfloat16. If this build of torch lacks the private operators for CPUs, it
+    uses plain float32 products instead and says so through `notify`. Raises ValueError for a model on another device than a CPU
+    or a CUDA GPU, and for int8 on a GPU.
     """
-    if model.embed.weight.device.type != "cpu":
-        raise ValueError(f"fast_decoder needs a model on the CPU, but the model is on {model.embed.weight.device}: move it")
+    device = model.embed.weight.device
+    if device.type == "cuda":
+        return captured_decoder(model, batch, precision)
+    if device.type != "cpu":
+        raise ValueError(f"fast_decoder needs a model on a CPU or a CUDA GPU, but the model is on {device}: move it")
     if precision != "plain" and not works(precision, batch):
         notify(
             f"torch {torch.__version__} lacks the operators for {precision} products here; using plain float32 products, "
@@ -53,6 +60,18 @@ def fast_decoder(
         )
         precision = "plain"
     return FastDecoder(model, batch, precision)
+
+
+def captured_decoder(model: GPT, batch: int, precision: Precision) -> CapturedDecoder:
+    """The reader of `fast_decoder` for a model on a GPU."""
+    from erlangen.generate.captured import CapturedDecoder
+
+    if precision == "int8":
+        raise ValueError("int8 products are for CPUs: on a GPU choose bfloat16")
+    weights = model.embed.weight.dtype
+    return CapturedDecoder(
+        model, batch, torch.bfloat16 if precision == "bfloat16" else torch.promote_types(weights, torch.float32)
+    )
 
 
 class FastDecoder(Cached):

@@ -28,6 +28,7 @@ from torch import Tensor
 from erlangen.errors import ErlangenError
 
 OUT = float("-inf")
+NOT_FINITE = "the model's logits are not finite, because its weights are damaged or its training diverged: use another checkpoint"
 ROUNDING = 2**-22  # of probabilities from float32 logits: a sum this close to p counts as having reached p
 
 
@@ -77,9 +78,7 @@ def choose(logits: Tensor, settings: Settings, uniform: Tensor, previous: Tensor
     scores = logits.detach().to("cpu", torch.float64)  # (B, V)
     best = scores.amax(-1)
     if not bool(best.isfinite().all()):  # amax returns NaN if there is one; rows of -inf, or with +inf, have no distribution
-        raise ErlangenError(
-            "the model's logits are not finite, because its weights are damaged or its training diverged: use another checkpoint"
-        )
+        raise ErlangenError(NOT_FINITE)
     if settings.repetition_penalty != 1 and previous is not None:
         scores = repetition_penalty(scores, previous.cpu(), settings.repetition_penalty)
     if settings.temperature == 0:

@@ -54,7 +54,7 @@ def look(model: Transparent, tokens: Tensor, top: int = 5, maps: int = 128) -> L
         tokens=tuple(tokens.tolist()),
         lens=tuple(lens),
         heads=tuple(heads),
-        even=head_summaries(even_attention(len(tokens))[None], tokens)[0],
+        even=head_summaries(even_attention(len(tokens), tokens.device)[None], tokens)[0],
         induction_queries=queries,
         attention=tuple(tuple(_rows(head[begin:, begin:]) for head in a[0]) for a in weights),
         begin=begin,
@@ -122,9 +122,9 @@ def induction_targets(tokens: Tensor) -> Tensor:
     return follows.tril(-1)
 
 
-def even_attention(t: int) -> Tensor:
+def even_attention(t: int, device: torch.device | None = None) -> Tensor:
     """(T, T): uniform attention of each query over itself and all earlier tokens, as a reference for the summaries."""
-    return torch.ones(t, t, dtype=torch.float64).tril() / torch.arange(1, t + 1)[:, None]
+    return torch.ones(t, t, dtype=torch.float64, device=device).tril() / torch.arange(1, t + 1, device=device)[:, None]
 
 
 def _mean(values: Tensor) -> list[float | None]:

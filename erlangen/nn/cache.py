@@ -63,3 +63,70 @@ class KeyValueCache:
     def reset(self) -> None:
         """Forget all tokens, but keep the memory."""
         self.length = 0
+
+
+class StaticCache:
+    """A ring like `KeyValueCache` for a captured step: no shape and no address ever changes, and the position is on the device.
+
+    memory: (layers, 2, B, heads, size, head_dim), keys and then values. position: (1,) int64 on the device, the tokens read so
+    far; `length` is the same number on the host, so that nobody has to wait for the device to know it.
+    """
+
+    def __init__(
+        self,
+        layers: int,
+        batch: int,
+        heads: int,
+        size: int,
+        head_dim: int,
+        dtype: torch.dtype,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.memory = torch.zeros(layers, 2, batch, heads, size, head_dim, dtype=dtype, device=device)
+        self.position = torch.zeros(1, dtype=torch.int64, device=device)
+        self.slots = torch.arange(size, device=device)
+        self.length = 0
+
+    @property
+    def size(self) -> int:
+        """The number of tokens that the ring can hold."""
+        return self.memory.shape[4]
+
+    def begin(self, tokens: int) -> None:
+        """Forget what was read; `fill` then writes the first `tokens` tokens of a new text, at most `size`."""
+        self.length = tokens
+        self.position.fill_(tokens)
+
+    def reset(self) -> None:
+        """Forget all tokens, but keep the memory."""
+        self.begin(0)
+
+    def fill(self, layer: int, keys: Tensor, values: Tensor) -> None:
+        """Write keys and values (B, heads, T, head_dim) of the first T tokens of a text."""
+        self.memory[layer, 0, :, :, : keys.shape[2]] = keys
+        self.memory[layer, 1, :, :, : keys.shape[2]] = values
+
+    def slot(self) -> Tensor:
+        """The slot of the next token, (1,) int64."""
+        return self.position.remainder(self.size)
+
+    def extend(self, layer: int, pair: Tensor, slot: Tensor, read: int) -> tuple[Tensor, Tensor]:
+        """Write keys and values (2, B, heads, 1, head_dim) of the next token; return the first `read` slots of each.
+
+        Some of these may be empty: see `distance`.
+        """
+        self.memory[layer].index_copy_(3, slot, pair)
+        keys, values = self.memory[layer, :, :, :, :read].unbind(0)
+        return keys, values
+
+    def distance(self, read: int) -> tuple[Tensor, Tensor]:
+        """How far back the token in each of the first `read` slots is, (read,) int64, and whether the slot is still empty.
+
+        The next token is at distance 0, as after `extend`.
+        """
+        distance = (self.position - self.slots[:read]).remainder(self.size)
+        return distance, distance > self.position
+
+    def advance(self) -> None:
+        """Count the next token on the device, after all layers have written it; the caller counts `length`."""
+        self.position.add_(1)

@@ -47,7 +47,26 @@ def test_the_text_is_the_models(run: Command, checkpoint: Path, fast: str) -> No
     out = run(checkpoint, "--prompt", "Once", "--tokens", 60, "--top-p", 0.9, "--seed", 5, "--fast", fast)
     expected = generate(model(), LETTERS.encode("Once"), 60, settings=Settings(top_p=0.9, seed=5))
     assert (out.code, out.out) == (0, LETTERS.decode(expected[0]) + "\n")
-    assert re.fullmatch(r"60 tokens in [\d.]+ s, \d+ a second \(\w+\)\n", out.err)
+    assert re.fullmatch(r"device: (cpu|cuda)\n60 tokens in [\d.]+ s, \d+ a second \(\w+\)\n", out.err)
+
+
+def test_a_named_device_is_not_announced(run: Command, checkpoint: Path) -> None:
+    out = run(checkpoint, "--prompt", "Once", "--tokens", 5, "--device", "cpu")
+    assert (out.code, "device" in out.err) == (0, False)
+
+
+def test_a_mode_that_a_gpu_lacks_is_refused_and_auto_is_its_fastest(monkeypatch: pytest.MonkeyPatch) -> None:
+    from erlangen.cli.gpt.generate import fast_mode
+    from erlangen.train import precision
+
+    for known, fastest in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr(precision, "has_bfloat16", lambda device, known=known: known)
+        assert fast_mode("auto", "cuda:1", model()) == fastest
+        assert fast_mode("auto", "cuda", model().double()) == "auto"
+    assert [fast_mode("auto", device, model()) for device in ("cpu", "mps")] == ["auto", "off"]
+    for fast in ("int8", "bfloat16"):
+        with pytest.raises(ErlangenError, match=f"--fast {fast}: cuda has no such products"):
+            fast_mode(fast, "cuda", model())
 
 
 @pytest.mark.parametrize("fast", ["bfloat16", "int8"])
@@ -173,6 +192,8 @@ def test_where_the_operators_are_missing_the_text_is_the_same(
         (("--top-p", "3"), "--top-p 3.0: "),
         (("--temperature", "-1"), "--temperature -1.0: "),
         (("--fast", "int4"), "--fast int4: choose auto, off"),
+        (("--device", "tpu"), "--device tpu is unknown: choose auto, cpu, cuda, cuda:N or mps"),
+        (("--device", "cuda:999"), "--device cuda:999 "),
         (("--stop", "ab"), "--stop 'ab' is 2 tokens"),
         (("--stop", "ß"), "--stop: the text has characters"),
         (("--prompts", "nowhere.txt"), "--prompts nowhere.txt: No such file"),

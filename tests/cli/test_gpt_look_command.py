@@ -108,6 +108,36 @@ def test_a_file_of_a_run_is_taken_as_named(run: Path):
     assert best != last
 
 
+def test_the_device_may_be_named(run: Path):
+    result = command(run, "--prompt", PROMPT, "--device", "cpu")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == command(run, "--prompt", PROMPT).stdout
+    assert "--device tpu is unknown" in fault(run, "--prompt", PROMPT, "--device", "tpu")
+
+
+@pytest.mark.cuda
+def test_a_gpu_sees_what_a_cpu_sees(run: Path):
+    cpu, cuda = (
+        from_json(Look, json.loads(command(run, "--prompt", PROMPT, "--device", device, "--json", "-").stdout))
+        for device in ("cpu", "cuda")
+    )
+    for one, other in zip(cpu.lens, cuda.lens, strict=True):
+        assert [entry.rank for entry in one] == [entry.rank for entry in other]
+        assert [entry.entropy for entry in one] == pytest.approx([entry.entropy for entry in other], abs=1e-4)
+    for head, same in zip(cpu.heads, cuda.heads, strict=True):
+        assert (head.entropy, head.first, head.induction) == pytest.approx((same.entropy, same.first, same.induction), abs=1e-4)
+    assert cpu.even.entropy == pytest.approx(cuda.even.entropy)
+
+
+def test_every_tensor_is_made_where_the_model_is():
+    """With another default device: a tensor that is made without naming one is there, and cannot be combined with the model's."""
+    model = spread(GPT(replace(PRESETS["gpt-nano"], vocabulary=len(ALPHABET), block=32))).eval()
+    expected = look(model, TOKENIZER.encode(PROMPT))
+    tokens = TOKENIZER.encode(PROMPT)
+    with torch.device("meta"):
+        assert look(model, tokens) == expected
+
+
 def test_one_token_is_a_prompt(run: Path):
     result = command(run, "--prompt", "a")
     assert result.exit_code == 0, result.exception
@@ -128,7 +158,8 @@ def test_heads_that_are_a_guess_are_said_to_be(gpt2: Path, tmp_path: Path):
     for name in ("model.safetensors", "vocab.json", "merges.txt"):
         (tmp_path / name).write_bytes((gpt2 / name).read_bytes())
     result = command(tmp_path / "model.safetensors", "--prompt", "the", "--json", "-")
-    assert result.stderr == "note: there is no config.json beside model.safetensors: 2 heads of 64 features each are a guess\n"
+    guess = "note: there is no config.json beside model.safetensors: 2 heads of 64 features each are a guess\n"
+    assert re.fullmatch(re.escape(guess) + r"device: (cpu|cuda)\n", result.stderr)
     assert len(json.loads(result.stdout)["notes"]) == 1
 
 

@@ -48,24 +48,27 @@ def generate(
     ] = None,
     fast: Annotated[
         str,
-        typer.Option(metavar="|".join(MODES), help="auto is exact; bfloat16, int8 round the weights."),
+        typer.Option(metavar="|".join(MODES), help="auto: float32 on a CPU, bfloat16 on a GPU."),
     ] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N; auto prefers a GPU.")] = "auto",
     stop: Annotated[str | None, typer.Option(metavar="TEXT", help=r"Stop at this token, for instance '\n'.")] = None,
     target: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write texts as JSON; - prints them.")] = None,
 ) -> None:
     """Continue a prompt.
 
     Past the context length, rotary and ALiBi models slide the window; models with absolute positions drop half of it and re-read
-    the rest. Options override settings in a file of prompts.
+    the rest. Options override settings in a file of prompts. bfloat16 and int8 round the weights.
     """
     from dataclasses import asdict
 
     from erlangen.cli.gpt.opened import opened
     from erlangen.cli.outputs import foresee_file
     from erlangen.generate.filters import Settings
+    from erlangen.train.precision import check_device, resolve_device
 
     if fast not in MODES:
         raise ErlangenError(f"--fast {fast}: choose {', '.join(MODES)}")
+    check_device(resolve_device(device), "float32")
     if target not in (None, "-"):
         foresee_file(Path(str(target)), [])
     named: dict[str, Any] = {
@@ -83,14 +86,17 @@ def generate(
     live = target != "-" and samples == 1 and (stream if stream is not None else sys.stdout.isatty())
     if stream and not live:
         say("note: --stream is for one text per prompt on stdout: texts are printed when they are complete")
-    work = Work(model, tokenizer, tokens, end, fast, live, samples * len(asked))
+    place = chosen_device(device)
+    model.to(place)
+    mode = fast_mode(fast, place, model)
+    work = Work(model, tokenizer, tokens, end, mode, live, samples * len(asked))
     texts: list[dict[str, Any]] = []
     for each, start, how in zip(asked, starts, settings, strict=True):
         for first in range(0, samples, TOGETHER):
             rows = range(first, min(first + TOGETHER, samples))
             if samples * len(asked) > 1 and live:
                 print(heading(len(texts), samples, len(asked)), flush=True)
-            found = work.done(each.text, start, how, rows)
+            found = work.done(each.text, start.to(place if work.mode == "off" else "cpu"), how, rows)
             for row, text in zip(rows, found, strict=True):
                 if target != "-" and not live:
                     if samples * len(asked) > 1:
@@ -99,6 +105,34 @@ def generate(
                 texts.append({"prompt": each.text, "text": text, "sample": row, **asdict(how)})
     say(work.summary())
     emit({"checkpoint": str(checkpoint), "products": work.mode, "tokens": tokens, "stop": stop, "texts": texts}, target)
+
+
+def chosen_device(device: str) -> str:
+    """The device that --device names; one line says which it is where that is left to us."""
+    from erlangen.train.precision import resolve_device
+
+    place = resolve_device(device)
+    if device == "auto":
+        say(f"device: {place}")
+    return place
+
+
+def fast_mode(fast: str, device: str, model: GPT) -> str:
+    """The mode of `decoding.Work` on a device. Raises ErlangenError for one that the device lacks."""
+    import torch
+
+    from erlangen.train.precision import has_bfloat16
+
+    kind = device.split(":")[0]
+    if kind == "cpu":
+        return fast
+    if fast == "int8" or (fast == "bfloat16" and not has_bfloat16(device)):
+        raise ErlangenError(f"--fast {fast}: {device} has no such products: leave it out, or use --device cpu")
+    if kind != "cuda":
+        return "off"
+    if fast == "auto" and model.embed.weight.dtype == torch.float32:
+        return "bfloat16" if has_bfloat16(device) else "float32"
+    return fast
 
 
 def started(text: str, tokenizer: Tokenizer, model: GPT, number: int) -> Tensor:

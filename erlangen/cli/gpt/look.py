@@ -32,6 +32,7 @@ def look(
         str | None, typer.Option("--json", metavar="FILE", help="Write all numbers as JSON; - prints them.")
     ] = None,
     top: Annotated[int, typer.Option(min=1, max=50, help="Show this many of the likeliest tokens.")] = 5,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N; auto prefers a GPU.")] = "auto",
 ) -> None:
     """Show what layers predict and where heads attend."""
     from dataclasses import replace
@@ -39,15 +40,20 @@ def look(
     from erlangen.cli.gpt.opened import opened
     from erlangen.cli.outputs import foresee_file
     from erlangen.records.files import to_json, write_atomically
+    from erlangen.train.precision import check_device, resolve_device
 
     files = [path for path in (page, Path(target) if target not in (None, "-") else None) if path is not None]
     for path in files:
         foresee_file(path, files)
+    place = resolve_device(device)
+    check_device(place, "float32")
     model, tokenizer, notes = opened(checkpoint)
     for note in notes:
         say(f"note: {note}")
+    if device == "auto":
+        say(f"device: {place}")
     record = replace(
-        looked(model, tokenizer, prompt, top),
+        looked(model.to(place), tokenizer, prompt, top),
         model=f"{checkpoint.resolve().name}, {model.parameter_count() / 1e6:.2f} M parameters",
         source=str(checkpoint),
         notes=notes,
@@ -82,7 +88,7 @@ def looked(model: GPT, tokenizer: Tokenizer, prompt: str, top: int) -> Look:
         raise ErlangenError(
             f"the tokenizer gives token {int(tokens.max())}, the model has {model.config.vocabulary}: they do not belong together"
         )
-    record = look(model, tokens, top)
+    record = look(model, tokens.to(model.embed.weight.device), top)
     if not all(math.isfinite(entry.entropy) for entry in record.lens[-1]):
         raise ErlangenError("this model's predictions are not finite numbers: its training diverged; use an earlier checkpoint")
     texts = {k: tokenizer.decode([k]) if k < tokenizer.size else f"<{k}>" for k in sorted(record.mentioned())}

@@ -1,0 +1,61 @@
+"""The choice of the next token on the model's device, without waiting for it: the rules of erlangen.generate.filters.
+
+With the weights w_i = exp((x_i - max x) / T) in the order of their logits, top-k and top-p keep a prefix of the tokens:
+
+    i is kept if  i < k  and  w_0 + ... + w_{i-1} < p (w_0 + ... + w_{k-1})
+
+The logits are sorted in their own dtype: in bfloat16 these are 16 bits, which a radix sort on a GPU passes over twice, while
+weights and sums are float64. The draw inverts the distribution function in the order of the tokens' indices, as `filters.choose`
+does, so that equal logits and equal numbers give the same token.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from erlangen.generate.filters import ROUNDING, Settings
+
+BELOW_ONE = 1 - 2**-50  # as in filters.inverse_distribution
+
+
+def select(logits: Tensor, settings: Settings, uniform: Tensor, seen: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Logits (B, V) -> tokens (B,) int64, and the largest logit of each row (B,), of which the caller checks that it is finite.
+
+    uniform: numbers (B,) float64 in [0, 1), not used at temperature 0. seen: (B, V) bool, the tokens that occurred before, if
+    there is a repetition penalty. Every operation has fixed shapes and leaves its result on the device. Where logits are not
+    finite, a token may be V.
+    """
+    scores = logits
+    if settings.repetition_penalty != 1 and seen is not None:
+        scores, penalty = logits.double(), settings.repetition_penalty
+        scores = torch.where(seen, torch.where(scores > 0, scores / penalty, scores * penalty), scores)
+    best, likeliest = scores.max(-1)
+    if settings.temperature == 0:
+        return likeliest, best
+    odds = scores.double() - best[:, None]  # (B, V) float64
+    if settings.temperature != 1:
+        odds = odds / settings.temperature
+    weights = nucleus(odds.exp(), scores, settings.top_k, settings.top_p)
+    if settings.min_p:
+        weights = weights.where(odds >= math.log(settings.min_p), 0.0)
+    cumulative = weights.cumsum(-1)
+    at = uniform[:, None] * cumulative[:, -1:] * BELOW_ONE
+    return torch.searchsorted(cumulative, at, right=True)[:, 0], best
+
+
+def nucleus(weights: Tensor, scores: Tensor, top_k: int | None, top_p: float | None) -> Tensor:
+    """The weights (B, V) with those set to 0 that top-k and top-p do not keep. scores: (B, V), by which tokens are ordered."""
+    vocabulary = scores.shape[-1]
+    all_of_k, all_of_p = top_k is None or top_k >= vocabulary, top_p is None or top_p >= 1
+    if all_of_k and all_of_p:
+        return weights
+    order = scores.sort(dim=-1, descending=True, stable=True).indices[:, :top_k]  # (B, k); of equal tokens the lower first
+    kept = weights.gather(-1, order)
+    if not all_of_p and top_p is not None:
+        cumulative = kept.cumsum(-1)
+        last = torch.searchsorted(cumulative, cumulative[:, -1:] * (top_p - ROUNDING))  # (B, 1), which crosses p
+        kept = kept.where(torch.arange(kept.shape[-1], device=kept.device) <= last, 0.0)
+    return torch.zeros_like(weights).scatter_(-1, order, kept)
