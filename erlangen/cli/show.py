@@ -11,6 +11,7 @@ import typer
 
 from erlangen.cli import facts, show_text
 from erlangen.cli.outputs import Json, Outputs, as_json
+from erlangen.cli.own_claims import own_claims, own_judges
 from erlangen.cli.targets import ALL, TOPIC_NAMES, complete, discovered, load
 from erlangen.cli.terminal import say
 from erlangen.errors import ErlangenError
@@ -37,40 +38,42 @@ def show(
     runs: Annotated[Path, typer.Option(metavar="DIR", help="Directory of the run folders.")] = Path("runs"),
     json_file: Json = None,
 ) -> None:
-    """Show a claim or experiment and its latest result."""
-    from erlangen.report.folder import latest_conclusions
+    """Show a claim or experiment and what came of it."""
+    from erlangen.report.folder import fullest_conclusions
 
     outputs = Outputs({"--json": json_file})
     if keys and name is None:
         raise ErlangenError("--keys: name an experiment, as in `erlangen show padding --keys`")
-    latest, unreadable = latest_conclusions(runs)
-    claims = facts.known_claims(latest)
+    concluded, unreadable = fullest_conclusions(runs)
+    claims = facts.known_claims(concluded)
     if name is None or name in TOPIC_NAMES:
-        rows = [row for claim in claims if (row := facts.of_claim(claim, latest))["topic"] == name or name in (None, ALL)]
+        rows = [row for claim in claims if (row := facts.of_claim(claim, concluded))["topic"] == name or name in (None, ALL)]
         data, printer = {"claims": rows}, lambda: show_text.print_overview(rows)
-    elif name.upper() in claims:
-        data, printer = of_claim(name.upper(), latest, runs)
+    elif claim := next((known for known in (*claims, *own_claims()) if known.upper() == name.upper()), None):
+        data, printer = of_claim(claim, concluded, runs)
     else:
-        data, printer = of_experiment(name, latest, keys)
+        data, printer = of_experiment(name, concluded, keys)
     for line in unreadable:
         say(line)
     finish(outputs, data, printer)
 
 
-def of_claim(claim: str, latest: dict[str, Conclusion], runs: Path) -> tuple[Data, Printer]:
+def of_claim(claim: str, concluded: dict[str, Conclusion], runs: Path) -> tuple[Data, Printer]:
     """What there is to show of a claim, and what prints it."""
-    row, concluded = facts.of_claim(claim, latest), latest.get(claim)
-    verdicts = [asdict(verdict) for verdict in concluded.verdicts] if concluded else []
-    return {**row, "verdicts": verdicts}, lambda: show_text.print_claim_page(row, concluded, runs)
+    own = {} if facts.judging(claim, concluded, {}) else {name: load(name) for name in own_judges(claim)}
+    row, best = facts.of_claim(claim, concluded, own), concluded.get(claim)
+    verdicts = [asdict(verdict) for verdict in best.verdicts] if best else []
+    others = [str(folder) for folder in best.others] if best else []
+    return {**row, "verdicts": verdicts, "others": others}, lambda: show_text.print_claim_page(row, best, runs)
 
 
-def of_experiment(name: str, latest: dict[str, Conclusion], keys: bool) -> tuple[Data, Printer]:
+def of_experiment(name: str, concluded: dict[str, Conclusion], keys: bool) -> tuple[Data, Printer]:
     """What there is to show of an experiment, or with `keys` of its recipe, and what prints it."""
     from erlangen.cli.recipe_keys import recipe_keys
 
     experiment = load(name)
     row, documented = facts.of_experiment(name, experiment), recipe_keys(experiment.PRESETS)
-    rows = [facts.of_claim(claim.id, latest, {name: experiment}) for claim in experiment.CLAIMS]
+    rows = [facts.of_claim(claim.id, concluded, {name: experiment}) for claim in experiment.CLAIMS]
     data = {**row, "claims": rows, "keys": [asdict(key) for key in documented]}
     if keys:
         return data, lambda: show_text.print_keys(name, documented)

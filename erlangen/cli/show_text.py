@@ -31,7 +31,7 @@ def print_experiments(experiments: Sequence[Facts]) -> None:
             print_text(f"{', '.join(entry['claims'])}: {durations(entry)}", width + 4)
         if entries:
             print()
-    print_text(f"Times are estimates for {cores()} cores. Run an experiment with `erlangen run NAME`.")
+    print_text(f"Times are estimates for {cores()} idle cores. Run one with `erlangen run NAME`.")
 
 
 def print_heading(title: str, entries: Sequence[object]) -> None:
@@ -63,12 +63,15 @@ def print_row(claim: Facts) -> None:
     """`C5  partly  Accuracy rises ...`"""
     state = claim["answer"] or ("not run" if claim["how"] else "no experiment")
     print_text(claim["statement"], label=[(f"  {claim['id']:<4}  ", "bold"), (f"{state:<{STATE}}  ", COLORS.get(state))])
+    indent = 2 + 4 + 2 + STATE + 2
     if claim["sentence"]:
-        print_text(f"Answer: {claim['sentence']}", 2 + 4 + 2 + STATE + 2)
+        print_text(f"Answer: {claim['sentence']}", indent)
+    if claim["source"]:
+        print_text(f"From {claim['source']}.", indent)
 
 
-def print_claim_page(claim: Facts, concluded: Conclusion | None, runs: Path) -> None:
-    """A claim: its statement, the report's words, how it is measured, the latest verdicts."""
+def print_claim_page(claim: Facts, best: Conclusion | None, runs: Path) -> None:
+    """A claim: its statement, the report's words, how it is measured, the verdicts of the fullest run."""
     print_text(claim["statement"], label=[(f"{claim['id']}  ", "bold")])
     if claim["quote"]:
         print()
@@ -79,15 +82,24 @@ def print_claim_page(claim: Facts, concluded: Conclusion | None, runs: Path) -> 
     print()
     if not claim["how"]:
         print("No experiment judges this claim yet.")
-    elif concluded is None:
+    elif best is None:
         print_text(f"No result in {runs}/ yet. Run it with `erlangen run {claim['id']}`.")
     else:
-        print(f"Latest result, from {concluded.folder} ({concluded.run.preset} preset):\n")
-        print_claim(claim["id"], concluded.answer, concluded.verdicts)
+        print_text(f"Result from {best.source()}.{beside(best)}")
+        print()
+        print_claim(claim["id"], best.answer, best.verdicts)
+
+
+def beside(best: Conclusion) -> str:
+    """Which other runs there are, and why this one is shown."""
+    if not best.others:
+        return ""
+    folders = ", ".join(map(str, best.others))
+    return f" It is the run with the most seeds, or the newest of those. For another: `erlangen verdicts DIR` ({folders})."
 
 
 def print_experiment(experiment: Facts, claims: Sequence[Facts]) -> None:
-    """An experiment: its question, its claims with their latest answers, and how to run it."""
+    """An experiment: its question, its claims with the answers of their fullest runs, and how to run it."""
     from erlangen.sweep.machine import cores
 
     name = experiment["name"]
@@ -97,7 +109,7 @@ def print_experiment(experiment: Facts, claims: Sequence[Facts]) -> None:
     for claim in claims:
         print_row(claim)
     print()
-    print_text(f"Presets, with times for {cores()} cores: {durations(experiment)}.")
+    print_text(f"Presets, with times for {cores()} idle cores: {durations(experiment)}.")
     print_text(f"Precision: {', '.join(experiment['precisions'])}. Device: {', '.join(experiment['devices'])}.")
     print_text(f"Run it with `erlangen run {name}`. `erlangen show {name} --keys` explains what --set can change.")
 

@@ -1,4 +1,4 @@
-"""What people may type for an experiment: its name, a claim, a topic, `all`, or a package of their own."""
+"""What people may type for an experiment: its name, a claim, a topic, `all`, or a package or claim of their own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import cache
 
 from erlangen import experiments
 from erlangen.claims import FOUNDATIONS, TOPICS, Topic, catalog, topic_of
+from erlangen.cli.own_claims import own_claims, own_experiments, own_judges
 from erlangen.errors import ErlangenError
 from erlangen.experiments import Experiment
 
@@ -56,11 +57,22 @@ def experiments_of(word: str) -> list[str]:
     if word in (topic.name for topic in (*TOPICS, FOUNDATIONS)):
         return [name for name, experiment in discovered().items() if topic_of_experiment(experiment).name == word]
     if word.upper() in listed_claims():
-        if not judges(word.upper()):
+        if not (judging := judges(word.upper()) or own_judges(word)):
             raise ErlangenError(f"no experiment judges {word.upper()} yet; `erlangen show {word.upper()}` shows the claim")
-        return judges(word.upper())
+        return judging
+    if not is_package(word) and (own := own_judges(word)):
+        return own
     load(word)
     return [word]
+
+
+def is_package(word: str) -> bool:
+    """Whether a word names a package that may be an experiment."""
+    try:
+        experiments.module_name(word)
+    except ErlangenError:
+        return False
+    return True
 
 
 def load(word: str) -> Experiment:
@@ -69,9 +81,12 @@ def load(word: str) -> Experiment:
         experiments.module_name(word)
     except ErlangenError as error:
         close = difflib.get_close_matches(word, words(), n=1) or difflib.get_close_matches(word.upper(), words(), n=1)
-        if not close or not str(error).startswith("there is no experiment"):
+        if not str(error).startswith("there is no experiment"):
             raise
-        raise ErlangenError(f"there is no experiment or claim {word!r}; did you mean {close[0]!r}?") from None
+        if not close and not (own := own_experiments()):
+            raise
+        hint = f"did you mean {close[0]!r}?" if close else f"the experiments in this directory are {', '.join(own)}"
+        raise ErlangenError(f"there is no experiment or claim {word!r}; {hint}") from None
     return experiments.load(word)
 
 
@@ -88,7 +103,7 @@ def check_recipes(experiments: Sequence[str], preset: str, seeds: int | None, se
 
 def words() -> list[str]:
     """All that may be typed."""
-    return [*discovered(), *TOPIC_NAMES, *listed_claims()]
+    return [*discovered(), *TOPIC_NAMES, *listed_claims(), *own_experiments(), *own_claims()]
 
 
 def complete(incomplete: str) -> list[str]:

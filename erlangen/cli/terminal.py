@@ -13,10 +13,12 @@ from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 
+from erlangen.cli.time_left import TimeLeft
 from erlangen.errors import ErlangenError, UserCodeError
 from erlangen.records.runs import Job
 
 LINE_EVERY = 30.0  # seconds, where there is no terminal
+SLOW = 1.5  # times the estimate
 PACKAGE = str(Path(__file__).parents[1]) + os.sep
 
 
@@ -87,27 +89,27 @@ class Tally:
 class Progress:
     """The time left, as a bar on a terminal and as a line now and then elsewhere.
 
-    Counts jobs by their expected seconds, and corrects the expectation by the time they really took.
+    Says once that the machine is slower than the estimates assume, as soon as the first jobs show it.
     """
 
     def __init__(self, jobs: Collection[Job], workers: int) -> None:
         self.total, self.done, self.workers = len(jobs), 0, workers
-        self.expected = self.left = sum(job.seconds for job in jobs)
         self.start = self.last = time.monotonic()
-        self.end = self.start + self.left / workers
+        self.left = TimeLeft(jobs, workers, self.start)
+        self.corrected = False
         self.bar = None
         if sys.stderr.isatty() and jobs:
             from rich.console import Console
             from rich.progress import BarColumn, Progress as Bar, ProgressColumn, Task, TextColumn, TimeElapsedColumn
             from rich.text import Text
 
-            class TimeLeft(ProgressColumn):
+            class Remaining(ProgressColumn):
                 """Our own estimate, ticking: the library's would count jobs as if all took the same."""
 
                 def render(column, task: Task) -> Text:  # noqa: N805
                     return Text(self.remaining())
 
-            columns = (TextColumn("{task.completed:.0f}/{task.total:.0f} jobs"), BarColumn(), TimeElapsedColumn(), TimeLeft())
+            columns = (TextColumn("{task.completed:.0f}/{task.total:.0f} jobs"), BarColumn(), TimeElapsedColumn(), Remaining())
             self.bar = Bar(*columns, console=Console(stderr=True), transient=True)
             self.task = self.bar.add_task("", total=self.total)
 
@@ -124,16 +126,26 @@ class Progress:
         """One job ended."""
         now = time.monotonic()
         self.done += 1
-        self.left -= job.seconds
-        finished = self.expected - self.left
-        self.end = now + ((now - self.start) / finished * self.left if finished > 0 else self.left / self.workers)
+        self.left.end(job, now)
+        if self.is_slow():
+            self.corrected, self.last = True, now
+            say(
+                f"{self.done}/{self.total} jobs took {self.left.slowdown:.1f} times as long as on an idle machine; "
+                f"{self.remaining()}"
+            )
         if self.bar is not None:
             self.bar.update(self.task, completed=self.done)
         elif now - self.last > LINE_EVERY or self.done == self.total:
             self.last = now
             say(f"{self.done}/{self.total} jobs, {self.remaining()}")
 
+    def is_slow(self) -> bool:
+        """Whether the first estimate has to be taken back: by then workers have ended more than a first job, and much is left."""
+        now = time.monotonic()
+        seen = self.done > self.workers and now - self.start > LINE_EVERY
+        return seen and not self.corrected and self.left.slowdown > SLOW and self.left.seconds(now) > LINE_EVERY
+
     def remaining(self) -> str:
         """'about 12:30 left'"""
-        seconds = max(int(self.end - time.monotonic()), 0)
+        seconds = int(self.left.seconds(time.monotonic()))
         return f"about {seconds // 60}:{seconds % 60:02d} left"

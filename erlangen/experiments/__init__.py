@@ -2,10 +2,11 @@
 
     __init__.py   TITLE, QUESTION, CLAIMS, PRESETS (name -> frozen Recipe), MEMORY_MB of one worker, jobs(recipe) -> [Job].
                   No torch, so that listing is instant. Optional: PRECISIONS and DEVICES that its portable jobs honor (default
-                  float32 on the CPU), and fetch(recipe), which has data at hand before any job starts.
+                  float32 on the CPU), SEEDS_AT_ONCE, and fetch(recipe), which has data at hand before any job starts.
     tasks.py      the parameters of each kind of job, as frozen records (`kit.tasks`)
     run.py        run(job) -> [Measurement]. What it imports decides the jobs' keys, so it imports no wording, claim or color:
-                  nothing of `__init__`, `judge` or `figures`.
+                  nothing of `__init__`, `judge` or `figures`. With SEEDS_AT_ONCE also run_many(jobs), for a GPU: jobs that differ
+                  in their seeds alone, at most that many -> for each its measurements, or the error that it ended in.
     judge.py      verdicts(recipe, evidence) -> [Verdict], answers(recipe, evidence, verdicts) -> [Answer]
     figures.py    figures(recipe, evidence) -> [Figure]
 
@@ -51,6 +52,12 @@ class Runner(Protocol):
     """What its `run.py` defines."""
 
     def run(self, job: Job) -> list[Measurement]: ...
+
+
+class ManyRunner(Runner, Protocol):
+    """What the `run.py` of an experiment with SEEDS_AT_ONCE defines."""
+
+    def run_many(self, jobs: Sequence[Job]) -> Sequence[list[Measurement] | ErlangenError]: ...
 
 
 class Judge(Protocol):

@@ -1,4 +1,4 @@
-"""The records of a look inside a language model: frozen, plain, JSON in and out, as those of `results`. Imports no torch."""
+"""The records of a look inside a language model: what each layer predicts and where each head attends. Imports no torch."""
 
 from __future__ import annotations
 

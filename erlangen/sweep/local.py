@@ -1,6 +1,7 @@
 """Run jobs on this machine: one single-threaded process a core, exclusive jobs alone and in fresh processes.
 
-Small nets gain more from a process a core than from threads; and a job computes the same numbers however many run beside it.
+Small nets gain more from a process a core than from threads; and a job computes the same numbers however many run beside it. On
+a GPU an experiment may compute jobs that differ in their seeds alone together; each still has its own outcome.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, cast
 
 from erlangen.errors import ErlangenError
-from erlangen.experiments import runner
+from erlangen.experiments import ManyRunner, load, runner
+from erlangen.records.files import canonical
 from erlangen.records.runs import Job, Measurement
 
 ATTEMPTS = 2  # a worker killed from outside may have been unlucky; twice on one job is the job's doing
@@ -60,12 +62,26 @@ def execute(jobs: Sequence[Job], workers: int, timeout: float | None = None) -> 
     timeout: wall seconds for a job; past them its process is killed and the job has failed. Closing the iterator ends the
     workers.
     """
-    shared = [job for job in jobs if not job.exclusive]
+    shared = together([job for job in jobs if not job.exclusive])
     if shared:
         yield from _pool(shared, min(workers, len(shared)), timeout, fresh=False)
-    alone = [job for job in jobs if job.exclusive]
+    alone = [(job,) for job in jobs if job.exclusive]
     if alone:
         yield from _pool(alone, 1, timeout, fresh=True)
+
+
+def together(jobs: Sequence[Job]) -> list[tuple[Job, ...]]:
+    """The jobs that one worker is given at a time: those that differ in their seeds alone, on a GPU, at most SEEDS_AT_ONCE of an
+    experiment that defines it; every other job by itself. In the order of their first.
+    """
+    groups: dict[str, list[tuple[Job, ...]]] = {}
+    for number, job in enumerate(jobs):
+        most = 1 if job.device == "cpu" else getattr(load(job.experiment), "SEEDS_AT_ONCE", 1)
+        group = groups.setdefault(canonical([job.experiment, job.params, job.precision, job.device, most > 1 or number]), [()])
+        if len(group[-1]) == most:
+            group.append(())
+        group[-1] += (job,)
+    return [bundle for group in groups.values() for bundle in group]
 
 
 class _Worker:
@@ -80,23 +96,22 @@ class _Worker:
             self.process.start()
         theirs.close()
         lifeline.close()
-        self.job: Job | None = None
+        self.jobs: tuple[Job, ...] = ()
         self.deadline = float("inf")
 
-    def give(self, job: Job, timeout: float | None) -> None:
-        """Send a job. Raises OSError where the process is dead."""
-        self.pipe.send(job)
-        self.job, self.deadline = job, time.monotonic() + (timeout or float("inf"))
+    def give(self, jobs: tuple[Job, ...], timeout: float | None) -> None:
+        """Send jobs. Raises OSError where the process is dead."""
+        self.pipe.send(jobs)
+        self.jobs, self.deadline = jobs, time.monotonic() + len(jobs) * (timeout or float("inf"))
 
-    def take(self) -> Done | Failed | None:
-        """The outcome that has come, of the caller's own job rather than its copy; None where the process died instead."""
-        assert self.job is not None
+    def take(self) -> list[Done | Failed] | None:
+        """The outcomes that have come, of the caller's own jobs rather than their copies; None where the process died instead."""
         try:
-            outcome: Done | Failed = self.pipe.recv()
+            outcomes: list[Done | Failed] = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join()
             return None
-        return replace(outcome, job=self.job)
+        return [replace(outcome, job=job) for outcome, job in zip(outcomes, self.jobs, strict=True)]
 
     def end(self) -> None:
         self.process.kill()
@@ -105,9 +120,9 @@ class _Worker:
         self.lifeline.close()
 
 
-def _pool(jobs: Sequence[Job], size: int, timeout: float | None, fresh: bool) -> Iterator[Done | Failed]:
-    """Jobs in order on `size` processes; with `fresh`, each in a process of its own."""
-    waiting = list(reversed(jobs))
+def _pool(bundles: Sequence[tuple[Job, ...]], size: int, timeout: float | None, fresh: bool) -> Iterator[Done | Failed]:
+    """Bundles of jobs in order on `size` processes; with `fresh`, each in a process of its own."""
+    waiting = list(reversed(bundles))
     deaths: Counter[int] = Counter()
     idle: list[_Worker] = []
     busy: list[_Worker] = []
@@ -125,13 +140,13 @@ def _pool(jobs: Sequence[Job], size: int, timeout: float | None, fresh: bool) ->
             patience = min(worker.deadline for worker in busy) - time.monotonic()
             ready = wait([worker.pipe for worker in busy], None if patience == float("inf") else max(patience, 0))
             for worker in list(busy):
-                job = worker.job
-                assert job is not None
+                outcomes: list[Done | Failed] | None
                 if worker.pipe in ready:
-                    outcome = worker.take()
-                    alive = outcome is not None
+                    outcomes = worker.take()
+                    alive = outcomes is not None
                 elif time.monotonic() >= worker.deadline:
-                    outcome, alive = Failed(job, f"took longer than --job-timeout {timeout:g} s"), False
+                    outcomes = [Failed(job, f"took longer than --job-timeout {timeout:g} s") for job in worker.jobs]
+                    alive = False
                 else:
                     continue
                 busy.remove(worker)
@@ -139,13 +154,12 @@ def _pool(jobs: Sequence[Job], size: int, timeout: float | None, fresh: bool) ->
                     idle.append(worker)
                 else:
                     worker.end()
-                if outcome is None:
-                    deaths[id(job)] += 1
-                    if deaths[id(job)] < ATTEMPTS:
-                        waiting.append(job)
-                        continue
-                    outcome = Failed(job, f"its worker {_cause_of_death(worker.process.exitcode)}, twice")
-                yield outcome
+                if outcomes is None:
+                    deaths.update(id(job) for job in worker.jobs)
+                    waiting += [(job,) for job in reversed(worker.jobs) if deaths[id(job)] < ATTEMPTS]  # each by itself
+                    cause = f"its worker {_cause_of_death(worker.process.exitcode)}, twice"
+                    outcomes = [Failed(job, cause) for job in worker.jobs if deaths[id(job)] >= ATTEMPTS]
+                yield from outcomes
     finally:
         for worker in busy + idle:
             worker.end()
@@ -160,7 +174,7 @@ def _cause_of_death(exitcode: int | None) -> str:
 
 
 def _serve(pipe: Connection, lifeline: Connection) -> None:
-    """A worker's life: receive a job, compute it, send the outcome."""
+    """A worker's life: receive jobs, compute them, send the outcomes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=_die_with, args=(lifeline,), daemon=True).start()
     import torch
@@ -168,10 +182,10 @@ def _serve(pipe: Connection, lifeline: Connection) -> None:
     torch.set_num_threads(1)
     while True:
         try:
-            job: Job = pipe.recv()
+            jobs: tuple[Job, ...] = pipe.recv()
         except EOFError:
             return
-        pipe.send(compute(job))
+        pipe.send([compute(jobs[0])] if len(jobs) == 1 else compute_together(jobs))
 
 
 def _die_with(lifeline: Connection) -> None:
@@ -191,17 +205,43 @@ def compute(job: Job) -> Done | Failed:
     """One job, here and now."""
     start = time.perf_counter()
     try:
-        measured = runner(job.experiment).run(job)
-        twice = [name for name, count in Counter(one.name for one in measured).items() if count > 1]
-        if twice:
-            return Failed(job, f"its run() gives two measurements one name, {twice[0]!r}: rename one")
-        if odd := [one for one in measured if not is_number(one.value)]:
-            return Failed(job, f"its run() gives {odd[0].name!r} a value of type {type(odd[0].value).__name__}: give a number")
-        return Done(job, measured, time.perf_counter() - start)
-    except ErlangenError as error:
-        return Failed(job, str(error), traceback.format_exc() if error.__cause__ else "")
+        return checked(job, runner(job.experiment).run(job), time.perf_counter() - start)
     except Exception as error:
-        return Failed(job, f"{type(error).__name__}: {error}".splitlines()[0], traceback.format_exc())
+        return failure(job, error)
+
+
+def compute_together(jobs: Sequence[Job]) -> list[Done | Failed]:
+    """Jobs that differ in their seeds alone, here and now, by the experiment's `run_many`. Each took its share of the time."""
+    start = time.perf_counter()
+    try:
+        found = cast(ManyRunner, runner(jobs[0].experiment)).run_many(jobs)
+    except Exception as error:
+        return [failure(job, error) for job in jobs]
+    seconds = (time.perf_counter() - start) / len(jobs)
+    return [
+        failure(job, one) if isinstance(one, Exception) else checked(job, one, seconds)
+        for job, one in zip(jobs, found, strict=True)
+    ]
+
+
+def checked(job: Job, measured: Sequence[Measurement], seconds: float) -> Done | Failed:
+    """The measurements as an outcome, if they can be stored."""
+    twice = [name for name, count in Counter(one.name for one in measured).items() if count > 1]
+    if twice:
+        return Failed(job, f"its run() gives two measurements one name, {twice[0]!r}: rename one")
+    if texts := [one for one in measured if not (isinstance(one.name, str) and isinstance(one.unit, str))]:
+        return Failed(job, f"its run() gives a measurement named {texts[0].name!r} in {texts[0].unit!r}: name and unit are text")
+    if odd := [one for one in measured if not is_number(one.value)]:
+        return Failed(job, f"its run() gives {odd[0].name!r} a value of type {type(odd[0].value).__name__}: give a number")
+    return Done(job, list(measured), seconds)
+
+
+def failure(job: Job, error: Exception) -> Failed:
+    """An error as an outcome; with its traceback, unless its line is written for users and says all."""
+    details = "".join(traceback.format_exception(error))
+    if isinstance(error, ErlangenError):
+        return Failed(job, str(error), details if error.__cause__ else "")
+    return Failed(job, f"{type(error).__name__}: {error}".splitlines()[0], details)
 
 
 @contextmanager

@@ -42,14 +42,14 @@ class Plan:
         return {key: job for key, job in self.jobs.items() if key not in self.found}
 
     def announcement(self) -> str:
-        """'120 jobs: 7 found, running 113 on 2 workers; about 41 min, 1.4 GB memory, 1 MB disk'"""
+        """'padding: 7 of 120 found, running 113 on 2 workers; about 41 min on an idle machine, 1.4 GB memory, 1 MB disk'"""
         left = len(self.todo)
         if not left:
             return f"{self.name}: all {len(self.jobs)} jobs found, nothing to compute"
         found = f"{len(self.found)} of {len(self.jobs)} found, running {left}" if self.found else f"running {left} jobs"
         return (
-            f"{self.name}: {found} on {self.workers} worker{'s' * (self.workers > 1)}; about {duration(self.seconds)}, "
-            f"{self.memory_mb * self.workers / 1000:.1f} GB memory, {max(left * JOB_FILE_KB / 1000, 0.1):.1f} MB disk"
+            f"{self.name}: {found} on {self.workers} worker{'s' * (self.workers > 1)}; about {duration(self.seconds)} on an idle "
+            f"machine, {self.memory_mb * self.workers / 1000:.1f} GB memory, {max(left * JOB_FILE_KB / 1000, 0.1):.1f} MB disk"
         )
 
 
@@ -116,7 +116,9 @@ def keyed_jobs(name: str, recipe: Any, precision: Precision, device: str) -> dic
     module = module_name(name)
     with user_code(module):
         code = fingerprint(f"{module}.run")
-    return {job.key(code): job for job in planned_jobs(name, recipe, precision, device)}
+    jobs = planned_jobs(name, recipe, precision, device)
+    with user_code(module):  # a parameter that is neither a number nor text has no key
+        return {job.key(code): job for job in jobs}
 
 
 def describe(

@@ -15,6 +15,7 @@ from erlangen.experiments import load as load_experiment, module_name
 from erlangen.experiments.kit.recipe import Settings, choose_recipe, parse_settings
 from erlangen.experiments.user_code import user_code
 from erlangen.records.runs import Job, JobResult, Precision
+from erlangen.sweep.check_conclusions import check_claims
 from erlangen.sweep.conclude import conclude
 from erlangen.sweep.load import LoadedRun, load
 from erlangen.sweep.local import Done, Failed, execute
@@ -74,6 +75,7 @@ def run(
         raise ErlangenError(f"--precision {precision}: choose {' or '.join(get_args(Precision))}")
     with user_code(module_name(name)):
         recipe = choose_recipe(load_experiment(name).PRESETS, preset, settings, seeds)
+        check_claims(name)
     folder = Path(out) if out else Path("runs") / f"{name}-{preset}"
     plan = prepare(
         name, recipe, preset=preset, folder=folder, command=command or equivalent_command(name, preset, seeds, settings, out),
@@ -94,12 +96,13 @@ def compute_missing(
     plan: Plan, timeout: float | None, say: Callable[[str], None], progress: ProgressFactory
 ) -> tuple[Failed, ...]:
     """Compute the jobs that have no result, showing progress. Returns those that failed."""
-    failed = []
+    failed, keys = [], {id(job): key for key, job in plan.todo.items()}
     with closing(perform(plan, timeout)) as outcomes, progress(list(plan.todo.values()), plan.workers) as shown:
         for outcome in outcomes:
             if isinstance(outcome, Failed):
                 failed.append(outcome)
-                say(f"failed: {outcome.job.label()}: {outcome.reason}; details in {plan.store.folder / 'failures'}")
+                file = plan.store.failure(keys[id(outcome.job)])
+                say(f"failed: {outcome.job.label()}: {outcome.reason}; details in {file}")
             shown.advance(outcome.job)
     return tuple(failed)
 

@@ -2,7 +2,7 @@
 
 run.json          the command, recipe, versions, machine
 jobs/<key>.json   what one job measured, with a checksum
-failures/         why jobs failed, one file each
+failures/         why jobs of this run failed, one file each; gone once they succeed
 verdicts.json     a list of verdicts; the same for the same jobs, whenever and however often the run was interrupted
 answers.json      a list of answers, one for each claim
 figures.json      the figures of the page
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -24,7 +24,7 @@ from erlangen.records.runs import Answer, Figures, JobResult, Run, Verdict
 from erlangen.sweep.differences import differences
 from erlangen.sweep.lock import lock
 
-REMEDY = "name another folder with --out, or replace what it holds with --force"
+REMEDY = "name another folder with --out, or replace what it holds with --force (in Python: out=..., force=True)"
 CONCLUSIONS = ("verdicts.json", "answers.json", "figures.json", "report.html")
 
 
@@ -94,6 +94,18 @@ class Store:
 
     def failure(self, key: str) -> Path:
         return self.folder / "failures" / f"{key}.txt"
+
+    def keep_failures(self, keys: Collection[str]) -> None:
+        """Remove the failure files of all other jobs: of those that have succeeded since, and of code that has changed since.
+
+        A job whose code has been mended has another key, so that its success alone would leave the old file in place.
+        """
+        folder = self.folder / "failures"
+        for path in folder.glob("*.txt"):
+            if path.stem not in keys:
+                path.unlink(missing_ok=True)
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
     def load(self, keys: Iterable[str], notify: Callable[[str], None]) -> dict[str, JobResult]:
         """The results that are there, by key. A file that is not as it was written is set aside and named through `notify`."""

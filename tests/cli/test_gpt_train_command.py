@@ -168,12 +168,34 @@ def test_a_sample_begins_with_a_new_line_or_with_the_first_token_it_was_given(
     assert capsys.readouterr().err == f"--- sample at step 5 ---\n{expected.removeprefix(chr(10))}\n---\n"
 
 
+@pytest.mark.parametrize(("here", "on_cuda", "resumed"), [(0, True, "cpu"), (1, True, "cuda"), (1, False, "cpu")])
+def test_a_run_resumes_on_the_kind_of_device_that_it_was_written_on(
+    here: int, on_cuda: bool, resumed: str, run: Command, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors.torch import save_file
+
+    from erlangen.cli.gpt.resuming import device_of
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: here > 0)
+    save_file({"random.cuda" if on_cuda else "random.cpu": torch.zeros(1)}, tmp_path / LAST)
+    assert device_of(tmp_path) == resumed
+    (tmp_path / LAST).write_bytes(b"no checkpoint")
+    assert device_of(tmp_path) == device_of(tmp_path / "nowhere") == ("cuda" if here else "cpu")
+
+
+def test_the_device_and_the_precision_are_said_in_one_line(run: Command, text: Path) -> None:
+    out = run(text, *TINY)
+    assert "float32 on cpu: 20 steps, 32 tokens each" in out.err
+
+
 FAULTS = {
     "unknown size": (("--model", "gpt-giga"), 2, "--model gpt-giga: choose gpt-nano"),
     "no such text": (("nowhere.txt",), 4, "nowhere.txt"),
     "two ends": (("--steps", "9", "--minutes", "1"), 2, "give one"),
-    "float16 on a CPU": (("--precision", "float16"), 2, "--precision float16: training in float16 needs a CUDA device, not cpu"),
+    "float16 on a CPU": (("--device", "cpu", "--precision", "float16"), 2, "--precision float16 needs a CUDA device, not cpu"),
     "unknown precision": (("--precision", "float8"), 2, "--precision float8: choose"),
+    "tf32 on a CPU": (("--device", "cpu", "--precision", "tf32"), 2, "--precision tf32 needs a CUDA device, not cpu"),
+    "one process to divide among": (("--shard", "--steps", "5"), 2, "--shard divides a model among processes"),
     "unknown device": (("--device", "tpu"), 2, "--device tpu"),
     "slices": (("--batch", "5", "--accumulate", "2"), 2, "--batch 5 is not a multiple"),
     "nothing to resume": (("--resume",), 2, "no last.safetensors"),

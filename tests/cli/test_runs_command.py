@@ -34,7 +34,7 @@ FAULTS = {
     "unknown preset": (("run", "padding", "--preset", "slow"), "quick, standard"),
     "unknown preset of one of several": (("run", "padding", "graph-cost", "--preset", "full"), "padding: --preset full"),
     "unknown key of one of several": (("run", "CORA", "graph-cost", "--set", "tolerance=3"), "graph-cost: --set tolerance"),
-    "unknown precision": (("run", "padding", "--precision", "float8"), "float32 or bfloat16"),
+    "unknown precision": (("run", "padding", "--precision", "float8"), "choose float32 or "),
     "unknown device": (("run", "padding", "--device", "tpu"), "tpu"),
     "zero workers": (("run", "padding", "--workers", "0"), "--workers"),
     "one folder for two": (("run", "padding", TOY, "--out", "x"), "--out"),

@@ -14,6 +14,7 @@ from support.command import TESTS, erlangen
 from erlangen.claims import catalog
 from erlangen.cli.recipe_keys import explanations, in_words, recipe_keys
 from erlangen.experiments import load, names
+from erlangen.sweep.machine import cores
 
 TOY = "support.toy"
 
@@ -95,7 +96,7 @@ def test_a_claim_without_an_experiment_says_so(tmp_path: Path):
         assert f"no experiment judges {claim} yet; `erlangen show {claim}`" in out.stderr
 
 
-def test_a_claim_shows_its_latest_result_and_skips_folders_that_cannot_be_read(tmp_path: Path):
+def test_a_claim_shows_its_result_and_skips_folders_that_cannot_be_read(tmp_path: Path):
     assert "No result in runs/ yet. Run it with `erlangen run G1`." in shown("show", "g1", cwd=tmp_path)
     erlangen("run", "graph-algebra", "--seeds", "2", cwd=tmp_path)
     damaged = tmp_path / "runs" / "old"
@@ -103,7 +104,7 @@ def test_a_claim_shows_its_latest_result_and_skips_folders_that_cannot_be_read(t
     (damaged / "run.json").write_text('{"schema": 1}')
     (damaged / "verdicts.json").write_text("[]")
     out = erlangen("show", "g1", cwd=tmp_path)
-    assert "Latest result, from runs/graph-algebra-quick (quick preset):" in out.stdout
+    assert "Result from runs/graph-algebra-quick: quick preset, 2 seeds." in out.stdout
     assert "✗ refuted" in out.stdout
     assert out.stderr.count("\n") == 1
     assert out.stderr.startswith("skipped: runs/old/")
@@ -117,7 +118,7 @@ def test_a_claim_shows_its_latest_result_and_skips_folders_that_cannot_be_read(t
 def test_an_experiment_shows_its_claims_and_how_to_run_it(tmp_path: Path):
     text = shown("show", "padding", cwd=tmp_path)
     assert "  C5    not run" in text
-    assert "Presets, with times for" in text
+    assert f"with times for {cores()} idle cores" in text
     assert "erlangen run padding" in text
 
 
@@ -173,12 +174,28 @@ def test_the_users_own_experiment_and_its_claims(lab: Path):
     text = shown("show", "my_lab", cwd=lab)
     assert "Y1    not run" in text
     assert "One and one is two." in text
-    assert erlangen("show", "Y1", cwd=lab).returncode == 2  # nobody knows it yet
-    assert erlangen("run", "my_lab", cwd=lab).returncode == 0
+    text = shown("show", "y1", cwd=lab)
+    assert "How my_lab measures it: By adding." in text
+    assert "No result in runs/ yet. Run it with `erlangen run Y1`." in text
+    assert erlangen("run", "y1", cwd=lab).returncode == 0
     text = shown("show", "y1", cwd=lab)
     assert "How my_lab measures it: By adding." in text
     assert "✓ supported" in text
     assert "Y1    supported" in shown("show", cwd=lab)
+
+
+def test_a_smaller_run_does_not_hide_a_fuller_one(lab: Path):
+    """Every line says which folder and preset it is from; of equally full runs the newest counts."""
+    for args in (("--preset", "standard"), ("--seeds", "1"), ("--seeds", "3", "--out", "runs/three")):
+        assert erlangen("run", "my_lab", *args, cwd=lab).returncode == 0
+    for command in (("show",), ("show", "my_lab")):
+        assert "From runs/my_lab-standard: standard preset, 5 seeds." in in_one_line(shown(*command, cwd=lab))
+    text = in_one_line(shown("show", "Y1", cwd=lab))
+    assert "Result from runs/my_lab-standard: standard preset, 5 seeds." in text
+    assert "It is the run with the most seeds, or the newest of those." in text
+    assert "(runs/three, runs/my_lab-quick)" in text
+    row = json.loads(shown_json("show", "Y1", cwd=lab))
+    assert (row["preset"], row["seeds"], row["others"]) == ("standard", 5, ["runs/three", "runs/my_lab-quick"])
 
 
 FAULTS = {

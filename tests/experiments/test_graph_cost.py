@@ -27,6 +27,7 @@ from erlangen.measure.cost import median_seconds
 from erlangen.nn.graph.algebra import complete_graph, multi_edges
 from erlangen.nn.graph.attention import TransformerConv
 from erlangen.records.runs import Job, Measurement, Verdict
+from erlangen.sweep.plan import expected_seconds
 
 RECIPE = Recipe(seeds=8)
 EXPONENTS = {"gat": 1.0, "dot": 1.0, "plain": 2.0, "fused": 2.0, "gat, more edges": 1.0, "plain, more edges": 0.0}
@@ -260,6 +261,22 @@ def test_answers_and_figures_are_made_of_whatever_there_is(kept: int):
 def test_recipes_that_cannot_be_judged_are_refused(key: str, value: object):
     with pytest.raises(ValueError, match=key):
         replace(PRESETS["quick"], **{key: value})  # type: ignore[arg-type]
+
+
+def test_the_quick_preset_is_expected_within_a_minute_and_keeps_the_largest_sizes():
+    quick = PRESETS["quick"]
+    assert expected_seconds(planned_jobs("graph-cost", quick), 2) <= 60
+    assert (quick.nodes[-1], quick.tokens[-1], quick.degrees[-1]) == (16384, 2048, quick.filled)
+
+
+def test_a_job_times_as_long_as_its_recipe_says(monkeypatch: pytest.MonkeyPatch):
+    budgets: list[float] = []
+    monkeypatch.setattr(
+        "erlangen.experiments.graph_cost.run.median_seconds", lambda step, repeats, budget: budgets.append(budget) or 1.0
+    )
+    small = Recipe(seeds=1, nodes=(16, 17, 18), tokens=(16, 17, 18), degrees=(16, 17, 18), filled=18, features=8, budget=0.7)
+    run(planned_jobs("graph-cost", small)[0])
+    assert budgets == [0.7] * 3
 
 
 def test_seconds_are_those_of_a_call():

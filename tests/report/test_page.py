@@ -13,7 +13,10 @@ from support.pages import opened
 
 from erlangen.experiments.kit.panels import curves
 from erlangen.records.runs import Answer, Claim, Figure, Figures, Group, Run, Verdict
+from erlangen.report.markdown import verdicts_markdown
 from erlangen.report.page import render, write_page
+from erlangen.report.wording import simultaneous
+from erlangen.statistics.regions import simultaneous_level
 from erlangen.sweep.store import Store
 
 HOSTILE = "</script><script>window.broken = 1</script><b>&amp;"
@@ -144,6 +147,25 @@ def test_an_extension_outside_its_region_is_no_refuted_claim(browser, tmp_path: 
     assert "does not hold" in page.locator("body").inner_text()
     assert "1 is supported" in page.locator("#rule").inner_text()  # the extension is not counted
     page.close()
+
+
+def test_the_level_of_the_intervals_stands_where_they_are_shown(tmp_path: Path):
+    parts = [replace(VERDICT, part=str(number), level=0.99) for number in range(5)]
+    folder = concluded(tmp_path / "five", [*parts, replace(VERDICT, part="counted", kind="exact", level=None)], [ANSWER], ())
+    for text in (render(folder), verdicts_markdown(folder)):
+        assert text.count("All intervals: 95 % simultaneous over 5 parts (99 % each).") == 1
+    folder = concluded(tmp_path / "one", [VERDICT], [ANSWER], ())
+    assert "The interval of its one statistical part: 95 %." in render(folder)
+    folder = concluded(tmp_path / "none", [replace(VERDICT, kind="exact", level=None)], [ANSWER], ())
+    assert "All intervals" not in verdicts_markdown(folder)
+    assert "The interval of its" not in verdicts_markdown(folder)
+
+
+def test_the_level_is_that_of_the_rule():
+    assert [simultaneous([replace(VERDICT, level=simultaneous_level(parts))]) for parts in (2, 48)] == [
+        "All intervals: 95 % simultaneous over 2 parts (97.5 % each).",
+        "All intervals: 95 % simultaneous over 48 parts (99.9 % each).",
+    ]
 
 
 def test_hostile_text_stays_text(browser, tmp_path: Path):

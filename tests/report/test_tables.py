@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
+import string
 import subprocess
+import unicodedata
 from pathlib import Path
 
 import pytest
 
+import erlangen
 from erlangen.errors import ErlangenError
 from erlangen.records.runs import Answer, Figure, Verdict
-from erlangen.report.tables import export_tables, in_latex, render_table, verdict_table
+from erlangen.report.latex import in_latex
+from erlangen.report.tables import csv_table, export_tables, render_table, verdict_table
 
 TABLE = Figure(
     name="accuracy",
@@ -24,7 +29,22 @@ TABLE = Figure(
 
 def test_csv_keeps_every_digit():
     rows = list(csv.reader(render_table(TABLE, "csv").splitlines()))
-    assert rows == [["net", "test", "published"], ["Net1 | valid", "0.09", ""], [TABLE.rows[1][0], "-89.123456789", "88.9 ± 0.7"]]
+    assert rows[0] == ["net", "test", "published mean", "published sd"]
+    assert rows[1] == ["Net1 | valid", "0.09", "", ""]
+    assert rows[2] == [TABLE.rows[1][0], "-89.123456789", "88.9", "0.7"]
+
+
+def test_csv_has_numbers_where_a_table_has_means_with_their_deviations():
+    """So that a program can plot them; a column that is anything else as well stays text."""
+    rows = (("a", "100.0 ± 0.0", "–", "1 ± 2", 3), ("b", "−1.5 ± 0.25", "88.9 ± 0.7", "about 1 ± 2", 3))
+    text = csv_table(("net", "test", "published", "other", "seeds"), rows)
+    assert list(csv.reader(text.splitlines())) == [
+        ["net", "test mean", "test sd", "published mean", "published sd", "other", "seeds"],
+        ["a", "100.0", "0.0", "", "", "1 ± 2", "3"],
+        ["b", "-1.5", "0.25", "88.9", "0.7", "about 1 ± 2", "3"],
+    ]
+    assert csv_table(("a", "b"), ()) == "a,b\n"
+    assert csv_table(("a",), (("–",), (None,))) == 'a\n""\n""\n'
 
 
 def test_markdown_escapes_bars_and_sets_numbers_flush_right():
@@ -38,11 +58,41 @@ def test_markdown_escapes_bars_and_sets_numbers_flush_right():
 
 def test_latex_escapes_its_special_characters():
     text = render_table(TABLE, "latex")
-    assert r"Net1 | valid & 0.09 & -- \\" in text
-    assert r"a\_b” \& 5 \% & $-$89.12 & 88.9 $\pm$ 0.7 \\" in text
+    assert r"Net1 \textbar{} valid & 0.09 & -- \\" in text
+    assert r"a\_b'' \& 5 \% & $-$89.12 & 88.9 $\pm$ 0.7 \\" in text
     assert r"\begin{tabular}{lrr}" in text
     assert in_latex("~^\\{}$#") == r"\textasciitilde{}\textasciicircum{}\textbackslash{}\{\}\$\#"
-    assert in_latex("Aⁿ ≤ σ²") == r"A$^n$ $\leq$ $\sigma$$^2$"
+    assert in_latex("Aⁿ ≤ σ²") == r"A${}^{n}$ $\leq$ $\sigma{}^{2}$"
+    assert in_latex("⌊x/2⌋ 10⁻¹ x₀") == r"$\lfloor$x/2$\rfloor$ 10${}^{-}{}^{1}$ x${}_{0}$"
+    assert in_latex("5 $−1 Χ Ω ο é") == r"5 \$$-$1 X $\Omega$ o é"
+    assert in_latex("🦊 ␣ ½ ⅸ") == "[U+1F98A] [U+2423] [U+00BD] ix"
+
+
+def characters_of_the_package() -> str:
+    """Whatever stands in the texts of the package, and so may stand in a table."""
+    package = Path(erlangen.__file__).parent
+    return "".join(sorted(set("".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py")))))
+
+
+@pytest.mark.parametrize("text", [characters_of_the_package(), "".join(map(chr, range(32, 0x3000)))], ids=["package", "unicode"])
+def test_latex_gets_nothing_that_its_default_fonts_lack(text: str):
+    """ASCII, letters with a common accent, and commands that LaTeX has without a package; formulas are closed."""
+    written = in_latex(text)
+    left = {sign for sign in written if not sign.isascii()}
+    bases = {unicodedata.normalize("NFD", sign)[0] for sign in left - set("ßæœøåÆŒØÅłŁ")}
+    assert all(sign.isalpha() for sign in left)
+    assert bases <= set(string.ascii_letters)
+    assert set(re.findall(r"\\([A-Za-z]+)", written)) <= set(COMMANDS.split())
+    assert len(re.findall(r"(?<!\\)\$", written)) % 2 == 0
+
+
+COMMANDS = """
+    textbackslash textasciitilde textasciicircum textbar ldots cdot pm times div leq geq neq approx equiv propto to
+    leftarrow leftrightarrow Rightarrow surd infty lfloor rfloor lceil rceil langle rangle sum prod int partial nabla in
+    notin subset subseteq cup cap emptyset forall exists neg circ odot otimes oplus ast sim ell bullet mathbf alpha beta
+    gamma delta epsilon varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma varsigma tau upsilon phi
+    varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega
+"""  # of LaTeX itself, without a package
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")

@@ -74,7 +74,8 @@ def test_a_run_gives_what_it_left_in_its_folder(finished: SimpleNamespace) -> No
 def test_it_tells_of_jobs_that_failed(finished: SimpleNamespace) -> None:
     assert all(isinstance(failed, Failed) for failed in finished.run.failed)
     assert sorted(failed.reason for failed in finished.run.failed) == [f"RuntimeError: seed {k} fails" for k in (0, 1)]
-    assert [line for line in finished.lines if line.startswith("failed: support.toy toy fail") and "seed 1 fails" in line]
+    (line,) = [line for line in finished.lines if line.startswith("failed: support.toy toy fail") and "seed 1 fails" in line]
+    assert "seed 1 fails" in Path(line.partition("; details in ")[2]).read_text()
     assert erlangen.load(finished.folder).failed == ()
     assert len(list((finished.folder / "failures").iterdir())) == 2
 

@@ -141,6 +141,7 @@ def residuals(recipe: Recipe, evidence: Evidence) -> list[AnyPart]:
             effect=by_seed(partial(excess, graph, how), arm, test="t interval over seeds, paired with the mean's share"),
             region=region,
             unit="of the variance",
+            bounds=(-1.0, 1.0),
             checks=(fitted,),
             corrected=lambda share: f"It leaves {share.estimate:.2g} of the variance.",
         )

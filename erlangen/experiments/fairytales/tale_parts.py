@@ -57,6 +57,7 @@ def tale_parts(recipe: Recipe, evidence: Evidence) -> list[Part]:
             mean(few, NEW, unit="of 1"),
             "share of tales that are grammatical and new",
             region=at_most(recipe.learned, why="a net with fewer has not learned the grammar"),
+            bounds=(0.0, 1.0),
             untrained=silent(recipe, few),
             checks=check(control, many.mean(NEW).estimate, lambda share: share >= recipe.learned),
             corrected=lambda share: f"{100 * share.estimate:.0f} % of its tales are grammatical and new.",

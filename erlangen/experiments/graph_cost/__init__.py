@@ -30,7 +30,8 @@ class Recipe:
     """nodes: sizes of graphs with `degree` neighbors each, for layers that follow edges; tokens: for those over all pairs.
 
     degrees: neighbors of each node on a graph of `filled` nodes, up to all of them. Sizes must rise.
-    tolerance: by how much an exponent may miss 1 or 2.
+    budget: seconds for which each size is timed; five steps are timed in any case. tolerance: by how much an exponent may miss
+    1 or 2.
     """
 
     seeds: Annotated[int, Ge(1), Le(100)] = 5
@@ -40,6 +41,7 @@ class Recipe:
     filled: Size = 1024
     degrees: tuple[Size, ...] = (16, 32, 64, 128, 256, 512, 1024)
     features: Annotated[int, Ge(4), Le(4096)] = 64
+    budget: Annotated[float, Ge(0), Le(60)] = 0.3
     tolerance: Annotated[float, Ge(0), Le(1)] = 0.2
 
     def __post_init__(self) -> None:
@@ -52,8 +54,8 @@ class Recipe:
 
 
 PRESETS = {
-    "quick": Recipe(
-        seeds=3, nodes=(2048, 4096, 8192, 16384), tokens=(256, 512, 1024, 2048), filled=512, degrees=(16, 64, 256, 512)
+    "quick": Recipe(  # fewer sizes, not smaller ones: the largest decide whether a cost has come to its exponent
+        seeds=3, nodes=(4096, 8192, 16384), tokens=(512, 1024, 2048), filled=512, degrees=(16, 128, 512), budget=0.1
     ),
     "standard": Recipe(),
 }
@@ -90,18 +92,18 @@ def jobs(recipe: Recipe) -> list[Job]:
     sweeps: tuple[tuple[Layer, Over, tuple[int, ...], float], ...] = (  # seconds a node or neighbor
         ("gat", "nodes", recipe.nodes, 3e-5),
         ("dot", "nodes", recipe.nodes, 3e-5),
-        ("plain", "nodes", recipe.tokens, 4e-4),
-        ("fused", "nodes", recipe.tokens, 4e-4),
+        ("plain", "nodes", recipe.tokens, 7e-4),
+        ("fused", "nodes", recipe.tokens, 1e-4),
         ("gat", "neighbors", recipe.degrees, 1e-3),
-        ("plain", "neighbors", recipe.degrees, 1e-3),
+        ("plain", "neighbors", recipe.degrees, 1e-4),
     )
     fixed = {"nodes": recipe.degree, "neighbors": recipe.filled}
     return [
         job(
-            Sweep(layer=layer, over=over, sizes=sizes, fixed=fixed[over], features=recipe.features),
+            Sweep(layer=layer, over=over, sizes=sizes, fixed=fixed[over], features=recipe.features, budget=recipe.budget),
             seed=seed,
             exclusive=True,
-            seconds=2.5 + sum(sizes) * each,
+            seconds=1.3 + len(sizes) * (0.2 + recipe.budget) + sum(sizes) * each,
         )
         for seed in range(recipe.seeds)
         for layer, over, sizes, each in sweeps

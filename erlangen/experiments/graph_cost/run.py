@@ -61,7 +61,7 @@ def sweep(task: Sweep, job: Job) -> list[Measurement]:
         step = step_of(layer, nodes, task.features, edge_index)
         step()  # what the libraries load at this size is no cost of the layer
         memory.append(min(peak_mib(step) for _ in range(3)))  # what else is held at times only ever adds
-        seconds.append(median_seconds(step, repeats=5, budget=0.3))
+        seconds.append(median_seconds(step, repeats=5, budget=task.budget))
         edges.append(float(nodes * nodes if task.layer in ("plain", "fused") else edge_index.shape[1]))
     return [
         Measurement("seconds", tuple(seconds), "s, forward and backward"),

@@ -18,6 +18,7 @@ class Sweep:
     sizes: tuple[int, ...]
     fixed: int
     features: int
+    budget: float = 0.3  # seconds for which each size is timed, at least
 
     def graphs(self) -> list[tuple[int, int]]:
         """(nodes, neighbors of each), graph after graph."""

@@ -10,16 +10,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from erlangen.experiments.kit.evidence import NO_JOB
 from erlangen.experiments.kit.parts import AllOf, AnyPart, Check, Exact, Part
 from erlangen.records.runs import Ends, Outcome, Verdict
 from erlangen.statistics.intervals import Interval
 from erlangen.statistics.regions import Region, simultaneous_level, units_needed
 
+AGAIN = ": run the same command again to compute it"  # the sweep names the failure file in its place where the job failed
 NAMED = 3  # jobs or seeds that a message names before it counts the rest
 
 
 def decide(parts: Sequence[AnyPart]) -> list[Verdict]:
-    """A verdict for each part, in their order. Raises ValueError where two parts of a claim have one name."""
+    """A verdict for each part, in their order. Raises ValueError where two parts of a claim have one name, or one is missing."""
     names = Counter((part.claim, part.part) for part in parts)
     if twice := [name for name, count in names.items() if count > 1]:
         raise ValueError(f"two parts are called {' '.join(twice[0])}")
@@ -32,6 +34,9 @@ def decide(parts: Sequence[AnyPart]) -> list[Verdict]:
             decided[part.claim, part.part] = exact(part)
     for part in parts:
         if isinstance(part, AllOf):
+            if unknown := [name for name in part.parts if (part.claim, name) not in decided]:
+                known = [name for claim, name in decided if claim == part.claim]
+                raise ValueError(f"{part.claim} {part.part}: all of {unknown[0]!r}, but the parts are {named(known) or 'none'}")
             decided[part.claim, part.part] = all_of(part, [decided[part.claim, name] for name in part.parts])
     return [decided[part.claim, part.part] for part in parts]
 
@@ -44,7 +49,7 @@ def statistical(part: Part, level: float = 0.95) -> Verdict:
         test=part.effect.test, note=part.note, published=part.published,
     )  # fmt: skip
     if part.effect.missing:
-        return replace(blank, next_step=f"no result of {named(part.effect.missing)}: run the same command again to compute it")
+        return replace(blank, next_step=lacking(part.effect.missing))
     if part.effect.not_finite:
         return replace(blank, next_step=f"not a finite number: {named(part.effect.not_finite)}; {part.remedy}")
     interval = part.effect.interval(level)
@@ -64,7 +69,7 @@ def statistical(part: Part, level: float = 0.95) -> Verdict:
     corrected = part.corrected(interval) if callable(part.corrected) else part.corrected
     return replace(
         judged, verdict=outcome, corrected=corrected if outcome == "refuted" and corrected else None,
-        sensitive=sensitivity(part.region, interval),
+        sensitive=sensitivity(part.region, interval, part.limits()),
     )  # fmt: skip
 
 
@@ -76,7 +81,7 @@ def exact(part: Exact) -> Verdict:
         published=part.published,
     )  # fmt: skip
     if part.missing:
-        return replace(blank, next_step=f"no result of {named(part.missing)}: run the same command again to compute it")
+        return replace(blank, next_step=lacking(part.missing))
     if not (part.cases > 0 and math.isfinite(part.count)):
         return replace(blank, next_step="no case was counted")
     counted = replace(
@@ -129,14 +134,19 @@ def failing(checks: Sequence[Check]) -> str:
     return "; ".join(texts)
 
 
-def sensitivity(region: Region, interval: Interval) -> str:
-    """How the verdict changes when the edge is halved or doubled; '' where it stays."""
+def sensitivity(region: Region, interval: Interval, bounds: tuple[float, float] = (-math.inf, math.inf)) -> str:
+    """How the verdict changes when the edge is halved or doubled; '' where it stays.
+
+    bounds: the least and the most that the quantity can be. An edge on them or beyond is left out, because the data have no
+    part in what it decides: no share exceeds 180 %, whatever is measured.
+    """
     outcome = region.decide(interval)
-    changed = [
-        f"{outcome_there} with an edge {word}"
-        for factor, word in ((0.5, "half as large"), (2.0, "twice as large"))
-        if (outcome_there := region.scaled(factor).decide(interval)) != outcome
-    ]
+    changed = []
+    for factor, word in ((0.5, "half as large"), (2.0, "twice as large")):
+        scaled = region.scaled(factor)
+        possible = all(bounds[0] < end < bounds[1] for end in scaled.ends() if end is not None)
+        if possible and (there := scaled.decide(interval)) != outcome:
+            changed.append(f"{there} with an edge {word}")
     return ", ".join(changed)
 
 
@@ -149,6 +159,11 @@ def undecided(part: Part, interval: Interval, level: float) -> str:
         return f"all {interval.n} {units} gave the same value, which says nothing about the spread"
     needed = units_needed(part.region, interval, level)
     return f"about {needed} {units} would decide" if needed else f"more {units} are needed; this run cannot tell how many"
+
+
+def lacking(jobs: Sequence[str]) -> str:
+    """Which jobs gave no result, and what to do about it."""
+    return f"no result of {named(jobs)}{'' if jobs[0].endswith(NO_JOB) else AGAIN}"
 
 
 def named(names: Sequence[str]) -> str:

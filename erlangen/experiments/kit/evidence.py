@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +13,7 @@ from erlangen.experiments.kit.tasks import task_name
 from erlangen.records.runs import Group, Job, JobResult
 from erlangen.statistics.intervals import Interval, mean_interval
 
+NO_JOB = ", which no job of this recipe computes"
 ROUNDING = 3e-5  # relative: differences of accuracies near 100 in float32, 54 of 60 among them, which is not quite 90 %
 Estimator: TypeAlias = Callable[[Sequence[float], float], Interval]  # values over seeds, level -> interval
 Quantity: TypeAlias = str | Callable[[JobResult], float]  # a measurement's name, or what to make of a result
@@ -56,7 +59,11 @@ class Evidence:
     missing: tuple[Job, ...] = ()
 
     def of(self, kind: type, **fields: Any) -> list[JobResult]:
-        """The results of a task, by seed; `fields` are values that the task's parameters must have."""
+        """The results of a task, by seed; `fields` are values that the task's parameters must have.
+
+        Raises ValueError for a field that the task does not have.
+        """
+        check_fields(kind, fields)
         found = [result for result in self.results if matches(result, kind, fields)]
         return sorted(found, key=lambda result: result.seed)
 
@@ -69,6 +76,16 @@ class Evidence:
             raise ValueError(f"arm {name}: several jobs of one seed match; name more fields of {kind.__name__}")
         missing = tuple(job.label() for job in self.missing if matches(job, kind, fields))
         return Arm(name, by_seed, missing)
+
+
+def check_fields(kind: type, fields: Mapping[str, Any]) -> None:
+    """Raises ValueError, with a suggestion, for a field that the task does not have: no job would match it."""
+    known = [field.name for field in dataclasses.fields(kind)]
+    for name in fields:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"its fields are {', '.join(known) or 'none'}"
+            raise ValueError(f"{kind.__name__} has no field {name!r}; {hint}")
 
 
 def matches(record: Job | JobResult, kind: type, fields: Mapping[str, Any]) -> bool:
@@ -121,7 +138,10 @@ def by_seed(
     values = {seed: value(*(arm.results[seed] for arm in arms)) for seed in seeds}
     names = " and ".join(arm.name for arm in arms)
     kept = [values[seed] for seed in seeds]
-    missing = [label for arm in arms for label in arm.missing] or ([] if seeds else [f"{names}: no seed has a result of each"])
+    missing = [label for arm in arms for label in arm.missing]
+    if not missing and not seeds:
+        empty = [arm.name for arm in arms if not arm.results]
+        missing = [f"{name}{NO_JOB}" for name in empty] or [f"{names}: no seed has a result of each"]
     return Effect(
         interval=lambda level: estimator(kept, level),
         missing=tuple(missing),

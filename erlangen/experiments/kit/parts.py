@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 from erlangen.experiments.kit.evidence import Effect
 from erlangen.records.runs import Of
@@ -28,7 +29,10 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """What every part has. `of`: whose sentence it is; `quote`: the report's own words. See `Verdict` for the rest."""
+    """What every part has. `of`: whose sentence it is; `quote`: the report's own words. See `Verdict` for the rest.
+
+    Raises ValueError for another `of`.
+    """
 
     claim: str
     part: str
@@ -38,11 +42,17 @@ class Statement:
     note: str = ""
     checks: tuple[Check, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.of not in get_args(Of):
+            raise ValueError(f"part {self.claim} {self.part}: of must be one of {', '.join(get_args(Of))}, not {self.of!r}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Part(Statement):
     """A statistical part: an effect and the region in which its true value must lie.
 
+    bounds: the least and the most that the quantity can be: a share lies between 0 and 1, and what has a unit of "%..." between
+    0 and 100 unless it is said otherwise.
     untrained: arms that fell short of the recipe's fit at the very setting compared. corrected: the statement as it should
     read where it is refuted, as text or made of the interval. remedy: what to do where a number is not finite.
     """
@@ -50,11 +60,16 @@ class Part(Statement):
     effect: Effect
     region: Region
     unit: str = ""
+    bounds: tuple[float, float] | None = None
     untrained: tuple[str, ...] = ()
     corrected: str | Callable[[Interval], str] = ""
     published: float | None = None
     measured: float | None = None
     remedy: str = DIVERGED
+
+    def limits(self) -> tuple[float, float]:
+        """The `bounds`, or those that the unit implies."""
+        return self.bounds or ((0.0, 100.0) if self.unit.startswith("%") else (-math.inf, math.inf))
 
 
 @dataclass(frozen=True, kw_only=True)

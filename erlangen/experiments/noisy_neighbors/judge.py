@@ -83,6 +83,7 @@ def suppression(recipe: Recipe, evidence: Evidence, data: str, kind: str) -> Par
         effect=mean(gat, ratio, unit="of their share", estimator=geometric),
         region=at_most(recipe.suppression, center=1.0, why="noise that keeps more of its share is hardly suppressed"),
         unit="of their share",
+        bounds=(0.0, math.inf),
         untrained=gat.below("train_accuracy", recipe.fit),
         checks=(known("uniform attention gives them exactly their share", frozen, abs(frozen - 1) < EXACT),),
         corrected=lambda given: (

@@ -128,6 +128,30 @@ def test_the_edge_halved_or_doubled():
     assert verdict(compared(world(better(0.35)))).sensitive == "supported with an edge half as large"
 
 
+def score(region, unit: str = "", bounds=None) -> Part:
+    """A score of about 0.9, with noise."""
+    arm = world(lambda arm, seed: 0.9 + NOISE[seed] / 10, arms=("new",)).arm(Train, arm="new")
+    return Part(
+        claim="X1", part="score", of="report", statement="It scores.", effect=mean(arm, "score"), region=region, unit=unit,
+        bounds=bounds,
+    )  # fmt: skip
+
+
+def test_no_edge_is_tried_that_the_quantity_cannot_reach():
+    """A share above 60 % would be refuted if it had to be above 120 %, and that says nothing."""
+    assert verdict(score(exceeds(0.6))).sensitive == "refuted with an edge twice as large"
+    assert verdict(score(exceeds(0.6), bounds=(0, 1))).sensitive == ""
+    assert verdict(score(exceeds(0.5), bounds=(0, 1))).sensitive == "", "nor one on the bound itself"
+    assert verdict(score(exceeds(0.455), bounds=(0, 1))).sensitive == "inconclusive with an edge twice as large"
+    assert score(exceeds(60), "% of predictions").limits() == (0, 100)
+    assert score(exceeds(60), "points").limits() == (-math.inf, math.inf)
+
+
+def test_a_source_that_is_none_is_refused_where_the_part_is_made():
+    with pytest.raises(ValueError, match="part X1 score: of must be one of report, rival, extension, control, not 'ours'"):
+        replace(score(exceeds(0.6)), of="ours")
+
+
 def test_a_refuted_statement_is_corrected():
     found = verdict(compared(world(better(-2)), corrected=lambda gain: f"It scores {-gain.estimate:.0f} points lower."))
     assert found.corrected == "It scores 2 points lower."
@@ -148,6 +172,12 @@ def test_all_intervals_of_a_claim_hold_together():
 def test_parts_need_names_of_their_own():
     with pytest.raises(ValueError, match="two parts are called X1 better"):
         decide([compared(world(better(1)))] * 2)
+
+
+def test_a_conjunction_of_parts_that_do_not_exist_names_those_that_do():
+    table = AllOf(claim="X1", part="table", of="report", statement="Every row does.", parts=("better", "beter"))
+    with pytest.raises(ValueError, match="X1 table: all of 'beter', but the parts are better"):
+        decide([table, compared(world(better(1)))])
 
 
 def test_counting():
@@ -211,6 +241,16 @@ def test_ratios_are_geometric_and_paired():
 def test_an_arm_that_several_jobs_of_a_seed_match_is_refused():
     with pytest.raises(ValueError, match="several jobs of one seed match"):
         world(better(1)).arm(Train)
+
+
+def test_a_mistyped_field_or_arm_is_named():
+    evidence = world(better(1))
+    with pytest.raises(ValueError, match=r"Train has no field 'amr'; did you mean 'arm'\?"):
+        evidence.arm(Train, amr="new")
+    with pytest.raises(ValueError, match="Train has no field 'order'; its fields are arm"):
+        evidence.of(Train, order="new")
+    found = verdict(replace(compared(evidence), effect=mean(evidence.arm(Train, arm="nwe"), "score")))
+    assert (found.verdict, found.next_step) == ("not measured", "no result of nwe, which no job of this recipe computes")
 
 
 def test_arms_without_a_common_seed_are_not_measured():
