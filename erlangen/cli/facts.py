@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from erlangen.report.folder import Conclusion
 
 
-def known_claims(latest: Mapping[str, Conclusion]) -> list[str]:
-    """The ids of all claims: listed ones first, then those of the user's own runs."""
-    return list(dict.fromkeys([*listed_claims(), *latest]))
+def known_claims(concluded: Mapping[str, Conclusion]) -> list[str]:
+    """The ids of all claims: listed ones first, then those of the runs of the user's own experiments."""
+    return list(dict.fromkeys([*listed_claims(), *concluded]))
 
 
 def of_experiment(name: str, experiment: Experiment) -> dict[str, Any]:
@@ -33,13 +33,13 @@ def of_experiment(name: str, experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def of_claim(claim: str, latest: Mapping[str, Conclusion], named: Mapping[str, Experiment] | None = None) -> dict[str, Any]:
-    """A claim with its latest answer. how: experiment -> how that measures it.
+def of_claim(claim: str, concluded: Mapping[str, Conclusion], named: Mapping[str, Experiment] | None = None) -> dict[str, Any]:
+    """A claim with the answer of its fullest run. how: experiment -> how that measures it.
 
     `named`: an experiment by its name, which may be the user's own, unknown to discovery.
     """
-    entries = judging(claim, latest, named or {})
-    listed, concluded = catalog().get(claim), latest.get(claim)
+    entries = judging(claim, concluded, named or {})
+    listed, best = catalog().get(claim), concluded.get(claim)
     statements = [entry.statement for entry in ([listed] if listed else entries.values())]
     return {
         "id": claim,
@@ -48,16 +48,19 @@ def of_claim(claim: str, latest: Mapping[str, Conclusion], named: Mapping[str, E
         "quote": listed.quote if listed else "",
         "how": {name: entry.how for name, entry in entries.items()},
         "parts": {name: entry.parts for name, entry in entries.items()},
-        "answer": concluded.outcome if concluded else None,
-        "sentence": concluded.answer.sentence if concluded and concluded.answer else None,
-        "folder": str(concluded.folder) if concluded else None,
+        "answer": best.outcome if best else None,
+        "sentence": best.answer.sentence if best and best.answer else None,
+        "folder": str(best.folder) if best else None,
+        "preset": best.run.preset if best else None,
+        "seeds": best.seeds if best else None,
+        "source": best.source() if best else None,
     }
 
 
-def judging(claim: str, latest: Mapping[str, Conclusion], named: Mapping[str, Experiment]) -> dict[str, Claim]:
+def judging(claim: str, concluded: Mapping[str, Conclusion], named: Mapping[str, Experiment]) -> dict[str, Claim]:
     """The claim as each experiment states it that judges it: ours, those `named`, or else the one that a run recorded."""
     known = {**discovered(), **named}
     entries = {name: entry for name, experiment in known.items() for entry in experiment.CLAIMS if entry.id == claim}
-    if not entries and claim in latest and (recorded := latest[claim].claim()):
-        entries = {latest[claim].run.experiment: recorded}
+    if not entries and claim in concluded and (recorded := concluded[claim].claim()):
+        entries = {concluded[claim].run.experiment: recorded}
     return entries

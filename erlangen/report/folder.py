@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,17 +16,36 @@ Record = TypeVar("Record")
 
 @dataclass(frozen=True, kw_only=True)
 class Conclusion:
-    """What a run says of one claim: its answer, None where the run gave none, and the verdicts behind it."""
+    """What a run says of one claim: its answer, None where the run gave none, and the verdicts behind it.
+
+    others: the folders of smaller runs that concluded something, too; the newest first.
+    """
 
     folder: Path
     run: Run
     answer: Answer | None
     verdicts: tuple[Verdict, ...]
+    others: tuple[Path, ...] = ()
 
     @property
     def outcome(self) -> str:
         """The answer as one word."""
         return "not measured" if self.answer is None else self.answer.answer
+
+    @property
+    def seeds(self) -> int | None:
+        """The number of seeds of its recipe."""
+        seeds = self.run.recipe.get("seeds")
+        return seeds if isinstance(seeds, int) else None
+
+    def source(self) -> str:
+        """'runs/padding-standard: standard preset, 10 seeds'"""
+        seeds = f", {self.seeds} seed{'s' * (self.seeds != 1)}" if self.seeds is not None else ""
+        return f"{self.folder}: {self.run.preset} preset{seeds}"
+
+    def fullness(self) -> tuple[bool, int, bool]:
+        """What makes a run tell more of a claim than another: that it measured it, its seeds, and the standard preset."""
+        return self.outcome != "not measured", self.seeds or 0, self.run.preset == "standard"
 
     def claim(self) -> Claim | None:
         """The claim as the run recorded it."""
@@ -69,19 +89,27 @@ def read_list(folder: Path, name: str, kind: type[Record]) -> list[Record]:
     return [from_json(kind, entry, str(folder / name)) for entry in data]
 
 
-def latest_conclusions(runs: Path) -> tuple[dict[str, Conclusion], list[str]]:
-    """For every claim the newest conclusion among the folders of `runs`; and why folders could not be read, a line each."""
+def fullest_conclusions(runs: Path) -> tuple[dict[str, Conclusion], list[str]]:
+    """For every claim the conclusion of the fullest run among the folders of `runs`, of equally full ones the newest.
+
+    A quick run after a standard one replaces nothing. Also returns why folders could not be read, a line each.
+    """
     files = sorted(runs.glob("*/verdicts.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    latest: dict[str, Conclusion] = {}
+    concluded: dict[str, list[Conclusion]] = {}
     unreadable = []
     for file in files:
         try:
-            concluded = read_conclusions(file.parent)
+            for claim, conclusion in read_conclusions(file.parent).items():
+                concluded.setdefault(claim, []).append(conclusion)
         except ErlangenError as error:
             unreadable.append(f"skipped: {error}")
-        else:
-            latest = {**concluded, **latest}
-    return latest, unreadable
+    return {claim: fullest(conclusions) for claim, conclusions in concluded.items()}, unreadable
+
+
+def fullest(conclusions: Sequence[Conclusion]) -> Conclusion:
+    """The fullest of several conclusions, the newest of which comes first; it names the folders of the others."""
+    best = max(conclusions, key=Conclusion.fullness)
+    return replace(best, others=tuple(other.folder for other in conclusions if other is not best))
 
 
 def read_conclusions(folder: Path) -> dict[str, Conclusion]:

@@ -9,7 +9,7 @@ from erlangen.records.runs import Answer, Claim, Figure, Run, Verdict
 from erlangen.report.folder import read_answers, read_figures, read_run, read_verdicts
 from erlangen.report.numbers import measured, number
 from erlangen.report.tables import markdown_table
-from erlangen.report.wording import SOURCES, needed, outcome, sentence
+from erlangen.report.wording import SOURCES, needed, outcome, sentence, simultaneous
 
 LONGEST = 30  # rows of the table behind a chart that are printed
 
@@ -41,7 +41,8 @@ def claim_section(run: Run, claim: Claim, answer: Answer | None, verdicts: Seque
     columns = ("outcome", "statement", "stated by", "measured", "holds if", "published")
     table = markdown_table(columns, [row(verdict) for verdict in verdicts])
     notes = "".join(f"- {note}\n" for verdict in verdicts for note in remarks(verdict))
-    return "\n\n".join([f"## {claim.id}: {claim.statement}", *said, table + (f"\n{notes}" if notes else "")]) + "\n"
+    below = [text for text in (simultaneous(verdicts), notes.rstrip("\n")) if text]
+    return "\n\n".join([f"## {claim.id}: {claim.statement}", *said, table.rstrip("\n"), *below]) + "\n\n"
 
 
 def row(verdict: Verdict) -> tuple[str, ...]:

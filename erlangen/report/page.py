@@ -16,7 +16,7 @@ from erlangen.report import charts
 from erlangen.report.folder import read_answers, read_figures, read_run, read_verdicts
 from erlangen.report.interval_plot import interval_plot
 from erlangen.report.numbers import cell, interval, measured, number
-from erlangen.report.wording import MARKS, condition, mark, outcome, sentence
+from erlangen.report.wording import MARKS, condition, mark, outcome, sentence, simultaneous
 
 ANSWERS = {**MARKS, "partly": "±"}
 HEADLINE = ("report", "rival")
@@ -31,6 +31,11 @@ class Judged:
     stated: tuple[Verdict, ...]
     beside: tuple[Verdict, ...]
     figure: Figure | None
+
+    @property
+    def intervals(self) -> str:
+        """At which level the intervals of its parts hold."""
+        return simultaneous([*self.stated, *self.beside])
 
 
 def write_page(folder: Path) -> Path:

@@ -11,18 +11,13 @@ from pathlib import Path
 from erlangen.errors import ErlangenError
 from erlangen.records.files import Scalar, write_atomically
 from erlangen.records.runs import Answer, Figure, Verdict
-from erlangen.report.numbers import cell
+from erlangen.report.latex import in_latex
+from erlangen.report.numbers import MINUS, cell
 from erlangen.report.wording import needed, outcome
 
+NOTHING = ("–", "")
 ENDINGS = {"csv": "csv", "latex": "tex", "markdown": "md"}
-GREEK = ["alpha", "beta", "gamma", "delta", "epsilon", "lambda", "mu", "rho", "sigma", "tau", "Delta", "Sigma"]
-LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "−": "$-$", "±": r"$\pm$", "×": r"$\times$", "·": r"$\cdot$",
-    "≤": r"$\leq$", "≥": r"$\geq$", "<": "$<$", ">": "$>$", "→": r"$\to$", "√": r"$\surd$", "‖": r"$\|$", "∞": r"$\infty$",
-    "–": "--", "…": r"\ldots{}", "²": "$^2$", "³": "$^3$", "ⁿ": "$^n$", "ᵀ": "$^T$",
-    **{letter: rf"$\{name}$" for letter, name in zip("αβγδελμρστΔΣ", GREEK, strict=True)},
-}  # fmt: skip
+SPREAD = re.compile(r"([-−]?\d+(?:\.\d+)?) ± (\d+(?:\.\d+)?)")  # mean and standard deviation in one cell
 
 
 def verdict_table(answers: Sequence[Answer], verdicts: Sequence[Verdict]) -> Figure:
@@ -57,10 +52,26 @@ def render_table(figure: Figure, format: str) -> str:
 
 
 def csv_table(columns: Sequence[str], rows: Sequence[Sequence[Scalar]]) -> str:
-    """Numbers with all their digits; nothing where nothing was measured."""
+    """Numbers with all their digits; nothing where nothing was measured.
+
+    A column of "mean ± standard deviation" becomes two columns of numbers, which a program can plot; the number of seeds behind
+    them stands in a column of its own wherever a table has one.
+    """
+    whole = [split_spread(name, [row[place] for row in rows]) for place, name in enumerate(columns)]
+    parts = [column for group in whole for column in group]
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([columns, *rows])
+    csv.writer(text, lineterminator="\n").writerows(zip(*([name, *entries] for name, entries in parts), strict=True))
     return text.getvalue()
+
+
+def split_spread(name: str, entries: Sequence[Scalar]) -> list[tuple[str, list[Scalar]]]:
+    """A column as it is, or as `NAME mean` and `NAME sd` if its entries are "88.9 ± 0.7" or nothing."""
+    texts = ["" if entry is None or entry in NOTHING else str(entry) for entry in entries]
+    found = [SPREAD.fullmatch(text) for text in texts]
+    if not any(found) or any(text and not match for text, match in zip(texts, found, strict=True)):
+        return [(name, ["" if entry == "–" else entry for entry in entries])]
+    pairs = [(match[1].replace(MINUS, "-"), match[2]) if match else (None, None) for match in found]
+    return [(f"{name} mean", [mean for mean, _ in pairs]), (f"{name} sd", [sd for _, sd in pairs])]
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[Scalar]]) -> str:
@@ -73,7 +84,7 @@ def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[Scalar]]) -> 
 def latex_table(figure: Figure) -> str:
     """A tabular environment for the package booktabs, its title and caption in a comment."""
     aligned = "".join("r" if numeric(figure.rows, column) else "l" for column in range(len(figure.columns)))
-    head, *lines = (" & ".join(in_latex(entry) for entry in line) + r" \\" for line in [figure.columns, *figure.rows])
+    head, *lines = (" & ".join(in_latex(cell(entry)) for entry in line) + r" \\" for line in [figure.columns, *figure.rows])
     comment = f"% {figure.title}. {figure.caption} Needs \\usepackage{{booktabs}}.".replace("\n", " ")
     return "\n".join(
         [
@@ -88,11 +99,6 @@ def latex_table(figure: Figure) -> str:
             "",
         ]
     )
-
-
-def in_latex(value: Scalar) -> str:
-    """A table's entry with LaTeX's special characters escaped."""
-    return "".join(LATEX.get(character, character) for character in cell(value))
 
 
 def numeric(rows: Sequence[Sequence[Scalar]], column: int) -> bool:

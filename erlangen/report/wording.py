@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from erlangen.records.runs import Of, Outcome, Verdict
 from erlangen.report.numbers import region
 
+TOGETHER = 0.95  # the level at which all intervals of a claim hold together
 MARKS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "not measured": "–"}
 OUTCOMES: dict[tuple[Of, Outcome], str] = {
     ("extension", "refuted"): "does not hold",
@@ -39,3 +42,14 @@ def needed(verdict: Verdict) -> str:
 def sentence(text: str) -> str:
     """The text with a capital and a full stop."""
     return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
+def simultaneous(verdicts: Sequence[Verdict]) -> str:
+    """'All intervals: 95 % simultaneous over 10 parts (99.5 % each).'; '' where no part of the claim has an interval."""
+    levels = [verdict.level for verdict in verdicts if verdict.level is not None]
+    if not levels:
+        return ""
+    parts = round((1 - TOGETHER) / (1 - levels[0]))  # Bonferroni, see `statistics.regions.simultaneous_level`
+    if parts == 1:
+        return "The interval of its one statistical part: 95 %."
+    return f"All intervals: 95 % simultaneous over {parts} parts ({100 * levels[0]:.4g} % each)."
