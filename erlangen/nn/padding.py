@@ -2,7 +2,9 @@
 
 The values are those of `torch.nn.functional.pad`. Torch implements `circular` as a chain of slices; here the border is copied
 line by line, forward and backward, so that an epoch of claim C2's net takes half the time. For `replicate` and `reflect` the two
-are similar on a CPU: torch's is about a tenth faster in float32, this one a tenth faster in bfloat16 (LOG.md, 2026-11-23).
+are similar on a CPU: torch's is about a tenth faster in float32, this one a tenth faster in bfloat16 (LOG.md, 2026-11-23). On a
+GPU, torch adds up the gradients of `replicate` and `reflect` in no fixed order; here the order is fixed, so that a seed gives the
+same bits again.
 """
 
 from __future__ import annotations

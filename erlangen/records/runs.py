@@ -14,7 +14,7 @@ Value: TypeAlias = float | tuple[float | None, ...] | None
 Parameter: TypeAlias = Scalar | tuple[Scalar, ...]
 Outcome: TypeAlias = Literal["supported", "refuted", "inconclusive", "not measured"]
 AnswerOutcome: TypeAlias = Literal["supported", "partly", "refuted", "inconclusive", "not measured"]
-Precision: TypeAlias = Literal["float32", "bfloat16"]
+Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]  # tf32: on CUDA devices, see erlangen.nn.tf32
 Of: TypeAlias = Literal["report", "rival", "extension", "control"]
 Ends: TypeAlias = tuple[float | None, float | None]
 

@@ -1,14 +1,15 @@
 """Train an image classifier from tensors in memory: Adadelta, no shuffling, early stopping on the validation loss.
 
 Each batch is processed in slices that fit the processor's cache, and their gradients are added up before each step. The gradient
-is that of the whole batch, but the feature maps are smaller, so that fewer memory pages are faulted in.
+is that of the whole batch, but the feature maps are smaller, so that fewer memory pages are faulted in. A GPU needs no slices:
+there `slice_size` is best the size of a batch. `erlangen.train.classifiers` trains several classifiers at once.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from erlangen.errors import ErlangenError
+from erlangen.train.precision import arithmetic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,21 +51,50 @@ class History:
     best_epoch: int
 
 
+class Curves:
+    """The curves of a training as they grow: they tell which epoch was the best, and when to stop.
+
+    patience: see `Schedule`.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self.patience, self.failures, self.best_epoch = patience, 0, 0
+        self.train_loss: list[float] = []
+        self.validation_loss: list[float] = []
+        self.validation_accuracy: list[float] = []
+
+    def add(self, train_loss: float, validation_loss: float, validation_accuracy: float) -> bool:
+        """Append an epoch; True if its validation loss is the lowest so far. Raises ErlangenError if a loss is not finite."""
+        best = self.validation_loss[self.best_epoch] if self.validation_loss else math.inf
+        self.train_loss.append(train_loss)
+        self.validation_loss.append(validation_loss)
+        self.validation_accuracy.append(validation_accuracy)
+        if not (math.isfinite(train_loss) and math.isfinite(validation_loss)):
+            raise ErlangenError(f"the loss is no longer finite in epoch {len(self.train_loss)}: lower the learning rate")
+        improved = validation_loss < best
+        self.failures = 0 if improved else self.failures + 1
+        if improved:
+            self.best_epoch = len(self.train_loss) - 1
+        return improved
+
+    def finished(self) -> bool:
+        """Whether the last `patience` epochs in a row brought no new lowest validation loss."""
+        return self.failures >= self.patience
+
+    def history(self) -> History:
+        return History(tuple(self.train_loss), tuple(self.validation_loss), tuple(self.validation_accuracy), self.best_epoch)
+
+
 def slices(*tensors: Tensor, size: int) -> Iterator[tuple[Tensor, ...]]:
     """The tensors' rows, `size` at a time."""
     for start in range(0, len(tensors[0]), size):
         yield tuple(tensor[start : start + size] for tensor in tensors)
 
 
-def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """A context in which products run in bfloat16, with float32 weights and sums; for float32 it does nothing."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
-
-
 @torch.no_grad()
 def predict(function: Callable[[Tensor], Tensor], x: Tensor, precision: str = "float32", size: int = 50) -> Tensor:
     """function(x) in float32, computed `size` rows at a time and without gradients."""
-    with autocast(x.device, precision):
+    with arithmetic(x.device, precision):
         return torch.cat([function(rows) for (rows,) in slices(x, size=size)]).float()
 
 
@@ -85,40 +116,38 @@ def fit(
     of the batches' mean losses, divided by the number of images. Raises ErlangenError if the loss becomes infinite or NaN.
     """
     images, labels = train
-    optimizer = torch.optim.Adadelta(
-        model.parameters(), lr=schedule.lr, rho=schedule.rho, eps=schedule.eps, weight_decay=schedule.weight_decay
-    )
-    best, best_epoch, best_weights, failures = float("inf"), 0, copy.deepcopy(model.state_dict()), 0
-    train_losses: list[float] = []
-    validation_losses: list[float] = []
-    accuracies: list[float] = []
-    for epoch in range(schedule.epochs):
+    optimizer = adadelta(model.parameters(), schedule)
+    curves, best_weights = Curves(schedule.patience), copy.deepcopy(model.state_dict())
+    while len(curves.train_loss) < schedule.epochs and not curves.finished():
         model.train()
         total = torch.zeros((), device=images.device)
         for batch, targets in slices(images, labels, size=schedule.batch_size):
             optimizer.zero_grad()
             for rows, row_targets in slices(batch, targets, size=schedule.slice_size):
-                with autocast(images.device, precision):
+                with arithmetic(images.device, precision):
                     loss = F.cross_entropy(model(rows), row_targets, reduction="sum") / len(targets)
-                loss.backward()  # type: ignore[no-untyped-call]
+                    loss.backward()  # type: ignore[no-untyped-call]
                 total += loss.detach() * len(targets)
             optimizer.step()
-        train_losses.append(float(total) / len(labels))
 
         model.eval()
         logits = predict(model, validation[0], precision, schedule.slice_size)
         batches = slices(logits, validation[1], size=schedule.batch_size)
         means = [F.cross_entropy(rows, row_targets) for rows, row_targets in batches]
-        validation_losses.append(float(sum(means)) / len(validation[1]))
-        accuracies.append(percent_correct(logits, validation[1]))
-        if not torch.isfinite(torch.tensor([train_losses[-1], validation_losses[-1]])).all():
-            raise ErlangenError(f"the loss is no longer finite in epoch {epoch + 1}: lower the learning rate")
-        if validation_losses[-1] < best:
-            best, best_epoch, failures = validation_losses[-1], epoch, 0
+        validation_loss = float(sum(means)) / len(validation[1])
+        if curves.add(float(total) / len(labels), validation_loss, percent_correct(logits, validation[1])):
             best_weights = copy.deepcopy(model.state_dict())
-        else:
-            failures += 1
-            if failures >= schedule.patience:
-                break
     model.load_state_dict(best_weights)
-    return History(tuple(train_losses), tuple(validation_losses), tuple(accuracies), best_epoch)
+    return curves.history()
+
+
+def adadelta(parameters: Iterable[Tensor], schedule: Schedule, capturable: bool = False) -> torch.optim.Adadelta:
+    """The optimizer of a schedule. capturable: its steps can be captured in a CUDA graph."""
+    return torch.optim.Adadelta(
+        parameters,
+        lr=schedule.lr,
+        rho=schedule.rho,
+        eps=schedule.eps,
+        weight_decay=schedule.weight_decay,
+        capturable=capturable,
+    )

@@ -22,8 +22,9 @@ QUESTION = (
     "all the same, from the padding at the border?"
 )
 MEMORY_MB = 700  # one worker: torch, the images, one net in training
-PRECISIONS = ("float32", "bfloat16")
-DEVICES = ("cpu", "cuda", "mps")
+PRECISIONS = ("float32", "tf32", "bfloat16")
+DEVICES = ("cpu", "cuda")
+SEEDS_AT_ONCE = 40  # nets whose steps a GPU takes together: 0.1 GB each
 
 _SECONDS_PER_EPOCH = {"valid": 0.55, "sconv": 0.7, "fconv": 1.1}  # of 3000 images, one core; the copying paddings take 1.25
 
