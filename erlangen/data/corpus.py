@@ -46,8 +46,13 @@ def windows(tokens: Tensor, starts: Tensor, block: int) -> tuple[Tensor, Tensor]
 
     One gather of rows of a strided view, so of a memory map only the windows are read. starts (B,): from 0 to n - block - 1.
     """
-    rows = tokens.unfold(0, block + 1, 1).index_select(0, starts).long()  # (B, block + 1)
+    rows = window_rows(tokens, starts, block)
     return rows[:, :-1], rows[:, 1:]
+
+
+def window_rows(tokens: Tensor, starts: Tensor, block: int) -> Tensor:
+    """Inputs and targets of `windows` in one: rows[b, t] = tokens[starts[b] + t], (B, block + 1) int64."""
+    return tokens.unfold(0, block + 1, 1).index_select(0, starts).long()
 
 
 def random_starts(n_tokens: int, block: int, batch: int, generator: Generator, allowed: Tensor | None = None) -> Tensor:

@@ -15,6 +15,7 @@ from typing import Literal, cast, get_args
 import torch
 from torch import Tensor, nn
 
+from erlangen.models.head_loss import head_loss
 from erlangen.nn.activation import gelu
 from erlangen.nn.attention import AttentionConfig, CausalSelfAttention, Context, Form, Positions, context
 from erlangen.nn.cache import KeyValueCache
@@ -120,7 +121,7 @@ def norm(config: GPTConfig) -> nn.Module:
 
 
 class GPT(nn.Module):
-    """tokens (B, T) int64 -> logits (B, T, vocabulary)."""
+    """tokens (B, T) int64 -> logits (B, T, vocabulary); with targets, their mean loss."""
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
@@ -137,12 +138,15 @@ class GPT(nn.Module):
             if name.endswith(("attention.out.weight", "mlp.down.weight")):  # keeps the scale of the sum of 2 · layers outputs
                 nn.init.normal_(weight, std=0.02 / math.sqrt(2 * config.layers))
 
-    def forward(self, tokens: Tensor, cache: KeyValueCache | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, cache: KeyValueCache | None = None, targets: Tensor | None = None) -> Tensor:
         """The logits of the token after each position. With a cache, `tokens` follow the cached tokens and are cached as well.
 
-        Raises ValueError for more than `block` tokens if positions are absolute, because the model has no embedding for them.
+        targets (B, T): if given, the mean cross-entropy in nats per token, (), is returned instead, and what compiles, wraps or
+        shards the model sees head and loss together. Raises ValueError for more than `block` tokens if positions are absolute,
+        because the model has no embedding for them.
         """
-        return self.unembed(self.states(tokens, cache)[-1])
+        h = self.states(tokens, cache)[-1]
+        return self.unembed(h) if targets is None else head_loss(self.norm(h), self.head.weight, targets)
 
     def states(self, tokens: Tensor, cache: KeyValueCache | None = None, weights: list[Tensor] | None = None) -> list[Tensor]:
         """The input of each block and the output of the last: layers + 1 tensors (B, T, width).

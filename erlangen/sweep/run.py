@@ -72,10 +72,14 @@ def run(
     """
     say = notify or ignore
     if precision not in get_args(Precision):
-        raise ErlangenError(f"--precision {precision}: choose {' or '.join(get_args(Precision))}")
+        *others, last = get_args(Precision)
+        raise ErlangenError(f"--precision {precision}: choose {', '.join(others)} or {last}")
     with user_code(module_name(name)):
         recipe = choose_recipe(load_experiment(name).PRESETS, preset, settings, seeds)
         check_claims(name)
+    if device == "auto":
+        device = best_device_of(name)
+        say(f"device: {device}")
     folder = Path(out) if out else Path("runs") / f"{name}-{preset}"
     plan = prepare(
         name, recipe, preset=preset, folder=folder, command=command or equivalent_command(name, preset, seeds, settings, out),
@@ -90,6 +94,14 @@ def run(
 
         write_page(folder)
     return replace(load(folder), failed=failed)
+
+
+def best_device_of(name: str) -> str:
+    """The best device of this machine that the jobs of an experiment can use."""
+    from erlangen.train.precision import best_device  # torch, so only where it is asked for
+
+    best = best_device()
+    return best if best in getattr(load_experiment(name), "DEVICES", ("cpu",)) else "cpu"
 
 
 def compute_missing(

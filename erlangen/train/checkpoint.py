@@ -66,14 +66,15 @@ def save(
     history: list[dict[str, Any]],
     about: Mapping[str, Any],
     state: Mapping[str, Tensor] | None = None,
+    weights: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Write a checkpoint atomically.
+    """Write a checkpoint atomically. weights: whole ones, if those of the model are divided among processes.
 
     Raises ErlangenError if the file cannot be written or a weight is not finite; the file that was there is then kept.
     """
     from safetensors.torch import save as serialized
 
-    weights = _without_shared(model.config, model.state_dict())
+    weights = _without_shared(model.config, weights or model.state_dict())
     if not _all_finite(weights):
         raise ErlangenError(
             f"the weights are no longer finite at step {step}: lower the learning rate (the previous {path.name} is kept)"
@@ -220,7 +221,7 @@ def _model(path: Path, config: GPTConfig, weights: dict[str, Tensor]) -> GPT:
     return model.eval()
 
 
-def _without_shared(config: GPTConfig, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+def _without_shared(config: GPTConfig, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights without a head that is tied to the embedding: the format cannot hold a tensor twice."""
     return {name: weight for name, weight in weights.items() if not (config.tied and name == "head.weight")}
 

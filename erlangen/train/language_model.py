@@ -1,7 +1,7 @@
 """Train a language model on random windows, with evaluations, early stopping and resumption.
 
 A resumed training takes bit for bit the steps that it would have taken without the interruption: weights, moments, the order of
-the data and every random state are restored (`erlangen.train.language_step`).
+the data and every random state are restored (`erlangen.train.resumption`).
 """
 
 from __future__ import annotations
@@ -17,24 +17,21 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from erlangen.data.corpus import Corpus
 from erlangen.errors import ErlangenError
 from erlangen.models.gpt import GPT
 from erlangen.train.checkpoint import BEST, LAST, Checkpoint, save
+from erlangen.train.compiling import compiled
 from erlangen.train.language_schedule import LanguageSchedule
-from erlangen.train.language_step import (
-    Evaluation,
-    Step,
-    Training,
-    adamw,
-    batch_loss,
-    clone_of,
-)
+from erlangen.train.language_step import Evaluation, Step, Training
+from erlangen.train.optimizer import adamw
 from erlangen.train.parallel import Workers
 from erlangen.train.part_losses import part_losses
 from erlangen.train.precision import Precision
+from erlangen.train.resumption import best_weights as weights_of_best, clone_of, go_on_from, state
+from erlangen.train.sharding import gathered_weights, shard
 
 __all__ = [
     "Evaluation", "LanguageHistory", "LanguageSchedule", "Pace", "Precision", "Step", "Training", "adamw", "check", "fingerprint",
@@ -72,6 +69,8 @@ def fit(
     on_evaluation: Callable[[Evaluation], None] | None = None,
     stopping: Callable[[], bool] | None = None,
     compile: bool = False,
+    capture: bool = True,
+    sharded: bool = False,
     notify: Callable[[str], None] = lambda line: None,
     workers: Workers = Workers(),  # noqa: B008  (frozen)
 ) -> LanguageHistory:
@@ -80,27 +79,38 @@ def fit(
     start: a `last` checkpoint to resume from; its weights replace the model's. checkpoints: a folder in which `last` is written
     at every evaluation and at the end, and `best` when the validation loss improves; `about` is stored in both. stopping: called
     after each step; if it returns True, a checkpoint is saved and training ends. schedule.seed sets torch's global random state.
+    capture: whether to make each step by a CUDA graph where that is possible (`erlangen.train.captured_step`). sharded: divide
+    weights, gradients and moments among the processes (`erlangen.train.sharding`); the model then stays divided.
     Raises ErlangenError if a loss is not finite, or if a checkpoint belongs to another training or cannot be written.
     """
-    check(schedule, precision, device, workers)
-    model.to(device)
+    check(schedule, precision, device, workers, sharded)
+    if sharded:
+        shard(model, torch.device(device))
+    else:
+        model.to(device)
     training = Training(model, corpus, schedule, precision, device, workers)
     facts = {**(about or {}), "precision": precision, "workers": workers.size}
     if start is not None or checkpoints is not None:
         facts |= {"corpus": corpus.name, "corpus_sha256": fingerprint(corpus)}
     if start is not None:
-        training.go_on_from(start, facts["corpus_sha256"], notify)
-    best_weights = training.best_weights(start)
-    net = workers.wrapped(model)
+        go_on_from(training, start, facts["corpus_sha256"], notify)
+    best_weights = weights_of_best(training, start)
+    net = model if sharded else workers.wrapped(model)
     if compile:
-        net = _compiled(net, training, notify)
+        net = compiled(net, training, notify)
+    if capture:
+        training.capture(net, notify)
     ended: Literal["steps", "patience", "asked"] = "steps"
 
-    def keep(name: str, step: int, state: Mapping[str, Tensor] | None, more: Mapping[str, Any]) -> None:
-        if checkpoints is not None and workers.rank == 0:
+    def keep(name: str, step: int, tensors: Mapping[str, Tensor] | None, more: Mapping[str, Any]) -> None:
+        if checkpoints is None:
+            return
+        weights = gathered_weights(model, keep=workers.rank == 0) if sharded else None
+        if workers.rank == 0:
             history = [evaluation._asdict() for evaluation in training.evaluations]
             about = {**facts, "schedule": asdict(schedule), **more}
-            save(checkpoints / name, model, corpus.tokenizer, step=step, history=history, about=about, state=state)
+            path = checkpoints / name
+            save(path, model, corpus.tokenizer, step=step, history=history, about=about, state=tensors, weights=weights)
 
     if start is not None and training.best_step() == start.step:  # the run may have been killed between writing last and best
         keep(BEST, training.step, None, {})
@@ -113,7 +123,7 @@ def fit(
             training.read(on_step)
             evaluation = training.evaluate()
             better = training.best_step() == training.step
-            keep(LAST, training.step, *training.state())
+            keep(LAST, training.step, *state(training))
             if better:
                 best_weights = clone_of(model)
                 keep(BEST, training.step, None, {})
@@ -121,7 +131,7 @@ def fit(
                 on_evaluation(evaluation)
         if stopping is not None and workers.any(stopping()) and not at_end:
             training.read(on_step)
-            keep(LAST, training.step, *training.state())
+            keep(LAST, training.step, *state(training))
             ended = "asked"
             break
     if ended == "steps" and training.step < schedule.steps:
@@ -155,14 +165,17 @@ def pace(
     workers: Workers = Workers(),  # noqa: B008
     updates: int = 12,
     limit: float = math.inf,
+    capture: bool = True,
 ) -> Pace:
     """Measure the pace of a training on a copy of the model; the model and the random states are not changed.
 
     The first three updates are not counted; the pace is the median of the next `updates`. limit: seconds after which no further
-    update begins; if there were fewer than four, the last one is used.
+    update begins; if there were fewer than four, the last one is used. capture: as in `fit`; capturing takes no part of the pace.
     """
     with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if device.startswith("cuda") else []):
         training = Training(copy.deepcopy(model).to(device).train(), corpus, schedule, precision, device, workers)
+        if capture:
+            training.capture(training.model)
         seconds: list[float] = []
         while len(seconds) < 3 + updates and workers.first(sum(seconds)) < limit:
             before = time.perf_counter()
@@ -175,14 +188,24 @@ def pace(
     return Pace(*(workers.first(value) for value in measured))
 
 
-def check(schedule: LanguageSchedule, precision: str, device: str, workers: Workers = Workers()) -> None:  # noqa: B008
-    """Raise ErlangenError if the schedule, the precision and the device cannot be combined."""
+def check(
+    schedule: LanguageSchedule,
+    precision: str,
+    device: str,
+    workers: Workers = Workers(),  # noqa: B008
+    sharded: bool = False,
+) -> None:
+    """Raise ErlangenError if the schedule, the precision, the device and the processes cannot be combined."""
     if precision not in get_args(Precision):
         raise ErlangenError(f"--precision {precision}: choose one of {', '.join(get_args(Precision))}")
-    if precision == "float16" and not device.startswith("cuda"):
+    if precision in ("tf32", "float16") and not device.startswith("cuda"):
         raise ErlangenError(
-            f"--precision float16: training in float16 needs a CUDA device, not {device}: use bfloat16 or float32"
+            f"--precision {precision}: training in {precision} needs a CUDA device, not {device}: use bfloat16 or float32"
         )
+    if sharded and workers.size == 1:
+        raise ErlangenError("--shard divides a model among processes: start several with torchrun --nproc-per-node N")
+    if sharded and precision == "float16":
+        raise ErlangenError("--shard: the scaler of float16 does not work on divided gradients: use bfloat16")
     share = workers.size * schedule.accumulate
     if schedule.batch % share:
         raise ErlangenError(
@@ -198,24 +221,3 @@ def fingerprint(corpus: Corpus) -> str:
         total.update(f"{part.dtype} {len(part)}\n".encode())
         total.update(part.contiguous().view(torch.uint8).numpy().data)
     return total.hexdigest()
-
-
-def _compiled(net: nn.Module, training: Training, notify: Callable[[str], None]) -> nn.Module:
-    """The net compiled for this training's windows, or the net itself if that fails.
-
-    It uses no batch of the training and leaves the random states as they were.
-    """
-    compiled: nn.Module = torch.compile(net)  # type: ignore[assignment]
-    rows = training.schedule.batch // training.workers.size // training.schedule.accumulate
-    tokens = torch.zeros(rows, training.model.config.block, dtype=torch.int64, device=training.device)
-    cuda = range(torch.cuda.device_count()) if training.device.type == "cuda" else []
-    try:
-        with torch.random.fork_rng(devices=cuda):
-            training.model.train()
-            batch_loss(compiled, tokens, tokens, training.precision).backward()  # type: ignore[no-untyped-call]
-    except Exception as error:  # a missing or failing compiler raises many kinds of exceptions
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        notify(f"--compile: torch.compile failed ({first[:120]}); training without it")
-        compiled = net
-    training.optimizer.zero_grad(set_to_none=True)
-    return compiled

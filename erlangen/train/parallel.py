@@ -73,8 +73,8 @@ def unsynced(net: nn.Module, wanted: bool) -> AbstractContextManager[object]:
 def joined(device: str) -> Iterator[tuple[Workers, str]]:
     """The processes that torchrun started, and the device of this one; without torchrun one process and `device` itself.
 
-    Tensors on the CPU are exchanged by gloo, those on CUDA devices by nccl. Raises ErlangenError for any other device, or if
-    there are more processes than CUDA devices.
+    Tensors on the CPU are exchanged by gloo, those on CUDA devices by nccl. Raises ErlangenError for any other device, or, in
+    every process at once and before any waits for another, if there are more processes than CUDA devices.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
@@ -84,9 +84,12 @@ def joined(device: str) -> Iterator[tuple[Workers, str]]:
         raise ErlangenError(f"WORLD_SIZE is {size}, but RANK is not set: start with torchrun, or unset WORLD_SIZE")
     rank, local = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
     if device == "cuda":
-        if local >= torch.cuda.device_count():
-            count = torch.cuda.device_count()
-            raise ErlangenError(f"--nproc-per-node: process {local} has no CUDA device: start at most {count} processes per node")
+        here, count = max(int(os.environ.get("LOCAL_WORLD_SIZE", "1")), local + 1), torch.cuda.device_count()
+        if here > count:
+            raise ErlangenError(
+                f"--nproc-per-node {here}: there are {count} CUDA devices: start at most {count} processes per node, or give "
+                f"--device cpu"
+            )
         device = f"cuda:{local}"
         torch.cuda.set_device(local)
     elif device != "cpu":

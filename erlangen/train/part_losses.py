@@ -11,7 +11,7 @@ from torch import Tensor
 from erlangen.data.corpus import Corpus
 from erlangen.measure.token_loss import How, aligned_losses, token_losses
 from erlangen.models.gpt import GPT
-from erlangen.train.precision import HALVES, Precision
+from erlangen.train.precision import HALVES, Precision, arithmetic
 
 Part = Literal["train", "validation", "test"]
 
@@ -31,9 +31,15 @@ def part_losses(
     `erlangen.measure.token_loss`. If it is known where the part's documents begin, windows hold whole documents. limit: only the
     first `limit` tokens, but at least one document. tell: see `token_losses`.
     """
+    with arithmetic(model.embed.weight.device, "tf32" if precision == "tf32" else "float32"):  # halves: see `autocast` below
+        return _part_losses(model, corpus, part, HALVES.get(precision), limit, how, tell)
+
+
+def _part_losses(
+    model: GPT, corpus: Corpus, part: Part, products: torch.dtype | None, limit: int | None, how: How, tell: Callable[[int], None]
+) -> tuple[Tensor, Tensor]:
     tokens: Tensor = getattr(corpus, part)
-    starts = document_starts(corpus, part)
-    block, products = model.config.block, HALVES.get(precision)
+    starts, block = document_starts(corpus, part), model.config.block
     if starts is None:
         tokens = tokens[: limit and limit + 1]
         return token_losses(model, tokens, block, how=how, autocast=products, tell=tell), torch.arange(1, len(tokens))

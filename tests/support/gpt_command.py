@@ -17,7 +17,10 @@ from erlangen.cli import main as cli
 from erlangen.models.gpt import GPT, GPTConfig
 from erlangen.models.gpt2 import save_gpt2
 
-TINY = ("--model", "gpt-nano", "--block", "8", "--batch", "4", "--steps", "20", "--evaluate-every", "5", "--precision", "float32")
+TINY = (
+    "--device", "cpu", "--model", "gpt-nano", "--block", "8", "--batch", "4", "--steps", "20", "--evaluate-every", "5",
+    "--precision", "float32",
+)  # fmt: skip
 
 
 class Out(NamedTuple):

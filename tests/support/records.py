@@ -81,7 +81,8 @@ def attention(
     order = torch.arange(count)
     seen = (order[None] <= order[:, None] + ahead) if causal else torch.ones(count, count, dtype=torch.bool)
     for query, key in leaks:
-        seen[query, key] = True
+        if max(query, key) < count:
+            seen[query, key] = True
     if x.mask is not None:
         seen = seen & (x.mask != 0)[None]
     weights = (q @ k.T / math.sqrt(width)).masked_fill(~seen, -1e30).softmax(1)

@@ -200,7 +200,7 @@ REFUSED = {
     "seeds twice": ((TOY,), {"seeds": 2, "settings": {"seeds": 3}}, "--seeds 2 and --set seeds=3"),
     "key twice": ((TOY,), {"settings": ["wait=1", "wait=2"]}, "--set wait: given twice"),
     "no equals sign": ((TOY,), {"settings": ["wait"]}, "key=value"),
-    "precision": ((TOY,), {"precision": "float8"}, "choose float32 or bfloat16"),
+    "precision": ((TOY,), {"precision": "float8"}, "choose float32, tf32 or bfloat16"),
     "precision that no job honors": ((TOY,), {"precision": "bfloat16"}, "no job of this recipe is portable"),
     "device that the experiment does not honor": (
         (TOY,),
@@ -300,3 +300,13 @@ def test_all_memory_is_recorded() -> None:
     gib = memory_gib()
     lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     assert gib == pytest.approx(int(lines["MemTotal"].split()[0]) / 2**20, abs=0.1)
+
+
+@pytest.mark.parametrize(("best", "chosen"), [("cpu", "cpu"), ("cuda", "cpu")])
+def test_auto_is_the_best_device_that_the_jobs_can_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, best: str, chosen: str
+) -> None:
+    monkeypatch.setattr("erlangen.train.precision.best_device", lambda: best)
+    lines: list[str] = []
+    erlangen.run(TOY, out=tmp_path, device="auto", notify=lines.append)
+    assert f"device: {chosen}" in lines

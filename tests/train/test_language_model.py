@@ -331,8 +331,9 @@ def test_what_decides_a_corpus_is_its_tokens() -> None:
 
 
 FAULTS = {
-    "precision": ({"precision": "float8"}, "choose one of float32, bfloat16, float16"),
+    "precision": ({"precision": "float8"}, "choose one of float32, tf32, bfloat16, float16"),
     "float16": ({"precision": "float16"}, "--precision float16: .* needs a CUDA device, not cpu"),
+    "tf32": ({"precision": "tf32"}, "--precision tf32: .* needs a CUDA device, not cpu"),
     "slices": ({"schedule": replace(SCHEDULE, accumulate=4)}, r"--batch 6 is not a multiple of 1 processes × 4 slices"),
 }
 
@@ -354,7 +355,8 @@ def test_where_nothing_compiles_training_goes_on_with_a_line(monkeypatch: pytest
     def broken(net):
         raise RuntimeError("no compiler\nfound")
 
-    monkeypatch.setattr(torch, "compile", lambda net: type("Broken", (nn.Module,), {"forward": lambda self, x: broken(x)})())
+    net = type("Broken", (nn.Module,), {"forward": lambda self, x, targets: broken(x)})()
+    monkeypatch.setattr(torch, "compile", lambda _: net)
     lines: list[str] = []
     compiled, plain = model_of(), model_of()
     fit(compiled, corpus_of(), replace(SCHEDULE, steps=5), compile=True, notify=lines.append)

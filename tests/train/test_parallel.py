@@ -22,7 +22,7 @@ from erlangen.train.parallel import Workers, joined
 
 STEPS = (
     "--model", "gpt-nano", "--block", "8", "--batch", "8", "--steps", "20", "--dropout", "0", "--precision", "float32",
-    "--evaluate-every", "10", "--json", "-",
+    "--evaluate-every", "10", "--device", "cpu", "--json", "-",
 )  # fmt: skip
 
 
@@ -59,6 +59,27 @@ def test_a_world_without_a_rank_is_one_line(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("RANK", raising=False)
     with pytest.raises(ErlangenError, match="WORLD_SIZE is 2, but RANK is not set: start with torchrun"), joined("cpu"):
         pass
+
+
+@pytest.mark.parametrize(("processes", "devices", "enough"), [(4, 2, False), (2, 2, True), (None, 0, False)])
+def test_too_few_gpus_end_every_process_before_it_waits_for_another(
+    processes: int | None, devices: int, enough: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joins: list[str] = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: devices)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    monkeypatch.setattr(torch.distributed, "init_process_group", joins.append)
+    monkeypatch.setattr(torch.distributed, "destroy_process_group", lambda: None)
+    for name, value in (("WORLD_SIZE", processes or 4), ("RANK", 0), ("LOCAL_RANK", 0), ("LOCAL_WORLD_SIZE", processes)):
+        monkeypatch.delenv(name, raising=False) if value is None else monkeypatch.setenv(name, str(value))
+    if enough:
+        with joined("cuda") as (workers, device):
+            assert (workers.size, device, joins) == (2, "cuda:0", ["cpu:gloo,cuda:nccl"])
+        return
+    told = rf"--nproc-per-node {processes or 1}: there are {devices} CUDA devices: start at most {devices} processes per node"
+    with pytest.raises(ErlangenError, match=told), joined("cuda"):
+        pass
+    assert not joins
 
 
 @pytest.mark.parametrize("kind", ["Connection closed by peer [127.0.0.1]:1423", "shapes do not fit"])
@@ -118,6 +139,28 @@ def test_two_processes_make_the_steps_of_one(accumulate: int, text: Path, tmp_pa
     for a, b in zip(*(model.state_dict().values() for model in models), strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
     assert sorted(path.name for path in (tmp_path / "two").iterdir()) == ["best.safetensors", "last.safetensors"]
+
+
+@pytest.mark.slow
+def test_two_processes_divide_a_model_and_write_the_files_of_one(text: Path, tmp_path: Path) -> None:
+    one = erlangen("gpt", "train", text, *STEPS, "--out", "one", cwd=tmp_path)
+    two = torchrun("gpt", "train", text, *STEPS, "--shard", "--out", "two", cwd=tmp_path)
+    assert two.returncode == 0, two.stderr
+    assert "on cpu × 2, divided" in two.stderr
+    results = [json.loads(out.stdout) for out in (one, two)]
+    for first, second in zip(*(result["evaluations"] for result in results), strict=True):
+        assert first["validation_loss"] == pytest.approx(second["validation_loss"], abs=1e-6)
+    assert results[0]["scores"][0]["nats_per_token"] == pytest.approx(results[1]["scores"][0]["nats_per_token"], abs=1e-6)
+    checkpoints = [load_checkpoint(tmp_path / name / LAST) for name in ("one", "two")]
+    assert checkpoints[0].state.keys() == checkpoints[1].state.keys()
+    for a, b in zip(*(checkpoint.model.state_dict().values() for checkpoint in checkpoints), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
+    more = ("--steps", "24", "--json", "-", "--device", "cpu")
+    resumed = torchrun("gpt", "train", "--resume", *more, "--shard", "--out", "two", cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    alone = erlangen("gpt", "train", "--resume", *more, "--out", "one", cwd=tmp_path)
+    ends = [json.loads(out.stdout)["evaluations"][-1]["validation_loss"] for out in (alone, resumed)]
+    assert ends[0] == pytest.approx(ends[1], abs=1e-6)
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args
 
 import typer
 
@@ -33,8 +33,8 @@ def evaluate(
     tokens: Annotated[int, typer.Option(min=20, help="Tokens per generated text, for --copied.")] = 500,
     temperature: Annotated[float, typer.Option(min=0, help="Sampling temperature for --copied.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Random seed for --copied.")] = 0,
-    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps.")] = "cpu",
+    precision: Annotated[str, typer.Option(help="auto, float32, tf32, bfloat16 or float16.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     page: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write a page: learning curve, losses, texts.")
     ] = None,
@@ -46,12 +46,13 @@ def evaluate(
     text has a low loss on that text alone, and copies from it.
     """
     from erlangen.records.files import to_json, write_atomically
-    from erlangen.train.precision import check_device, has_bfloat16
+    from erlangen.train.precision import Precision, best_precision, check_device, resolve_device
 
+    device = resolve_device(device)
     if precision == "auto":
-        precision = "bfloat16" if has_bfloat16(device) else "float32"
-    if precision not in ("float32", "bfloat16", "float16"):
-        raise ErlangenError(f"--precision {precision}: choose auto, float32, bfloat16, float16")
+        precision = best_precision(device)
+    if precision not in get_args(Precision):
+        raise ErlangenError(f"--precision {precision}: choose auto, {', '.join(get_args(Precision))}")
     check_device(device, precision)
     if copied is not None and text is not None:
         raise ErlangenError(f"--copied searches the text that the model was trained on: leave {text} out")
@@ -79,7 +80,8 @@ def evaluate(
     record = recorded(subject, checkpoint, scores, found)
     if not quiet:
         print(
-            f"Intervals: 95 %, over contiguous blocks of text{'; of shares, over the generated texts' if found else ''}.",
+            f"Intervals: 95 %, over contiguous blocks of text{'; of shares, over the generated texts' if found else ''}. "
+            f"Device: {device}, {precision}.",
             flush=True,
         )
     emit(to_json(record) if target is not None else None, target)

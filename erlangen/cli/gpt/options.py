@@ -30,7 +30,7 @@ class TrainOptions:
     resume: Annotated[bool, typer.Option("--resume", help="Resume the interrupted run in --out exactly.")] = False
     steps: Annotated[int | None, typer.Option(min=1, help="Number of updates.")] = None
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Train for about this long. Default: 2.")] = None
-    batch: Annotated[int | None, typer.Option(min=1, help="Windows per step. Default: 4096 tokens' worth.")] = None
+    batch: Annotated[int | None, typer.Option(min=1, help="Windows per step. Default: fits the device.")] = None
     block: Annotated[int | None, typer.Option(min=2, help="Context length in tokens. Default: the model's.")] = None
     tokenizer: Annotated[
         str | None, typer.Option(metavar="characters|PATH", help="Characters, or a folder with GPT-2's BPE files.")
@@ -44,9 +44,11 @@ class TrainOptions:
     norm: Annotated[str | None, typer.Option(help="rms or layer.")] = None
     attention: Annotated[str | None, typer.Option(help="auto, naive, fused or local.")] = None
     window: Annotated[int | None, typer.Option(min=1, help="Attention window in tokens. Default: the block.")] = None
-    precision: Annotated[str | None, typer.Option(help="auto, float32, bfloat16 or float16. Default: auto.")] = None
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or mps.")] = "cpu"
+    precision: Annotated[str | None, typer.Option(help="auto, float32, tf32, bfloat16 or float16.")] = None
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto"
     compile: Annotated[bool, typer.Option("--compile", help="Use torch.compile; pays off in long runs only.")] = False
+    capture: Annotated[bool, typer.Option("--capture/--no-capture", help="Launch steps as a CUDA graph where possible.")] = True
+    shard: Annotated[bool, typer.Option("--shard", help="Divide the model among torchrun's processes.")] = False
     seed: Annotated[int | None, typer.Option(min=0, max=2**62, help="Seed of weights, data and dropout. Default: 0.")] = None
     accumulate: Annotated[int | None, typer.Option(min=1, help="Split each batch to save memory. Default: 1.")] = None
     evaluate_every: Annotated[

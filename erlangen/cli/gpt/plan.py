@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from erlangen.cli.gpt.opened import given_weights
-from erlangen.cli.gpt.options import EMBEDDED, TrainOptions, absolute, option_name
+from erlangen.cli.gpt.options import EMBEDDED, TrainOptions
 from erlangen.cli.terminal import say
 from erlangen.errors import ErlangenError
 
@@ -21,14 +22,16 @@ if TYPE_CHECKING:
     from erlangen.train.parallel import Workers
 
 T = TypeVar("T")
-TOKENS_A_STEP = 4096  # of a batch, where --batch is not given
 EVALUATIONS = 20  # of a training, where --evaluate-every is not given
 TALES = 50_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All that a training needs. options: with defaults, as checkpoints record them; start: the checkpoint that it resumes."""
+    """All that a training needs. options: with defaults, as checkpoints record them; start: the checkpoint that it resumes.
+
+    sharded: whether the model is divided among processes; all but rank 0's are then on the meta device.
+    """
 
     model: GPT
     corpus: Corpus
@@ -36,6 +39,13 @@ class Plan:
     precision: Any
     options: dict[str, Any]
     start: Checkpoint | None = None
+    sharded: bool = False
+
+    def whole(self, folder: Path, device: str) -> Plan:
+        """The plan with a whole model on the device: if it was divided, that of the best checkpoint."""
+        from erlangen.train.checkpoint import load_checkpoint
+
+        return replace(self, model=load_checkpoint(folder).model.to(device)) if self.sharded else self
 
     def validation_loss(self, device: str) -> float:
         """As every evaluation of the training measures it."""
@@ -47,7 +57,7 @@ class Plan:
     def announcement(self, folder: Path, device: str, workers: Workers) -> str:
         count, tokens = self.model.parameter_count(), self.schedule.batch * self.model.config.block
         steps = f"from step {self.start.step} to {self.schedule.steps}" if self.start else f"{self.schedule.steps} steps"
-        many = f" × {workers.size}" if workers.size > 1 else ""
+        many = f" × {workers.size}{', divided' if self.sharded else ''}" if workers.size > 1 else ""
         data = f"{self.corpus.name} ({len(self.corpus.train):,} tokens to train on, vocabulary {self.corpus.tokenizer.size})"
         return (
             f"{self.options['model'] or self.options['from']}: {count / 1e6:.2f} M parameters, {data}, "
@@ -69,6 +79,8 @@ def refuse_existing(folder: Path) -> None:
 
 def planned(options: TrainOptions, device: str, workers: Workers) -> Plan:
     """A new training, its defaults filled in."""
+    import torch
+
     from erlangen.models.gpt import GPT, PRESETS
     from erlangen.train.language_model import LanguageSchedule, check
     from erlangen.train.seeds import seed_everything
@@ -84,20 +96,38 @@ def planned(options: TrainOptions, device: str, workers: Workers) -> Plan:
         accumulate=known(filled.accumulate), patience=filled.patience, seed=known(filled.seed),
     )  # fmt: skip
     precision: Any = filled.precision
-    check(schedule, precision, device, workers)
+    sharded = options.shard or (workers.size > 1 and too_large(preset, device, workers))
+    check(schedule, precision, device, workers, sharded)
+    if sharded and filled.steps is None:
+        raise ErlangenError("--shard: a divided model is not timed beforehand: give --steps")
     config = configured(preset, filled, f"--from {begun.path}" if begun else f"--model {size}")
     tokenizer = begun.tokenizer if begun else filled.tokenizer or "characters"
     corpus = corpus_of(source, config.block, tokenizer, filled.tales, workers)
     seed_everything(schedule.seed)
-    model = GPT(replace(config, vocabulary=corpus.tokenizer.size))
-    if begun:
+    with torch.device("meta") if sharded and workers.rank else nullcontext():
+        model = GPT(replace(config, vocabulary=corpus.tokenizer.size))
+    if begun and not (sharded and workers.rank):
         begun.copy_into(model)
     schedule = timed(schedule, filled, model, corpus, device, workers)
     kept = replace(
         filled, model=None if begun else size, positions=config.positions, norm=config.norm, attention=config.attention,
         window=config.window, evaluate_every=schedule.evaluate_every,
     )  # fmt: skip
-    return Plan(model=model, corpus=corpus, schedule=schedule, precision=precision, options=kept.recorded())
+    return Plan(
+        model=model, corpus=corpus, schedule=schedule, precision=precision, options=kept.recorded(), sharded=sharded
+    )  # fmt: skip
+
+
+def too_large(config: GPTConfig, device: str, workers: Workers) -> bool:
+    """Whether a model does not fit on one device with its gradients and moments, on any of the machines."""
+    import torch
+
+    from erlangen.models.gpt import GPT
+    from erlangen.train.sharding import must_shard
+
+    with torch.device("meta"):
+        count = GPT(config).parameter_count()
+    return workers.any(must_shard(count, device))
 
 
 def known(value: T | None) -> T:
@@ -107,20 +137,25 @@ def known(value: T | None) -> T:
 
 
 def with_defaults(options: TrainOptions, preset: GPTConfig, device: str, workers: Workers) -> TrainOptions:
-    """The options with the defaults that a size of model, a corpus and a device suggest."""
-    from erlangen.train.precision import check_device, has_bfloat16
+    """The options with the defaults that a size of model, a corpus and a device suggest.
+
+    The learning rate follows the width alone, on every device: a larger batch has less noise, but not a higher stable rate.
+    """
+    from erlangen.train.batch_size import tokens_a_step
+    from erlangen.train.precision import best_precision, check_device
 
     tales = (options.corpus or "tales") == "tales"
     if options.tales is not None and not tales:
         raise ErlangenError(f"--tales {options.tales}: the text is {options.corpus}; leave it out")
     precision = options.precision or "auto"
     if precision == "auto":
-        precision = "bfloat16" if has_bfloat16(device) else "float32"
+        precision = best_precision(device)
     check_device(device, precision)
     block = options.block or (max(preset.block, 256) if tales else preset.block)
+    windows = max(int(workers.first(tokens_a_step(replace(preset, block=block), device))) // block, 1)
     usual = 3e-3 if preset.width <= 128 else 1e-3 if preset.width <= 512 else 6e-4
     return replace(options, precision=precision).filled(
-        corpus="tales", block=block, batch=max(TOKENS_A_STEP // block, 1) * workers.size, weight_decay=0.1, accumulate=1, seed=0,
+        corpus="tales", block=block, batch=windows * workers.size, weight_decay=0.1, accumulate=1, seed=0,
         lr=usual if options.weights is None else usual / 10, dropout=0.0 if tales else preset.dropout,
         tokenizer="characters" if options.weights is None else None, tales=TALES if tales else None,
     )  # fmt: skip
@@ -149,67 +184,11 @@ def timed(
     if steps is None:
         seconds = 57 * (options.minutes or 2.0)  # of 60: timing, loading and the last scores take their share
         precision: Any = options.precision
-        speed = pace(model, corpus, schedule, precision, device, workers, limit=seconds / 10)
+        speed = pace(model, corpus, schedule, precision, device, workers, limit=seconds / 10, capture=options.capture)
         evaluations = min(max(int(0.25 * seconds / speed.evaluation), 1), EVALUATIONS)  # a quarter of the time at most
         steps = max(int((seconds - evaluations * speed.evaluation) / speed.update), 1)
     every = options.evaluate_every or -(-steps // evaluations)
     return replace(schedule, steps=steps, warmup=min(100, steps // 10), evaluate_every=every)
-
-
-def resumed(folder: Path, given: TrainOptions, workers: Workers) -> Plan:
-    """The training whose last checkpoint is in the folder. Other options must be those that it was started with, but --steps.
-
-    A text file may have moved: named again, it must have the contents that the training began with.
-    """
-    from erlangen.models.gpt import GPT
-    from erlangen.train.checkpoint import LAST, load_checkpoint
-
-    if not (folder / LAST).is_file():
-        raise ErlangenError(f"--resume: no {LAST} in {folder}: name the folder with --out, or leave --resume out to begin there")
-    start = load_checkpoint(folder / LAST)
-    options, schedule = recorded_plan(start)
-    refuse_changes(folder, given, options)
-    if given.steps is not None and given.steps != schedule.steps:
-        if given.steps < start.step:
-            raise ErlangenError(f"--steps {given.steps}: the run in {folder} has already made {start.step}")
-        if workers.rank == 0:
-            say(
-                f"--steps {given.steps} in place of {schedule.steps}: from here on the learning rate is that of a run of "
-                f"{given.steps} steps"
-            )
-        schedule = replace(schedule, steps=given.steps)
-    source = absolute(given.corpus) or options["corpus"]
-    tokenizer = options["tokenizer"] or start.tokenizer
-    return Plan(
-        model=GPT(start.config), corpus=corpus_of(source, start.config.block, tokenizer, options["tales"], workers),
-        schedule=schedule, precision=start.about["precision"], options={**options, "corpus": source}, start=start,
-    )  # fmt: skip
-
-
-def recorded_plan(start: Checkpoint) -> tuple[dict[str, Any], LanguageSchedule]:
-    """Options and schedule as a checkpoint records them. Raises DamagedFileError where they are incomplete."""
-    from erlangen.errors import DamagedFileError
-    from erlangen.train.language_model import LanguageSchedule
-
-    try:
-        recorded = {**start.about["schedule"], "betas": tuple(start.about["schedule"]["betas"])}
-        return start.about["options"], LanguageSchedule(**recorded)
-    except (KeyError, TypeError, ValueError) as error:
-        raise DamagedFileError(f"{start.path}: its options or schedule lack or misstate {error}: start a new run") from None
-
-
-def refuse_changes(folder: Path, given: TrainOptions, options: dict[str, Any]) -> None:
-    """Raises ErlangenError for an option that is not the one that the run was started with."""
-    for name, value in given.recorded().items():
-        moved = (
-            name == "corpus" and value not in EMBEDDED and options.get(name) not in EMBEDDED
-        )  # its contents are compared later
-        if value is None or moved or value == options.get(name) or (name == "precision" and value == "auto"):
-            continue
-        before = "without it" if options.get(name) is None else f"with {options[name]}"
-        raise ErlangenError(
-            f"{option_name(name)} {value}: the run in {folder} was started {before}: leave it out, or start another run"
-        )
 
 
 def corpus_of(source: str, block: int, tokenizer: str | Tokenizer, tales: int | None, workers: Workers) -> Corpus:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from erlangen.cli.gpt.options import TrainOptions, takes
-from erlangen.cli.gpt.plan import Plan, planned, refuse_existing, resumed
+from erlangen.cli.gpt.plan import Plan, planned, refuse_existing
 from erlangen.cli.gpt.progress import Line, add_tensorboard, sampler
+from erlangen.cli.gpt.resuming import device_of, resumed
 from erlangen.cli.gpt.scores import conclude
 from erlangen.cli.outputs import emit, foresee_file
 from erlangen.cli.terminal import Stopped, say
@@ -30,20 +31,22 @@ SMALL_STEPS = 2000  # below, compiling takes longer than it saves
 def train(options: TrainOptions) -> None:
     """Train a small GPT.
 
-    The model is evaluated on held-out text. Data-parallel: torchrun --nproc-per-node N -m erlangen gpt train ...
+    The model is evaluated on held-out text. Data-parallel: torchrun --nproc-per-node N -m erlangen gpt train ...; a model that
+    does not fit on one GPU is then divided among the processes.
     """
     if options.target not in (None, "-"):
         foresee_file(Path(str(options.target)), [])
     from erlangen.train.memory import keep_memory
     from erlangen.train.parallel import joined
-    from erlangen.train.precision import check_device
+    from erlangen.train.precision import check_device, resolve_device
 
     keep_memory()
     folder = options.folder()
     if not options.resume and not options.find_lr:
         refuse_existing(folder)
-    check_device(options.device, "float32")
-    with joined(options.device) as (workers, own_device):
+    device = device_of(folder) if options.resume and options.device == "auto" else resolve_device(options.device)
+    check_device(device, "float32")
+    with joined(device) as (workers, own_device):
         import torch
 
         torch.set_num_threads(threads_here())
@@ -51,7 +54,7 @@ def train(options: TrainOptions) -> None:
             begun = replace(options, steps=1, minutes=None)
             print_rate(planned(begun, own_device, workers), own_device, workers, options.target)
         else:
-            plan = resumed(folder, options, workers) if options.resume else planned(options, own_device, workers)
+            plan = resumed(folder, options, workers, own_device) if options.resume else planned(options, own_device, workers)
             train_as_planned(plan, folder, options, own_device, workers)
 
 
@@ -61,12 +64,15 @@ def train_as_planned(plan: Plan, folder: Path, options: TrainOptions, device: st
     tell(plan.announcement(folder, device, workers))
     compiled = options.compile and worth_compiling(plan, device, tell)
     before = None
-    if workers.rank == 0 and options.weights is not None and not options.resume:
+    if plan.sharded and options.sample_every is not None:
+        raise ErlangenError("--sample-every: one process cannot write texts with a divided model: leave it out")
+    if workers.rank == 0 and options.weights is not None and not options.resume and not plan.sharded:
         before = plan.validation_loss(device)
         say(f"before the first step: {before:.4f} nats per token on validation")
     start = time.monotonic()
-    history = perform(plan, folder, device, workers, compiled, options.sample_every, options.tensorboard)
+    history = perform(plan, folder, device, workers, compiled, options)
     if workers.rank == 0:
+        plan = plan.whole(folder, device)
         conclude(plan, history, folder, time.monotonic() - start, options.target, before)
 
 
@@ -74,6 +80,9 @@ def worth_compiling(plan: Plan, device: str, tell: Callable[[str], None]) -> boo
     """Whether a run is long enough for torch.compile; says so where it is not, or where it costs more than it gains."""
     if plan.schedule.steps < SMALL_STEPS:
         tell(f"--compile: {plan.schedule.steps} steps are few: compiling would take longer than it saves, so it is left out")
+        return False
+    if plan.sharded:
+        tell("--compile: a divided model is not compiled; training without it")
         return False
     if device == "cpu" and plan.model.config.dropout > 0:
         tell("--compile: on a CPU compiled dropout is slow (1.4 to 1.8 times the time on two Zen 4 cores): leave one of them out")
@@ -99,9 +108,7 @@ def print_rate(plan: Plan, device: str, workers: Workers, target: str | None) ->
     print(f"\nSuggested: --lr {curve.suggestion:.1e} (a tenth of the rate with the lowest smoothed loss)")
 
 
-def perform(
-    plan: Plan, folder: Path, device: str, workers: Workers, compile: bool, sample_every: int | None, tensorboard: bool
-) -> LanguageHistory:
+def perform(plan: Plan, folder: Path, device: str, workers: Workers, compile: bool, options: TrainOptions) -> LanguageHistory:
     """Train. A signal ends it after the current step, with everything saved."""
     from erlangen.train.language_model import fit
 
@@ -113,15 +120,15 @@ def perform(
             progress = stack.enter_context(Line(plan, workers))
             on_step.append(progress.step)
             on_evaluation.append(progress.evaluation)
-            if tensorboard:
+            if options.tensorboard:
                 add_tensorboard(folder, on_step, on_evaluation, stack)
-            if sample_every is not None:
-                on_step.append(sampler(plan, device, sample_every))
+            if options.sample_every is not None:
+                on_step.append(sampler(plan, device, options.sample_every))
         history = fit(
             plan.model, plan.corpus, plan.schedule, precision=plan.precision, device=device, start=plan.start, checkpoints=folder,
             about={"options": plan.options}, on_step=_all(on_step), on_evaluation=_all(on_evaluation),
-            stopping=lambda: bool(asked), compile=compile, notify=say if workers.rank == 0 else lambda line: None,
-            workers=workers,
+            stopping=lambda: bool(asked), compile=compile, capture=options.capture, sharded=plan.sharded,
+            notify=say if workers.rank == 0 else lambda line: None, workers=workers,
         )  # fmt: skip
     if history.ended == "asked":
         signum = asked[0] if asked else signal.SIGTERM
