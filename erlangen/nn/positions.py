@@ -50,14 +50,17 @@ class Rotary:
         if self.scaling == "none" and self.factor != 1:
             raise ValueError(f"factor {self.factor} needs scaling='linear' or 'ntk'")
 
-    def frequencies(self, head_dim: int) -> Tensor:
-        """θ of each pair in radians per position, (head_dim / 2,) float64. Raises ValueError for an odd head_dim."""
+    def frequencies(self, head_dim: int, device: torch.device | None = None) -> Tensor:
+        """θ of each pair in radians per position, (head_dim / 2,) float64, computed on `device`, by default the CPU.
+
+        Raises ValueError for an odd head_dim.
+        """
         if head_dim % 2 or head_dim < 2:
             raise ValueError(f"rotary positions rotate pairs of features, so head_dim {head_dim} must be even and at least 2")
         base = self.base
         if self.scaling == "ntk" and head_dim > 2:
             base *= self.factor ** (head_dim / (head_dim - 2))
-        theta = base ** -(torch.arange(0, head_dim, 2, dtype=torch.float64) / head_dim)
+        theta = base ** -(torch.arange(0, head_dim, 2, dtype=torch.float64, device=device) / head_dim)
         return theta / self.factor if self.scaling == "linear" else theta
 
     def table(self, positions: Tensor, head_dim: int) -> Tensor:
@@ -65,7 +68,7 @@ class Rotary:
 
         Angles are computed in float64; in float32 their error would be 1e-3 radians at position 10⁴.
         """
-        angles = positions.to(torch.float64)[:, None] * self.frequencies(head_dim).to(positions.device)  # (T, d/2)
+        angles = positions.to(torch.float64)[:, None] * self.frequencies(head_dim, positions.device)  # (T, d/2)
         cos, sin = angles.cos(), angles.sin()
         if self.layout == "half":
             pair = torch.stack([torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)])
@@ -87,18 +90,19 @@ def swapped(x: Tensor, layout: Layout) -> Tensor:
     return torch.unflatten(x, -1, (-1, 2)).flip(-1).flatten(-2)
 
 
-def alibi_slopes(heads: int) -> Tensor:
+def alibi_slopes(heads: int, device: torch.device | None = None) -> Tensor:
     """The slope of each head, (heads,): 2^(-8/n), 2^(-16/n), ... if the number of heads n is a power of two.
 
     Otherwise the slopes of the next lower power of two, then every second one of the next higher power, as in the authors' code.
-    Raises ValueError for fewer than one head.
+    They are computed in float64 on `device`, by default the CPU, so that nothing is copied to a GPU. Raises ValueError for fewer
+    than one head.
     """
     if heads < 1:
         raise ValueError(f"alibi_slopes: the number of heads is {heads}, but must be at least 1")
     below = 2 ** int(math.log2(heads))
-    slopes = [2 ** (-8 * (i + 1) / below) for i in range(below)]
-    slopes += [2 ** (-4 * (i + 1) / below) for i in range(0, 2 * below, 2)][: heads - below]
-    return torch.tensor(slopes)
+    number = torch.arange(heads, dtype=torch.float64, device=device)
+    exponents = torch.where(number < below, -8 * (number + 1), -8 * (number - below) - 4) / below
+    return torch.exp2(exponents).to(torch.get_default_dtype())
 
 
 def alibi_bias(slopes: Tensor, distance: Tensor) -> Tensor:
