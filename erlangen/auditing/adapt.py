@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from erlangen.auditing.calling import ModelError, Select, describe_error
+from erlangen.auditing.arithmetic import declared_eps, watched
+from erlangen.auditing.calling import ModelError, Select, describe_error, select_tensor
 from erlangen.auditing.domain import Domain
-from erlangen.auditing.model import Model, precision_of
+from erlangen.auditing.model import Model
+from erlangen.auditing.onnx import fixed_batch_of, is_session, session_function
+from erlangen.auditing.part import parts_of
+from erlangen.auditing.ways import find_way, takes_batches
 
 
 def adapt(
-    function: Callable[..., Any], inputs: Sequence[Any], domain: Domain, select: Select | None = None, batch_size: int = 32
+    function: Callable[..., Any],
+    inputs: Sequence[Any],
+    domain: Domain,
+    select: Select | None = None,
+    batch_size: int = 32,
+    device: torch.device = torch.device("cpu"),  # noqa: B008
+    arguments: Mapping[str, Any] | None = None,
+    state: Mapping[str, str] | None = None,
 ) -> Model:
     """A Model for a torch module, an ONNX session or any callable. One call shows its precision.
+
+    device: where inputs go if no parameter says so. arguments, state: see `AuditRequest`; the notes say how the model is called.
 
     Raises ModelError if it cannot be called, or fails on the first input.
     """
     name = getattr(function, "__qualname__", "") or type(function).__name__
     fixed = None
-    if hasattr(function, "get_inputs") and hasattr(function, "run"):
-        from erlangen.auditing.onnx import fixed_batch_of, session_function
-
-        fixed, function, name = fixed_batch_of(function), session_function(function), "ONNX session"
+    if is_session(function):
+        fixed, name = fixed_batch_of(function), "ONNX session"
+        function, arguments = session_function(function, arguments, state), None
     if not callable(function):
         raise ModelError(f"a model must be callable as f(inputs), but {type(function).__name__} objects are not")
     module = function if isinstance(function, nn.Module) else None
@@ -40,15 +52,38 @@ def adapt(
         module=module,
         batch_size=batch_size,
         fixed_batch=fixed,
-        device=parameter.device if parameter is not None else torch.device("cpu"),
+        device=parameter.device if parameter is not None else device,
     )
+    model, notes = find_way(model, inputs[0], arguments)
+    together, why = takes_batches(model, inputs)
+    if not together:
+        model, notes = replace(model, fixed_batch=1), (*notes, why)
+    returned: list[Any] = []
+    seen = replace(model, select=lambda output: returned.append(output) or select_tensor(output, select))  # type: ignore[func-returns-value]
+    output, eps = first_call(seen, inputs[0])
+    if select is None:
+        notes = (*notes, *describe_choice(returned[-1]))
+    return replace(model, eps=max(eps, declared_eps(module, output)), notes=notes)
+
+
+def first_call(model: Model, x: Any) -> tuple[Tensor, float]:
+    """f(x), and the machine epsilon of the least precise operation behind it; 0 where operations cannot be watched."""
     try:
-        output = model([inputs[0]])[0]
-    except ModelError:
-        raise
-    except Exception as error:
-        raise ModelError(f"{name} failed on input 0: {describe_error(error)}") from error
-    return replace(model, eps=torch.finfo(precision_of(module, output)).eps)
+        (output,), eps = watched(lambda: model([x]))
+        return cast(Tensor, output), eps
+    except Exception:  # some operations cannot be watched, and some models fail in any case
+        return model([x])[0], 0.0
+
+
+def describe_choice(output: Any) -> tuple[str, ...]:
+    """A sentence on which of several tensors is judged; () if there is only one."""
+    tensors = {name: part for name, part in parts_of(output).items() if isinstance(part, Tensor) and part.ndim}
+    if len(tensors) < 2:
+        return ()
+    judged = select_tensor(output, None)
+    chosen = next((name for name, part in tensors.items() if part is judged), "the first")
+    others = ", ".join(name for name in tensors if name != chosen)
+    return (f"Of what the model returns, only {chosen} is judged, not {others}: audit each with select= (--select NAME).",)
 
 
 def call_all(model: Model, inputs: Sequence[Any], domain: Domain) -> list[Tensor]:
@@ -62,7 +97,7 @@ def call_all(model: Model, inputs: Sequence[Any], domain: Domain) -> list[Tensor
             except Exception as error:
                 raise ModelError(f"{model.name} failed on input {i} ({domain.describe(x)}): {describe_error(error)}") from error
         raise
-    widths = {model.adapter.sites(y).shape[1] for y in outputs}
+    widths = {model.rows(y).shape[1] for y in outputs}
     if len(widths) > 1:
         raise ModelError(f"{model.name} returned outputs with {sorted(widths)} features, but all must have the same number")
     return outputs

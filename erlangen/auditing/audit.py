@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import torch
@@ -16,14 +16,20 @@ from erlangen.auditing import numbers
 from erlangen.auditing.adapt import adapt, call_all, describe_model
 from erlangen.auditing.auditor import FEW, Auditor
 from erlangen.auditing.calling import Select
+from erlangen.auditing.casting import cast_inputs
 from erlangen.auditing.catalog import find_checks
+from erlangen.auditing.checks import without_skipped
 from erlangen.auditing.domain import Domain
-from erlangen.auditing.inputs import as_inputs
+from erlangen.auditing.domains.texts import special_tokens, with_special
+from erlangen.auditing.inputs import read_inputs
 from erlangen.auditing.judging import Progress, judge_all
+from erlangen.auditing.output_reading import settled, with_maps
 from erlangen.auditing.pair import Check
-from erlangen.auditing.request import AuditRequest
+from erlangen.auditing.part import as_select
+from erlangen.auditing.request import AuditRequest, as_names
 from erlangen.auditing.result import Audit as Audit
 from erlangen.auditing.state import quiet, undisturbed
+from erlangen.auditing.symmetry_check import SymmetryCheck
 from erlangen.auditing.twin import make_twin
 from erlangen.auditing.untrained import untrained_errors
 from erlangen.statistics.clustered import Moments
@@ -35,11 +41,17 @@ TRAINING = "The model is in training mode and was audited in it. To audit it as 
 def audit(
     model: Callable[..., Any],
     inputs: Any,
-    symmetries: Sequence[str | Symmetry | Check] | None = None,
+    symmetries: Sequence[str | Symmetry | Check] | str | Symmetry | Check | None = None,
     *,
+    skip: Sequence[str] = (),
     threshold: float = 0.1,
     domain: str | None = None,
-    select: Callable[[Any], Tensor] | None = None,
+    layout: str | None = None,
+    preprocess: Callable[[Any], Any] | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    select: Callable[[Any], Tensor] | str | int | None = None,
+    output: str | None = None,
+    state: Mapping[str, str] | None = None,
     vocabulary: int | None = None,
     elements: int = 8,
     batch_size: int = 32,
@@ -55,19 +67,29 @@ def audit(
         error(g) = RMS(f(g·x) - g·f(x)) / spread,     spread² = mean of (f(x) - mean f)² over inputs, sites and features
 
     model: a torch module or any callable. It is called as it is, in its current mode, and its buffers are restored. inputs: see
-    `auditing.inputs.as_inputs`. symmetries: names of checks, or symmetries of your own; by default, those of the domain.
-    threshold: the largest error that counts as holding, in units of the spread. domain: images, texts, graphs, points or series,
-    if it cannot be guessed. select: takes the tensor to judge out of the model's output. vocabulary: the number of tokens; by
-    default from the model's config, or else from the inputs. elements: how many to draw per input. only_exact: tests exactness
-    alone, on a few inputs. where: also finds the layer in which a symmetry is lost. baseline: also measures an untrained copy.
-    name: of the model, in the record. notify: called with a line of text when a check starts.
+    `auditing.inputs.read_inputs`. symmetries: names of checks, or symmetries of your own, one or several; by default, those of
+    the domain. skip: names of checks to leave out. threshold: the largest error that counts as holding, in units of the spread.
+    domain: images, texts, graphs, points or series, if it cannot be guessed. layout: the order of an input's axes, chw, hwc, ct
+    or tc, if their sizes do not tell. preprocess: is called with each input. arguments: further arguments of the model by name:
+    values, or `ones` or `zeros` like its first one. select: the tensor to judge, by name, by place, or as a function of the
+    output. output: how outputs are read, if their shape does not tell. state: of an ONNX graph, input -> the output that returns
+    it. vocabulary: the number of tokens; by default from the model's config, or else from the inputs. elements: how many to draw
+    per input. only_exact: tests exactness alone, on a few inputs. where: also finds the layer in which a symmetry is lost.
+    baseline: also measures an untrained copy. name: of the model, in the record. notify: called with a line of text when a check
+    starts.
 
     Raises ModelError if the model or the inputs fail, ErlangenError for an unknown check or an impossible option.
     """
     request = AuditRequest(
-        symmetries=None if symmetries is None else tuple(symmetries),
+        symmetries=as_names(symmetries),
+        skip=tuple(skip),
         threshold=threshold,
         domain=domain,
+        layout=layout,
+        preprocess=preprocess,
+        arguments=arguments,
+        output=output,
+        state=state,
         vocabulary=vocabulary,
         elements=elements,
         batch_size=batch_size,
@@ -79,7 +101,7 @@ def audit(
     progress: Progress | None = None
     if notify is not None:
         progress = lambda number, total, check: notify(f"{number}/{total} {check}")  # noqa: E731
-    result = run_audit(request, model, inputs, select=select, progress=progress)
+    result = run_audit(request, model, inputs, select=as_select(select), progress=progress)
     return result if name is None else replace(result, model=name)
 
 
@@ -88,12 +110,22 @@ def run_audit(
 ) -> Audit:
     """The audit that a request asks for, of a model and inputs as objects."""
     start = time.perf_counter()
-    items, domain = as_inputs(inputs, request.domain, request.vocabulary or config_vocabulary(model))
-    checks = find_checks(request.symmetries, domain)
+    reading = read_inputs(
+        inputs, request.domain, request.vocabulary or config_vocabulary(model), request.layout, request.preprocess
+    )
+    (given, converted), domain = cast_inputs(reading.inputs, model), reading.domain
+    items = [on_cpu(x) for x in given]  # where symmetries act
+    if domain.name == "texts":
+        items = with_special(items, *special_tokens(model))
+    checks = without_skipped(find_checks(request.symmetries, domain), request.skip)
     module = model if isinstance(model, torch.nn.Module) else None
-    notes = [TRAINING] if module is not None and module.training else []
+    notes = [*reading.notes, *([converted] if converted else [])]
+    notes += [TRAINING] if module is not None and module.training else []
     with undisturbed(module):
-        auditor = prepare(request, domain, model, items, select)
+        auditor = prepare(request, domain, model, items, select, checks, device_of(given[0]))
+        notes += auditor.model.notes
+        with quiet(request.seed):
+            checks = [settle(auditor, check) for check in checks]
         judged = judge_all(auditor, checks, progress or (lambda number, total, check: None))
         if request.baseline:
             errors, warnings = untrained_errors(auditor, checks, select)
@@ -123,11 +155,27 @@ def run_audit(
     )
 
 
-def prepare(request: AuditRequest, domain: Domain, model: Any, inputs: Sequence[Any], select: Select | None) -> Auditor:
-    """The model adapted, its outputs, and its twin."""
+def prepare(
+    request: AuditRequest,
+    domain: Domain,
+    model: Any,
+    inputs: Sequence[Any],
+    select: Select | None,
+    checks: Sequence[Check],
+    device: torch.device = torch.device("cpu"),  # noqa: B008
+) -> Auditor:
+    """The model adapted, its outputs as the checks read them, and its twin.
+
+    device: where the inputs were given, for models that do not say.
+    """
     with quiet(request.seed):
-        adapted = adapt(model, inputs, domain, select, request.batch_size)
+        adapted = adapt(
+            model, inputs, domain, select, request.batch_size, device, arguments=request.arguments, state=request.state
+        )
         outputs = call_all(adapted, inputs, domain)
+        read = with_maps(adapted, inputs, dict(enumerate(outputs)), checks, request.output)
+        if read is not adapted:
+            adapted, outputs = read, call_all(read, inputs, domain)
     few = adapted.chunks(inputs)[0][:FEW]
     return Auditor(
         request=request,
@@ -135,9 +183,33 @@ def prepare(request: AuditRequest, domain: Domain, model: Any, inputs: Sequence[
         model=adapted,
         inputs=inputs,
         outputs=dict(enumerate(outputs)),
-        moments=Moments.of(adapted.adapter.sites(y).double().numpy() for y in outputs),
+        moments=Moments.of(adapted.rows(y).double().numpy() for y in outputs),
         twin=make_twin(adapted, inputs, outputs, few, request.seed),
     )
+
+
+def settle(auditor: Auditor, check: Check) -> Check:
+    """A symmetry with the reading of the outputs that fits this model."""
+    if not isinstance(check, SymmetryCheck):
+        return check
+    return settled(check, auditor.model, auditor.inputs, auditor.outputs, auditor.request.output)
+
+
+def on_cpu(x: Any) -> Any:
+    """An input with all its tensors on the CPU."""
+    if isinstance(x, Tensor):
+        return x.cpu()
+    if isinstance(x, dict):
+        return {name: on_cpu(value) for name, value in x.items()}
+    if is_dataclass(x) and not isinstance(x, type):
+        return replace(x, **{field.name: on_cpu(getattr(x, field.name)) for field in fields(x)})
+    return x
+
+
+def device_of(x: Any) -> torch.device:
+    """Of the first tensor in an input."""
+    parts = [getattr(x, field.name) for field in fields(x)] if is_dataclass(x) else [x]
+    return next((part.device for part in parts if isinstance(part, Tensor)), torch.device("cpu"))
 
 
 def config_vocabulary(model: object) -> int | None:

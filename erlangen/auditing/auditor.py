@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from erlangen.auditing import numbers
-from erlangen.auditing.conditions import Elsewhere, Repeat
+from erlangen.auditing.conditions import Condition, Elsewhere, Repeat
 from erlangen.auditing.domain import Domain
 from erlangen.auditing.model import Model
 from erlangen.auditing.pair import Check, Elements, Outputs, Pair
 from erlangen.auditing.request import AuditRequest
 from erlangen.auditing.rewriter import NoTwinError
 from erlangen.auditing.state import quiet
-from erlangen.auditing.tally import Exactness, Tally, count
+from erlangen.auditing.symmetry_check import SymmetryCheck
+from erlangen.auditing.tally import FLOOR, MARGIN, Bad, Exactness, Tally, count, rounding_floor, with_contrasts
 from erlangen.auditing.twin import Twin
 from erlangen.auditing.verdict import Evidence
 from erlangen.statistics.clustered import Moments, RelativeError
 from erlangen.statistics.intervals import Interval
 
 FEW = 4  # inputs that decide on exactness
+AMPLIFIED = 1024  # eps·RMS(y): rounding errors of the model beyond this are not put down to rounding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +53,14 @@ class Auditor:
         """Of the outputs, over inputs and sites."""
         return numbers.spread(self.moments)
 
+    @cached_property
+    def columns(self) -> tuple[Tensor, Tensor]:
+        """Of each column of the outputs and each contrast, its spread over all rows, and what rounding adds up to; (2D,) each."""
+        rows = with_contrasts(torch.cat([self.model.rows(y).double() for y in self.outputs.values()]))  # (S, 2D)
+        floor = torch.full(rows.shape[1:], FLOOR * self.model.eps * self.moments.rms, dtype=torch.float64)
+        noise = self.twin.column_noise
+        return rows.std(0, correction=0), floor if noise is None else torch.minimum(MARGIN * noise, floor)
+
     def rng(self, check: Check) -> np.random.Generator:
         """Random numbers for this check alone, so that its result does not depend on which others are run."""
         return np.random.default_rng([self.request.seed, *check.name.encode()])
@@ -56,9 +69,10 @@ class Auditor:
         """All numbers of a check. Its p is that of this test alone."""
         sampled = self.sample(check)
         estimate = self.estimate(sampled)
+        exactness = self.exactness(check, sampled)
         return Evidence(
             sampled=sampled,
-            exactness=self.exactness(check, sampled),
+            exactness=exactness,
             estimate=estimate,
             lossless=self.lossless(check, sampled),
             p=estimate.p_value(self.request.threshold),
@@ -69,7 +83,32 @@ class Auditor:
             strict=check.strict,
             repeats=self.repeats or isinstance(check, Repeat),
             only_exact=self.request.only_exact,
+            served_floor=self.served_floor(exactness),
+            bitwise=isinstance(check, Repeat),
+            by_constants=isinstance(check, SymmetryCheck) and check.symmetry.by_constants,
+            flips=numbers.flips(sampled, self.outputs),
+            column=numbers.worst_column(sampled, *self.columns) if sampled.columns else None,
+            refusal=check.refusal(self.model) if isinstance(check, Condition) else "",
+            scope=check.scope(self.inputs, self.outputs) if isinstance(check, SymmetryCheck) else "",
         )
+
+    def amplified(self, sampled: Tally) -> float:
+        """Rounding errors of the model in units of eps·RMS(y): those against its twin, or those that a check saw.
+
+        A true leak looks like amplified rounding here, but rounding in float64 is 10⁹ times smaller, and the leak is not.
+        """
+        if self.model.eps < 1e-12:  # rounding is as large in the twin
+            return 0.0
+        seen = 0.0 if sampled.loss or not self.moments.rms > 0 else sampled.largest / self.moments.rms
+        return max(self.twin.noise, seen) / self.model.eps
+
+    def served_floor(self, exactness: Exactness | None) -> float:
+        """What rounding may add up to in the model as it is served, in units of RMS(y).
+
+        At most 1024 eps of its noise count: a float32 path that computes something else would excuse itself by its own error.
+        """
+        in_float64 = exactness.leak / exactness.eps if exactness is not None and exactness.holds else 0.0
+        return rounding_floor(self.model.eps, max(min(self.twin.noise / self.model.eps, AMPLIFIED), in_float64))
 
     def sample(self, check: Check) -> Tally:
         """Random elements for every input, on the model as it is."""
@@ -88,7 +127,9 @@ class Auditor:
 
     def count(self, pairs: Iterator[Pair]) -> Tally:
         """In a sequence, the worst position counts: a leak at one position is a leak."""
-        return count(pairs, worst_site=bool(self.domain.site), classes=self.outputs[0].ndim == 1)
+        return count(
+            pairs, worst_site=bool(self.domain.site), classes=self.outputs[0].ndim == 1 and self.outputs[0].is_floating_point()
+        )
 
     def exactness(self, check: Check, sampled: Tally) -> Exactness | None:
         """Errors on generators: on the twin, or on the model itself if there is no twin or only the twin fails."""
@@ -112,11 +153,25 @@ class Auditor:
         elements = check.draw(twin, inputs, outputs, self.few, 0, self.rng(check))
         with quiet(self.request.seed + 1):
             tally = self.count(check.pairs(twin, inputs, outputs, elements))
-            for bad in sampled.worst if not sampled.loss else ():
-                alone = {bad.input: twin([inputs[bad.input]])[0]}  # in a batch of one, like f(g·x)
-                for pair in check.pairs(twin, inputs, alone, {bad.input: (bad.element,)}):
+            for bad in self.worst_again(check, sampled):
+                reference = {bad.input: self.answer_of_twin(check, twin, bad.input)}
+                for pair in check.pairs(twin, inputs, reference, {bad.input: (bad.element,)}):
                     tally.add(pair)
-        return Exactness(tally=tally, eps=twin.eps, precision="in float64")
+        return Exactness(tally=tally, eps=twin.eps, precision="in float64", amplified=self.amplified(sampled))
+
+    def worst_again(self, check: Check, sampled: Tally) -> list[Bad]:
+        """The worst sampled pairs, which the twin is asked again; of a condition the worst alone, as it takes whole batches."""
+        if sampled.loss:
+            return []
+        return sampled.worst if isinstance(check, SymmetryCheck) else [max(sampled.worst)] if sampled.worst else []
+
+    def answer_of_twin(self, check: Check, twin: Model, i: int) -> Tensor:
+        """f(x) in float64: alone, as f(g·x) will be; for a condition on the batch, in the batch that the model had it in."""
+        inputs = self.twin.inputs
+        if isinstance(check, SymmetryCheck):
+            return twin([inputs[i]])[0]
+        chunk = next(chunk for chunk in twin.chunks(inputs) if i in chunk)
+        return twin.once([inputs[j] for j in chunk])[chunk.index(i)]
 
     def exactness_of_model(self, check: Check, sampled: Tally) -> Exactness:
         """Generators on a few inputs, and the largest sampled error, in the model's own precision."""

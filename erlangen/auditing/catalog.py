@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
-from erlangen.auditing.conditions import BatchComposition, Elsewhere, Repeat
+from erlangen.auditing.conditions import BatchComposition, BatchSize, Elsewhere, Repeat
 from erlangen.auditing.domain import Domain, all_domains
 from erlangen.auditing.pair import Check
 from erlangen.auditing.symmetry_check import SymmetryCheck
@@ -17,6 +17,7 @@ from erlangen.symmetries.symmetry import Symmetry
 CONDITIONS: tuple[Check, ...] = (
     Repeat(),
     BatchComposition(),
+    BatchSize(),
     Elsewhere(
         name="bfloat16",
         dtype=torch.bfloat16,

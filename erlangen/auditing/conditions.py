@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -17,6 +17,8 @@ from erlangen.auditing.pair import Elements, Outputs, Pair
 from erlangen.auditing.rewriter import NoTwinError
 from erlangen.auditing.symmetry_check import attempt
 
+ONE_AT_A_TIME = "the model takes one input at a time (fixed batch 1)"
+
 
 class Condition:
     """What the conditions have in common; their attributes mean the same as those of a `Symmetry`."""
@@ -25,6 +27,10 @@ class Condition:
     default: ClassVar[bool] = False
     strict: ClassVar[bool] = False
     unit: ClassVar[str] = ""
+
+    def refusal(self, model: Model) -> str:
+        """Why this check cannot be asked of a model; '' if it can, or if the reason is not known."""
+        return ""
 
 
 @dataclass(frozen=True)
@@ -54,9 +60,10 @@ class Repeat(Condition):
 
 @dataclass(frozen=True)
 class BatchComposition(Condition):
-    """Pass each input alone, and together with other inputs than before: its output must not depend on them.
+    """Replace half of the inputs of a call by others, in another order: an output must not depend on the input's neighbors.
 
-    An element lists the indices of these neighbors; () means alone. An input whose shape no other input has is its own neighbor.
+    The size of the batch stays, because another size may run other kernels, which round differently; `BatchSize` asks about it.
+    An element is the whole batch, as indices. An input that was alone in its call, because no other has its shape, is doubled.
     """
 
     name: ClassVar[str] = "batch-composition"
@@ -64,43 +71,113 @@ class BatchComposition(Condition):
     strict: ClassVar[bool] = True
     informational: ClassVar[bool] = False
     advice: ClassVar[str] = (
-        "Call model.eval() if batch normalization still trains. Otherwise, look for a sum, maximum or norm over the batch; in a "
-        "graph network, for a layer that needs the `batch` vector."
+        "Call model.eval() if batch normalization still trains. Otherwise, look for a sum, maximum, norm or scale that is taken "
+        "over the whole batch (dynamic quantization takes one); in a graph network, for a layer that needs the `batch` vector."
     )
+
+    def refusal(self, model: Model) -> str:
+        return ONE_AT_A_TIME if model.fixed_batch == 1 else ""
 
     def draw(
         self, model: Model, inputs: Sequence[Any], outputs: Outputs, indices: Sequence[int], n: int, rng: np.random.Generator
     ) -> Elements:
-        keys = [model.adapter.key(x) for x in inputs]
-        drawn: dict[int, Sequence[Any]] = {}
-        for i in indices:
-            if model.fixed_batch == 1 or (outputs[i].ndim < 2 and not model.adapter.separates_inputs):
-                continue  # one output for the whole call: no output belongs to one input
-            others = [j for j, key in enumerate(keys) if key == keys[i] and j != i] or [i]
-            most = min(3, len(others), (model.fixed_batch or len(inputs) + 4) - 1)
-            sets = [tuple(rng.choice(others, most, replace=False).tolist()) for _ in range(max(1, min(n, 4) - 1))]
-            drawn[i] = ((), *sets)
-        return drawn
+        drawn: dict[int, list[Any]] = {}
+        groups: dict[Hashable, list[int]] = {}
+        for i, x in enumerate(inputs):
+            groups.setdefault(model.adapter.key(x), []).append(i)
+        for chunk in model.chunks_of(inputs, list(outputs)):  # the calls that the outputs come from
+            kept = [i for i in chunk if i in set(indices) and shares_calls(model, outputs[i])]
+            if not kept:
+                continue
+            others = [i for i in groups[model.adapter.key(inputs[chunk[0]])] if i not in chunk]
+            for _ in range(max(1, min(n, 4) - 1)):
+                for batch in mixed(rng.permutation(kept).tolist(), others, len(chunk), model.fixed_batch, rng):
+                    for i in {i for i in batch if i in kept}:
+                        drawn.setdefault(i, []).append(batch)
+        return {i: tuple(batches) for i, batches in drawn.items()}
 
     def pairs(self, model: Model, inputs: Sequence[Any], outputs: Outputs, elements: Elements) -> Iterator[Pair]:
-        for i, drawn in elements.items():
-            for neighbors in drawn:
-                try:
-                    batch, place = make_batch(inputs, i, neighbors)
-                    y: Tensor | str = model.once(batch)[place]
-                except NoTwinError:
-                    raise
-                except Exception as error:
-                    y = describe_error(error)
-                label = f"beside inputs {', '.join(map(str, neighbors))}" if neighbors else "alone"
-                yield compare(model, i, neighbors, label, outputs[i], y)
+        asked: dict[tuple[int, ...], list[int]] = {}  # inputs by the batch that they share
+        for i, batches in elements.items():
+            for batch in batches:
+                asked.setdefault(batch, []).append(i)
+        for batch, members in asked.items():
+            answers = call(model, [inputs[j] for j in batch])
+            for i in members:
+                y = answers if isinstance(answers, str) else answers[last_place(batch, i)]
+                yield compare(model, i, batch, describe_neighbors(batch, i), outputs[i], y)
 
 
-def make_batch(inputs: Sequence[Any], i: int, neighbors: Sequence[int]) -> tuple[list[Any], int]:
-    """Input i between its neighbors, since inputs before or after it may matter; and its place in the batch."""
-    place = (len(neighbors) + 1) // 2
-    others = [inputs[j] for j in neighbors]
-    return [*others[:place], inputs[i], *others[place:]], place
+@dataclass(frozen=True)
+class BatchSize(Condition):
+    """Pass each input alone: its output must not depend on how many share a call. The element is the size of the batch.
+
+    Kernels for another size may add numbers in another order, so only an error above the threshold counts as broken.
+    """
+
+    name: ClassVar[str] = "batch-size"
+    default: ClassVar[bool] = True
+    informational: ClassVar[bool] = False
+    advice: ClassVar[str] = "Look for a mean, norm or branch that depends on the number of inputs in a call."
+
+    def refusal(self, model: Model) -> str:
+        return "" if model.fixed_batch is None else f"the model takes batches of {model.fixed_batch} only"
+
+    def draw(
+        self, model: Model, inputs: Sequence[Any], outputs: Outputs, indices: Sequence[int], n: int, rng: np.random.Generator
+    ) -> Elements:
+        if model.fixed_batch is not None:
+            return {}
+        sizes = {i: len(chunk) for chunk in model.chunks_of(inputs, list(outputs)) for i in chunk}
+        return {i: (2,) if sizes[i] == 1 else (1,) for i in indices if shares_calls(model, outputs[i])}
+
+    def pairs(self, model: Model, inputs: Sequence[Any], outputs: Outputs, elements: Elements) -> Iterator[Pair]:
+        for i, sizes in elements.items():
+            for size in sizes:
+                answers = call(model, [inputs[i]] * size)
+                label = "alone" if size == 1 else f"{size} copies in one call"
+                yield compare(model, i, size, label, outputs[i], answers if isinstance(answers, str) else answers[0])
+
+
+def shares_calls(model: Model, y: Tensor) -> bool:
+    """Whether a call can have several inputs, and its output has a part for each."""
+    return model.fixed_batch != 1 and (y.ndim >= 2 or model.adapter.separates_inputs)
+
+
+def mixed(
+    kept: Sequence[int], others: Sequence[int], size: int, fixed: int | None, rng: np.random.Generator
+) -> Iterator[tuple[int, ...]]:
+    """Batches of `size` inputs in random order. Each of `kept` is in one, whose other half are `others`, or else copies."""
+    size = max(size, 2) if fixed is None else min(size, fixed)
+    half = max(1, size // 2)
+    for start in range(0, len(kept), half):
+        members = list(kept[start : start + half])
+        pool = list(others) if others else members
+        batch = members + rng.choice(pool, size - len(members)).tolist()
+        yield tuple(rng.permutation(batch).tolist())
+
+
+def call(model: Model, batch: Sequence[Any]) -> list[Tensor] | str:
+    """The outputs of one call, or its exception in words."""
+    try:
+        return model.once(batch)
+    except NoTwinError:
+        raise
+    except Exception as error:
+        return describe_error(error)
+
+
+def last_place(batch: Sequence[int], i: int) -> int:
+    """Where input i is in a batch; the last of several places, since the first may be where it was alone."""
+    return max(place for place, member in enumerate(batch) if member == i)
+
+
+def describe_neighbors(batch: Sequence[int], i: int) -> str:
+    """`beside inputs 3, 8, 8 and 28 more`"""
+    others = list(batch)
+    others.remove(i)
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    return f"beside inputs {', '.join(map(str, others[:3]))}{more}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,14 +190,22 @@ class Elsewhere(Condition):
     device: str | None = None
     informational: bool = False
 
+    def refusal(self, model: Model) -> str:
+        if model.module is None:
+            return "there is no torch module to copy"
+        return "this machine has no CUDA device" if self.device == "cuda" and not torch.cuda.is_available() else ""
+
     def draw(
         self, model: Model, inputs: Sequence[Any], outputs: Outputs, indices: Sequence[int], n: int, rng: np.random.Generator
     ) -> Elements:
-        return {} if model.module is None else dict.fromkeys(indices, (self.name,))
+        return {} if self.refusal(model) else dict.fromkeys(indices, (self.name,))
 
     def pairs(self, model: Model, inputs: Sequence[Any], outputs: Outputs, elements: Elements) -> Iterator[Pair]:
         assert model.module is not None
-        copied = copy.deepcopy(model.module).to(device=self.device, dtype=self.dtype)
+        device = model.device if self.device is None else torch.device(self.device)
+        if self.device is not None and model.device.type == device.type:
+            device = torch.device("cpu")  # a model that is there already is compared with itself elsewhere
+        copied = copy.deepcopy(model.module).to(device=device, dtype=self.dtype)
 
         def cast(tensor: Tensor) -> Tensor:
             return tensor.to(dtype=self.dtype) if tensor.is_floating_point() and self.dtype else tensor
@@ -128,12 +213,11 @@ class Elsewhere(Condition):
         def function(*args: Any, **kwargs: Any) -> Any:
             return copied(*map_tensors(args, cast), **map_tensors(kwargs, cast))
 
-        device = model.device if self.device is None else torch.device(self.device)
         there = replace(model, function=function, module=copied, device=device)
         for chunk in model.chunks_of(inputs, list(elements)):
             again = attempt(there, chunk, [inputs[i] for i in chunk])
             for i in chunk:
-                yield compare(model, i, self.name, self.name, outputs[i], again[i])
+                yield compare(model, i, self.name, f"on {device}" if self.device else self.name, outputs[i], again[i])
 
 
 def compare(model: Model, i: int, element: Any, label: str, y: Tensor, again: Tensor | str) -> Pair:
@@ -143,4 +227,4 @@ def compare(model: Model, i: int, element: Any, label: str, y: Tensor, again: Te
     if again.shape != y.shape:
         failure = f"the output changes its shape from {tuple(y.shape)} to {tuple(again.shape)}"
         return Pair(i, element, label, None, None, failure=failure)
-    return Pair(i, element, label, model.adapter.sites(y), model.adapter.sites(again))
+    return Pair(i, element, label, model.rows(y), model.rows(again))

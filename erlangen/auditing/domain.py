@@ -29,7 +29,8 @@ class Domain:
     anything else. read: one tensor per input, and the size of the vocabulary if known -> inputs. generate: the sizes of the axes,
     a vocabulary and random numbers -> one input. adapter: a model -> how it is called.
     describe: an input in a few words. pictures: x and g·x as text or as PNG data URLs. smooth: an input without fine detail, for
-    derivatives. site: the word for one row of an output, where the worst row is judged and not the mean of all.
+    derivatives. fitted: the domain with those symmetries alone that can act on these inputs. site: the word for one row of an
+    output, where the worst row is judged and not the mean of all.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Domain:
     recognize: Callable[[Any], list[Any] | None] = lambda given: None
     pictures: Callable[[Any, Any], tuple[str, ...]] = lambda x, moved: ()
     smooth: Callable[[Tensor], Tensor] | None = None
+    fitted: Callable[[Domain, Sequence[Any]], Domain] = lambda domain, inputs: domain
     site: str = ""
 
 

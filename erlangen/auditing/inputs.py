@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,46 +12,106 @@ from torch import Tensor
 
 from erlangen.auditing.calling import ModelError, describe_error
 from erlangen.auditing.domain import Domain, all_domains, load_domain
+from erlangen.auditing.layout import to_channels_first
+from erlangen.auditing.request import LAYOUTS
+from erlangen.auditing.single import split_inputs
 from erlangen.errors import ErlangenError
 
 
+class Reading(NamedTuple):
+    """The inputs, one record or tensor each, without a batch dimension; their domain; and what was done to them, in sentences."""
+
+    inputs: list[Any]
+    domain: Domain
+    notes: tuple[str, ...] = ()
+
+
 def as_inputs(given: Any, domain: str | None = None, vocabulary: int | None = None) -> tuple[list[Any], Domain]:
-    """The inputs, one record or tensor each, without a batch dimension; and their domain.
+    """The inputs and their domain, as `read_inputs` reads them."""
+    return read_inputs(given, domain, vocabulary)[:2]
 
-    images: (B, C, H, W) or a list of (C, H, W). texts: integers (B, T), a list of (T,), Hugging Face's `input_ids` with
-    `attention_mask`, or `Text`s. graphs: `Graph`s or PyTorch Geometric's `Data`. points (B, N, d) and series (B, C, T) need
-    `domain`, since their shapes look alike. The vocabulary of texts ends at their largest token unless it is given.
 
-    Raises ModelError if there are no inputs, their domain cannot be guessed, or a number in them is not finite.
+def read_inputs(
+    given: Any,
+    domain: str | None = None,
+    vocabulary: int | None = None,
+    layout: str | None = None,
+    preprocess: Callable[[Any], Any] | None = None,
+) -> Reading:
+    """Inputs as users have them -> one record or tensor each.
+
+    images: (B, C, H, W), (B, H, W, C), (B, H, W) or a list of these without B; uint8 becomes float32 in [0, 1]. texts: integers
+    (B, T), a list of (T,), Hugging Face's `input_ids` with `attention_mask`, or `Text`s. graphs: `Graph`s or PyTorch Geometric's
+    `Data`. points (B, N, d) and series (B, C, T), (B, T, C) or (B, T) need `domain`, since their shapes look alike; one text,
+    series or cloud needs no B. The vocabulary of texts ends at their largest token unless it is given.
+    layout: `chw`, `hwc`, `ct` or `tc`, where it cannot be told from the sizes. preprocess: is called with each input, images
+    (C, H, W) and series (C, T), and returns another.
+
+    Raises ModelError if there are no inputs, their domain or layout cannot be told, or a number in them is not finite.
     """
     try:
-        inputs, kind = _read(given, domain, vocabulary)
+        inputs, kind, notes = _read(given, domain or (LAYOUTS[layout] if layout else None), vocabulary, layout)
     except ErlangenError:
         raise
     except Exception as error:
         raise ModelError(
             f"cannot read inputs of type {type(given).__name__} as a batch or a list: {describe_error(error)}"
         ) from error
+    if preprocess is not None:
+        inputs, notes = preprocessed(inputs, preprocess), (*notes, "The inputs are what the preprocessing function returned.")
     for place, x in enumerate(inputs):
         if not all(torch.isfinite(tensor).all() for tensor in float_tensors(x)):
             raise ModelError(f"input {place} contains NaN or infinity: remove such inputs, or an audit would measure nothing")
-    return inputs, kind
+    return Reading(inputs, kind, notes)
 
 
-def _read(given: Any, name: str | None, vocabulary: int | None) -> tuple[list[Any], Domain]:
+def _read(given: Any, name: str | None, vocabulary: int | None, layout: str | None) -> Reading:
     for domain in all_domains():
         if (inputs := domain.recognize(given)) is not None:
-            return inputs, domain
-    items = list(given.unbind() if isinstance(given, Tensor) and given.ndim else given)
+            return Reading(inputs, domain.fitted(domain, inputs))
+    items, notes = split_inputs(given, name, layout)
     if not items:
         raise ModelError("there are no inputs: an audit needs at least one, and at least two for intervals")
     for domain in all_domains():
         recognized = [domain.recognize(item) for item in items]
         if all(part is not None for part in recognized):
-            return [x for part in recognized for x in part or ()], domain
+            inputs = [x for part in recognized for x in part or ()]
+            return Reading(inputs, domain.fitted(domain, inputs))
     tensors = [torch.as_tensor(item) for item in items]
     domain = load_domain(name) if name else guess_domain(tensors[0])
-    return domain.read(tensors, vocabulary), domain
+    if domain.name not in LAYOUTS.values():
+        return Reading(domain.read(tensors, vocabulary), domain, notes)
+    arranged, channels = to_channels_first(tensors, domain.name, layout)
+    if domain.name == "images":
+        arranged, pixels = to_unit_range(arranged)
+        notes += pixels
+    adapter = domain.adapter
+    at_place = replace(domain, adapter=lambda function: replace(adapter(function), channels=channels))  # type: ignore[type-var]
+    return Reading(domain.read(arranged, vocabulary), at_place, notes)
+
+
+def to_unit_range(images: Sequence[Tensor]) -> tuple[list[Tensor], tuple[str, ...]]:
+    """Images of bytes (uint8, 0 to 255) as float32 in [0, 1]; others as they are."""
+    if not any(image.dtype == torch.uint8 for image in images):
+        return list(images), ()
+    scaled = [image.float() / 255 if image.dtype == torch.uint8 else image for image in images]
+    return scaled, ("The pixels were bytes (uint8); the model was given float32 in [0, 1].",)
+
+
+def preprocessed(inputs: Sequence[Any], function: Callable[[Any], Any]) -> list[Any]:
+    """function(x) of each input; arrays become tensors. Raises ModelError that names the input if one fails."""
+    results = []
+    for place, x in enumerate(inputs):
+        try:
+            y = function(x)
+            results.append(torch.as_tensor(y) if isinstance(y, np.ndarray) else y)
+        except Exception as error:
+            raise ModelError(f"the preprocessing failed on input {place}: {describe_error(error)}") from error
+        if type(results[-1]) is not type(x) or (isinstance(x, Tensor) and results[-1].ndim != x.ndim):
+            found = f"shape {tuple(y.shape)}" if hasattr(y, "shape") else f"a {type(y).__name__}"
+            wanted = f"{x.ndim} axes, as its input has: no batch axis" if isinstance(x, Tensor) else type(x).__name__
+            raise ModelError(f"the preprocessing returned {found} for input {place} instead of {wanted}")
+    return results
 
 
 def guess_domain(x: Tensor) -> Domain:
@@ -59,7 +119,8 @@ def guess_domain(x: Tensor) -> Domain:
     possible = [domain for domain in all_domains() if len(domain.axes) == x.ndim]
     if len(possible) != 1:
         names = " or ".join(repr(domain.name) for domain in possible or all_domains())
-        raise ModelError(f"cannot guess the domain of inputs of shape {tuple(x.shape)}: set domain={names}")
+        batch = "; a single image needs a batch axis, (1, C, H, W), or a layout" if x.ndim == 2 else ""
+        raise ModelError(f"cannot guess the domain of inputs of shape {tuple(x.shape)}: set domain={names}{batch}")
     return possible[0]
 
 

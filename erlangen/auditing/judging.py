@@ -10,14 +10,15 @@ from dataclasses import replace
 
 from erlangen.auditing import numbers
 from erlangen.auditing.auditor import Auditor
-from erlangen.auditing.conditions import BatchComposition, Repeat, make_batch
+from erlangen.auditing.conditions import BatchComposition, BatchSize, Repeat, last_place
 from erlangen.auditing.derivative import derivative
 from erlangen.auditing.layers import locate
 from erlangen.auditing.pair import Check
+from erlangen.auditing.promises import unpromised
 from erlangen.auditing.state import quiet
 from erlangen.auditing.symmetry_check import SymmetryCheck
 from erlangen.auditing.tally import Bad
-from erlangen.auditing.verdict import Evidence, judge
+from erlangen.auditing.verdict import Evidence, Ruling, judge
 from erlangen.records.audit import Breaks, Checked, Worst
 from erlangen.statistics.intervals import holm
 
@@ -55,7 +56,7 @@ def record(auditor: Auditor, check: Check, evidence: Evidence, seconds: float) -
         reason=ruling.reason,
         advice=check.advice if broken else ruling.remedy,
         strict=check.strict,
-        informational=check.informational,
+        informational=is_informational(auditor, check, ruling),
         threshold=evidence.threshold,
         error=numbers.finite(interval.estimate),
         interval=(numbers.finite(interval.low), numbers.finite(interval.high)),
@@ -70,13 +71,21 @@ def record(auditor: Auditor, check: Check, evidence: Evidence, seconds: float) -
         loss=sampled.mean_loss,
         derivative=None if auditor.request.only_exact else derivative(auditor, check),
         unit=check.unit,
-        flips=numbers.flips(sampled, auditor.outputs),
+        flips=evidence.flips,
         curve=numbers.curve(sampled, len(auditor.inputs), auditor.moments),
         worst=tuple(worst_pair(auditor, check, bad) for bad in sorted(sampled.worst, reverse=True)[:3] if bad.error > 0),
         failures=tuple(f"{label}: {text}" for label, text in sampled.failures.items()),
         breaks=find_break(auditor, check, max(sampled.worst)) if broken and auditor.request.where and sampled.worst else None,
         seconds=seconds + time.perf_counter() - start,
     )
+
+
+def is_informational(auditor: Auditor, check: Check, ruling: Ruling) -> bool:
+    """What nobody asked for by name is no failure if most models rightly lack it, or if it cannot be asked of this one."""
+    asked = auditor.request.symmetries or ()
+    if any(check.name == entry or check.name == getattr(entry, "name", None) for entry in asked):
+        return check.informational and check.kind == "condition"
+    return check.informational or ruling.impossible or check.name in unpromised(auditor.model.module)
 
 
 def worst_pair(auditor: Auditor, check: Check, bad: Bad) -> Worst:
@@ -99,9 +108,13 @@ def find_break(auditor: Auditor, check: Check, bad: Bad) -> Breaks | None:
     twin = auditor.twin
     model, inputs = (twin.model, twin.inputs) if twin.model else (auditor.model, auditor.inputs)
     with quiet(auditor.request.seed + 1), suppress(Exception):
-        if isinstance(check, BatchComposition):
-            batch, place = make_batch(inputs, bad.input, bad.element or (bad.input,))
-            return locate(model, [inputs[bad.input]], batch, lambda i, y, y_g: (y, y_g), bad.label, keep=1, start=place)
+        if isinstance(check, (BatchComposition, BatchSize)):
+            chunk = next(chunk for chunk in model.chunks(inputs) if bad.input in chunk)
+            usual = [bad.input, *(i for i in chunk if i != bad.input)]
+            other = bad.element if isinstance(check, BatchComposition) else [bad.input] * bad.element
+            first, second = ([inputs[i] for i in batch] for batch in (usual, other))
+            place = last_place(other, bad.input)
+            return locate(model, first, second, lambda i, y, y_g: (y, y_g), bad.label, keep=1, start=place)
         if isinstance(check, SymmetryCheck):
             key = model.key(inputs[bad.input])
             same = [bad.input, *(i for i in auditor.few if i != bad.input and model.key(inputs[i]) == key)][:LOCATED]

@@ -43,9 +43,14 @@ class Recorder:
         self.calls: dict[str, int] = {}
 
     def add(self, name: str, kind: str, value: Any) -> None:
-        """Records the tensor in `value`, unless it is known or its rows are not those of the inputs."""
+        """Records the tensor in `value`, unless it is known, holds indices, or its rows are not those of the inputs."""
         tensor = first_tensor(value)
-        if tensor is None or id(tensor) in self.seen or len(self.entries) >= MOST:
+        if (
+            tensor is None
+            or not (tensor.is_floating_point() or tensor.is_complex())
+            or id(tensor) in self.seen
+            or len(self.entries) >= MOST
+        ):
             return
         self.seen[id(tensor)] = tensor
         split = split_by_input(self.model, tensor, self.inputs)
@@ -113,7 +118,7 @@ def compare_layer(model: Model, entry: Entry, actual: Sequence[Tensor], align: A
             return replace(row, action="no action")
         if aligned[0].shape != aligned[1].shape or not aligned[0].is_floating_point():
             return row
-        pairs.append((model.adapter.sites(aligned[0]).double(), model.adapter.sites(aligned[1]).double()))
+        pairs.append((model.rows(aligned[0]).double(), model.rows(aligned[1]).double()))
     outputs = torch.cat([y for y, _ in pairs])  # (S, D)
     rms = float(outputs.square().mean().sqrt())
     spread = float((outputs - outputs.mean(0)).square().mean().sqrt())

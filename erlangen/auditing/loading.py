@@ -3,57 +3,103 @@
 from __future__ import annotations
 
 import functools
-import importlib
-import importlib.util
 import inspect
-import sys
-import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from erlangen.auditing.calling import ModelError, describe_error
-from erlangen.auditing.request import split_target
+from erlangen.auditing.importing import import_module, remedy
+from erlangen.auditing.targets import parse_target
 from erlangen.errors import ErlangenError
 
-PACKAGES = {"cv2": "opencv-python", "PIL": "pillow", "skimage": "scikit-image", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 
+def load_model(target: str, build: Mapping[str, Any] | None = None) -> tuple[Callable[..., Any], Any]:
+    """The model that `FILE.py:name`, `module:name`, `FILE.onnx` or `FILE.pt` names; and its inputs if the builder returns them.
 
-def load_model(target: str) -> tuple[Callable[..., Any], Any]:
-    """The model that `FILE.py:name`, `module:name` or `FILE.onnx` names; and its inputs if the builder returns them, else None.
-
-    name is a function without arguments that returns the model or (model, inputs), a class of modules, or the model itself.
-    Raises ErlangenError if the target names nothing, ModelError if its code fails.
+    name is a function that returns the model or (model, inputs), a class of modules, or the model itself. build: arguments of
+    that function or class, beside those in the target. Raises ErlangenError if the target names nothing or lacks arguments,
+    ModelError if its code fails.
     """
-    place, name = split_target(target)
+    place, name, arguments = parse_target(target)
     if not name:
+        return load_file(Path(place)), None
+    value, arguments = find_object(place, name), {**arguments, **(build or {})}
+    if (isinstance(value, nn.Module) or not callable(value)) and not arguments:
+        built = value
+    elif not arguments and required_arguments(value):
+        if inspect.isclass(value):
+            missing = ", ".join(required_arguments(value))
+            raise ErlangenError(f"{target} needs {missing}: add --build {required_arguments(value)[0]}=VALUE")
+        return as_model(value, target), None
+    else:
+        built = call_builder(value, target, arguments)
+    if isinstance(built, tuple) and len(built) == 2:
+        return built[0], built[1]
+    if not callable(built) and not hasattr(built, "run"):
+        raise ModelError(f"{target} returned a {type(built).__name__} instead of a torch module, a callable or (model, inputs)")
+    return built, None
+
+
+def load_file(path: Path) -> Any:
+    """A whole model in a file: an ONNX session, or a TorchScript module in evaluation mode as it was saved."""
+    if path.suffix == ".onnx":
         from erlangen.auditing.onnx import load_session
 
-        return load_session(Path(place)), None
+        return load_session(path)
+    try:
+        return torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+    except Exception as error:
+        raise ModelError(
+            f"{path} is not TorchScript ({describe_error(error)[:120]}); for a file of weights, name a function that builds the "
+            "model and loads them, as FILE.py:build"
+        ) from None
+
+
+def find_object(place: str, name: str) -> Any:
+    """What has this name, dots included, in a file or module."""
     value: Any = import_module(place)
     for part in name.split("."):
         if not hasattr(value, part):
             names = [key for key, entry in vars(value).items() if callable(entry) and not key.startswith("_")]
             raise ErlangenError(f"{place} has no {name!r}; it has {', '.join(names[:12]) or 'nothing that can be called'}")
         value = getattr(value, part)
-    if isinstance(value, nn.Module) or not callable(value):
-        built = value
-    elif arguments := required_arguments(value):
-        if inspect.isclass(value):
-            raise ErlangenError(f"{target} needs {', '.join(arguments)}: name a function without arguments that builds it")
-        return as_model(value, target), None
-    else:
-        try:
-            built = value()
-        except Exception as error:
-            raise ModelError(f"{target} raised {describe_error(error)}{remedy(error)}") from error
-    if isinstance(built, tuple) and len(built) == 2:
-        return built[0], built[1]
-    if not callable(built) and not hasattr(built, "run"):
-        raise ModelError(f"{target} returned a {type(built).__name__} instead of a torch module, a callable or (model, inputs)")
-    return built, None
+    return value
+
+
+def call_builder(builder: Callable[..., Any], target: str, arguments: Mapping[str, Any]) -> Any:
+    """What the builder returns. Raises ErlangenError if it does not take these arguments, ModelError if it raises."""
+    try:
+        inspect.signature(builder).bind(**arguments)
+    except TypeError as error:
+        names = ", ".join(inspect.signature(builder).parameters) or "none"
+        raise ErlangenError(f"{target} cannot be called with {dict(arguments)}: {error}; its arguments are: {names}") from None
+    except ValueError:  # it has no signature
+        pass
+    try:
+        return builder(**arguments)
+    except Exception as error:
+        raise ModelError(f"{target} raised {describe_error(error)}{remedy(error)}") from error
+
+
+def load_function(option: str, target: str) -> Any:
+    """The function or class that an option names as `FILE.py:name`. Raises ErlangenError if there is none."""
+    place, name, _ = parse_target(target)
+    if not name:
+        raise ErlangenError(f"{option} {target}: name a function, as FILE.py:function")
+    return find_object(place, name)
+
+
+def load_symmetry(target: str) -> Any:
+    """A symmetry or check of the user's: the object that `FILE.py:name` names, or what its class makes without arguments."""
+    value = load_function("--symmetry", target)
+    made = call_builder(value, target, parse_target(target).arguments) if inspect.isclass(value) else value
+    if not hasattr(made, "name") or not (hasattr(made, "act") or hasattr(made, "pairs")):
+        raise ErlangenError(f"--symmetry {target} is a {type(made).__name__} instead of a Symmetry: see docs/audit.md")
+    return made
 
 
 def required_arguments(function: Any) -> list[str]:
@@ -76,75 +122,9 @@ def as_model(function: Any, target: str) -> Callable[..., Any]:
         output = function(*args, **kwargs)
         if isinstance(output, nn.Module):
             needed = ", ".join(required_arguments(function))
-            raise ModelError(f"{target} builds a module but needs {needed}: give each a default, or name a function that does")
+            raise ModelError(
+                f"{target} builds a module but needs {needed}: give each a default, or a value with --build NAME=VALUE"
+            )
         return output
 
     return model
-
-
-def import_module(place: str) -> Any:
-    """A file or a module, imported. Its folder, or the working directory, is on the path as it is for `python FILE.py`."""
-    try:
-        if place.endswith(".py"):
-            return import_file(Path(place).resolve())
-        add_to_path(Path.cwd())
-        return importlib.import_module(place)
-    except ErlangenError:
-        raise
-    except SystemExit as error:
-        raise ModelError(
-            f"importing {place} ended the process (exit {error.code}): guard that code with if __name__ == '__main__'"
-        ) from None
-    except Exception as error:
-        if isinstance(error, ModuleNotFoundError) and error.name and f"{place}.".startswith(f"{error.name}."):
-            raise ErlangenError(
-                f"there is no module {error.name}, neither installed nor in this folder; name a file as FILE.py:build"
-            ) from None
-        raise ModelError(f"importing {place} failed: {describe_error(error)}{remedy(error)}") from error
-
-
-def import_file(path: Path) -> Any:
-    """A file as a module; if it belongs to a package (its folder has an `__init__.py`), as part of that, for relative imports."""
-    root, name = path.parent, path.stem
-    while (root / "__init__.py").is_file() and root != root.parent:
-        root, name = root.parent, f"{root.name}.{name}"
-    add_to_path(root)
-    top = name.partition(".")[0]
-    if root != path.parent and top not in sys.modules and top not in sys.stdlib_module_names:
-        module = importlib.import_module(name.removesuffix(".__init__"))
-        if module.__file__ is not None and Path(module.__file__).resolve() == path:
-            return module
-    # never under the name of another module: `json.py` must not become what torch gets for `import json`
-    taken = path.stem in sys.modules or path.stem in sys.stdlib_module_names
-    name = f"{path.stem}_to_audit" if taken else path.stem
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def add_to_path(folder: Path) -> None:
-    """Puts a folder on the module path, before all packages but after Python's own modules, so that it replaces none of them."""
-    own = {sysconfig.get_path("stdlib"), sysconfig.get_config_var("DESTSHARED")}
-    places = [place for place, entry in enumerate(sys.path) if entry in own]
-    sys.path.insert(max(places, default=-1) + 1, str(folder))
-
-
-def remedy(error: BaseException) -> str:
-    """How to fix a common failure; '' for others."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    text = str(error)
-    if "torchvision::nms" in text or ("torchvision::" in text and "does not exist" in text):
-        return "; torch and torchvision are different builds: install both from one index, such as download.pytorch.org/whl/cpu"
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        top, dot, _ = error.name.partition(".")
-        if dot and importlib.util.find_spec(top) is not None:
-            return f"; the installed version of {top} has no such module: try another version"
-        return f"; pip install {PACKAGES.get(top, top)}"
-    if "no known parent package" in text:
-        return "; add an __init__.py to its folder, or name it as package.module:build from the folder above"
-    return ""

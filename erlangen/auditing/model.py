@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from erlangen.auditing.calling import Select, select_tensor
+from erlangen.auditing.rows import real_rows
 
 
 class Adapter(Protocol):
@@ -42,8 +43,8 @@ class Adapter(Protocol):
 class Model:
     """A callable with its adapter. select: takes the tensor to judge out of what it returns.
 
-    module: the torch module behind it, if any. eps: the machine epsilon of its least precise part. fixed_batch: the only batch
-    size that an exported graph accepts; a shorter batch is filled up with copies of its last input.
+    module: the torch module behind it, if any. eps: the machine epsilon of its coarsest operation. fixed_batch: the only batch
+    size that an exported graph accepts; a shorter batch is filled up with copies of its last input. notes: how it is called.
     """
 
     function: Callable[..., Any]
@@ -55,6 +56,7 @@ class Model:
     batch_size: int = 32
     fixed_batch: int | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    notes: tuple[str, ...] = ()
 
     def key(self, x: Any) -> Hashable:
         """Inputs with equal keys do share a call: only if the model knows where one ends and the next begins."""
@@ -86,7 +88,12 @@ class Model:
         args, kwargs = to_device(args, self.device), to_device(kwargs, self.device)
         with torch.no_grad():
             y = select_tensor(self.function(*args, **kwargs), self.select)
-        return [row.detach().to("cpu") for row in self.adapter.split(y, filled)[: len(batch)]]
+        y = y.detach().to("cpu", copy=True)  # the model may write its next answer into the same memory
+        return self.adapter.split(y, filled)[: len(batch)]
+
+    def rows(self, y: Tensor) -> Tensor:
+        """An output as rows (S, D) of real numbers, one per pixel, position or node; a vector is a single row."""
+        return real_rows(self.adapter.sites(y))
 
 
 def to_device(value: Any, device: torch.device) -> Any:
@@ -103,11 +110,3 @@ def map_tensors(value: Any, change: Callable[[Tensor], Any]) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(map_tensors(entry, change) for entry in value)
     return value
-
-
-def precision_of(module: nn.Module | None, output: Tensor) -> torch.dtype:
-    """The least precise floating-point dtype among the output and the parameters."""
-    dtypes = {output.dtype} if output.is_floating_point() else set()
-    if module is not None:
-        dtypes |= {parameter.dtype for parameter in module.parameters() if parameter.is_floating_point()}
-    return max(dtypes or {torch.float32}, key=lambda dtype: torch.finfo(dtype).eps)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy import stats
+from torch import Tensor
 
 from erlangen.auditing.pair import Outputs
 from erlangen.auditing.tally import Tally
@@ -51,6 +54,43 @@ def estimate_one_input(errors: Sequence[float], whole: float) -> RelativeError:
 def errors_of(sampled: Tally) -> dict[int, list[float]]:
     """The errors alone, by input."""
     return {i: [error for error, _, _ in errors] for i, errors in sampled.errors.items()}
+
+
+@dataclass(frozen=True)
+class Column:
+    """The column of an output that errs most. error: its mean error in units of its own spread; low: the end of its interval.
+
+    contrast: whether it is the difference between this column and the mean of all. certain: whether it varies by more than
+    rounding explains.
+    """
+
+    index: int
+    count: int
+    error: float
+    low: float
+    contrast: bool
+    certain: bool
+
+
+def worst_column(sampled: Tally, spreads: Tensor, rounding: Tensor) -> Column | None:
+    """The column with the highest lower bound of its mean error; one that is certain, if one of those errs by half its spread.
+
+    spreads (2D,): of each column and contrast over all rows of all outputs. rounding (2D,): what rounding may add up to in each.
+    Bounds are t-intervals over inputs, 95 % over all columns (Bonferroni). None with fewer than four inputs, or where no column
+    varies.
+    """
+    fitting = all(total.shape == spreads.shape for total in sampled.columns.values())
+    if len(sampled.columns) < 4 or not fitting or not bool((spreads > 0).any()):
+        return None
+    means = torch.stack([total / len(sampled.errors[i]) for i, total in sampled.columns.items()]) / spreads  # (n, D)
+    n, count = means.shape
+    reach = float(stats.t.ppf(1 - 0.025 / count, n - 1)) * means.std(0) / math.sqrt(n)
+    lows = torch.where(spreads > 0, means.mean(0) - reach, -torch.inf)  # (D,)
+    certain = spreads > rounding
+    best = torch.where(certain, lows, -torch.inf)
+    index = int(best.argmax() if float(best.max()) > 0.5 else lows.argmax())
+    error, low, width = float(means.mean(0)[index]), float(lows[index]), count // 2
+    return Column(index % width, width, error, low, contrast=index >= width, certain=bool(certain[index]))
 
 
 def flips(sampled: Tally, outputs: Outputs) -> Flips | None:

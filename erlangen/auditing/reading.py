@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,23 @@ import torch
 from torch import Tensor
 
 from erlangen.auditing.calling import describe_error
-from erlangen.auditing.domain import all_domains
+from erlangen.auditing.domain import all_domains, load_domain
+from erlangen.auditing.folder import InputError, read_pictures
 from erlangen.auditing.inputs import generated
-from erlangen.auditing.request import AuditRequest, parse_shape
+from erlangen.auditing.layout import to_channels_first
+from erlangen.auditing.request import LAYOUTS, AuditRequest
+from erlangen.auditing.targets import parse_shape
 from erlangen.errors import ErlangenError
 
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+VOCABULARY = ("vocab_size",)  # names in a config
+LENGTHS = ("max_position_embeddings", "n_positions", "max_seq_len", "block_size")
 
 
-def load_inputs(request: AuditRequest) -> Any:
-    """The inputs that a request names. Raises ErlangenError if they cannot be read or made."""
+def load_inputs(request: AuditRequest, model: Any = None) -> tuple[Any, tuple[str, ...]]:
+    """The inputs that a request names, and what to know about them. model: its config limits the texts that are made.
+
+    Raises ErlangenError if they cannot be read or made.
+    """
     if request.input is None:
         raise ErlangenError(
             "there are no inputs: give --input FILE.npy, a folder of pictures or a shape like 3x224x224, "
@@ -31,26 +38,56 @@ def load_inputs(request: AuditRequest) -> Any:
         if path.is_dir():
             return read_pictures(path, request.n)
         if path.exists():
-            return first_rows(read_file(path), request.n)
-        return make_inputs(parse_shape(request.input), request)
+            return first_rows(read_file(path), request.n), ()
+        return make_inputs(parse_shape(request.input), request, model)
     except InputError as error:
         raise ErlangenError(f"--input {request.input}: {error}") from None
 
 
-class InputError(Exception):
-    """Why inputs cannot be read or made."""
-
-
-def make_inputs(shape: tuple[int, ...], request: AuditRequest) -> list[Any]:
-    """Random inputs of a shape; the domain is guessed if only one has as many axes."""
+def make_inputs(shape: tuple[int, ...], request: AuditRequest, model: Any = None) -> tuple[list[Any], tuple[str, ...]]:
+    """Random inputs of a shape, with axes in the order of the layout; the domain is guessed if only one has as many axes."""
     possible = [domain.name for domain in all_domains() if len(domain.axes) == len(shape)]
-    if request.domain is None and len(possible) != 1:
+    declared = request.domain or (LAYOUTS[request.layout] if request.layout else None)
+    if declared is None and len(possible) != 1:
         names = f"{', '.join(possible[:-1])} or {possible[-1]}" if possible else "DOMAIN"
         raise InputError(f"its domain cannot be guessed; add --domain {names}")
+    domain = declared or possible[0]
+    size, notes = (100, ()) if domain != "texts" else vocabulary_of(request.vocabulary, shape, model)
     try:
-        return generated(request.domain or possible[0], shape, request.n or 32, request.vocabulary or 100, request.seed)
+        if domain in LAYOUTS.values() and len(shape) == len(load_domain(domain).axes) and min(shape) > 0:
+            (_,), channels = to_channels_first([torch.empty(shape, device="meta")], domain, request.layout)
+            if channels == "last":  # made with channels first, given in the order of the shape
+                made = generated(domain, (shape[-1], *shape[:-1]), request.n or 32, size, request.seed)
+                return [x.movedim(0, -1) for x in made], ()
+        return generated(domain, shape, request.n or 32, size, request.seed), notes
     except ErlangenError as error:
         raise InputError(str(error)) from None
+
+
+def vocabulary_of(asked: int | None, shape: tuple[int, ...], model: Any) -> tuple[int, tuple[str, ...]]:
+    """The number of token ids to draw from, and a sentence if it was chosen for lack of a better one.
+
+    Raises InputError if the model's config says that it takes fewer, or shorter texts.
+    """
+    config = getattr(model, "config", None)
+    known, name = first_number(config, VOCABULARY)
+    if asked is not None and known is not None and asked > known:
+        raise InputError(f"--vocabulary {asked} is more than the model takes: its config.{name} is {known}")
+    longest, name = first_number(config, LENGTHS)
+    if longest is not None and len(shape) == 1 and shape[0] > longest:
+        raise InputError(f"a text of {shape[0]} tokens is longer than the model takes: its config.{name} is {longest}")
+    if asked is None and known is None:
+        return 100, ("Token ids were drawn from 0 to 99; name the size of the vocabulary with --vocabulary.",)
+    return asked or known or 100, ()
+
+
+def first_number(config: Any, names: Sequence[str]) -> tuple[int | None, str]:
+    """The first of these fields of a config that holds a positive integer, and its name."""
+    for name in names:
+        value = getattr(config, name, None)
+        if isinstance(value, int) and value > 0:
+            return value, name
+    return None, ""
 
 
 def read_file(path: Path) -> Any:
@@ -85,22 +122,3 @@ def first_rows(content: Any, n: int) -> Any:
     if isinstance(content, np.ndarray) and content.dtype.kind not in "biuf":
         raise InputError(f"it contains {content.dtype} entries instead of real numbers")
     return content[: n or None]
-
-
-def read_pictures(path: Path, n: int) -> list[Tensor]:
-    """The first n pictures of a folder by name, or all if n = 0, as (3, H, W) in [0, 1]."""
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in PICTURES)
-    if not files:
-        raise InputError(f"there are no pictures in it ({', '.join(PICTURES)})")
-    try:
-        from PIL import Image
-    except ImportError:
-        raise InputError("reading pictures needs Pillow: pip install pillow") from None
-    pictures = []
-    for file in files[: n or None]:
-        try:
-            with Image.open(file) as image:
-                pictures.append(torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).float() / 255)
-        except OSError as error:
-            raise InputError(f"{file.name} is not a picture that can be read: {error}") from None
-    return pictures

@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 import math
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from erlangen.auditing.domain import check_domain
+from erlangen.auditing.targets import MODEL_FILES, parse_shape, parse_target
 from erlangen.errors import ErlangenError
+
+OUTPUTS = ("vector", "map", "pixels", "tokens", "steps")  # see `symmetries.layout`
+LAYOUTS = {"chw": "images", "hwc": "images", "ct": "series", "tc": "series"}  # order of the axes -> domain
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditRequest:
-    """What an audit is asked to do. Raises ErlangenError for numbers that make no sense, and for an unknown domain.
+    """What an audit is asked to do. Raises ErlangenError for numbers that make no sense, and for an unknown domain or layout.
 
-    target, input, n: what names the model and its inputs on the command line, and how many inputs to read or make (0: all);
-    `erlangen.audit` is given model and inputs as objects. symmetries: names of checks, symmetries or checks; None: those that are
-    the default of the domain. domain: None if it can be guessed. threshold: in units of the output's spread.
+    target, input, n, build: what names the model and its inputs on the command line, how many inputs to read or make (0: all),
+    and arguments of the builder; `erlangen.audit` is given model and inputs as objects. symmetries: names of checks, symmetries
+    or checks; None: those that are the default of the domain. skip: names of checks to leave out. domain: None if it can be
+    guessed. layout: the order of the axes, `chw`, `hwc`, `ct` or `tc`; None if it can be told from the sizes. preprocess: a
+    function of one input, or `FILE.py:function`. arguments: further arguments of the model by name: a value, or `ones` or
+    `zeros` like its first argument. select: the name or the place of the output to judge (a function goes to `audit` itself).
+    output: how outputs are read, `vector`, `map`, `pixels`, `tokens` or `steps`; None if it can be told from their shape.
+    state: of an ONNX graph, the name of each input that takes a state -> the output that returns it. threshold: in units of the
+    output's spread.
     """
 
     target: str = ""
     input: str | None = None
     n: int = 32
+    build: Mapping[str, Any] | None = None
     symmetries: tuple[Any, ...] | None = None
+    skip: tuple[str, ...] = ()
     domain: str | None = None
+    layout: str | None = None
+    preprocess: Any = None
+    arguments: Mapping[str, Any] | None = None
+    select: Any = None
+    output: str | None = None
+    state: Mapping[str, str] | None = None
     vocabulary: int | None = None
     threshold: float = 0.1
     elements: int = 8
@@ -36,8 +54,8 @@ class AuditRequest:
     baseline: bool = False
 
     def __post_init__(self) -> None:
-        if self.symmetries is not None:
-            object.__setattr__(self, "symmetries", tuple(self.symmetries))  # JSON gives a list
+        object.__setattr__(self, "symmetries", as_names(self.symmetries))  # JSON gives a list
+        object.__setattr__(self, "skip", as_names(self.skip) or ())
         if not 0 < self.threshold < math.inf:
             raise ErlangenError(
                 f"threshold {self.threshold:g} must be positive and finite; it is in units of the output's spread, usually 0.1"
@@ -46,28 +64,35 @@ class AuditRequest:
             raise ErlangenError(f"elements ({self.elements}) and batch_size ({self.batch_size}) must be at least 1")
         if self.domain is not None:
             check_domain(self.domain)
+        if self.output is not None and self.output not in OUTPUTS:
+            raise ErlangenError(f"unknown kind of output {self.output!r}; choose {', '.join(OUTPUTS[:-1])} or {OUTPUTS[-1]}")
+        if self.layout is not None:
+            check_layout(self.layout, self.domain)
 
     def check_files(self) -> None:
-        """Raises ErlangenError if target or input name nothing, before seconds are spent on loading torch and a model."""
-        place, _ = split_target(self.target)
-        if place.endswith((".py", ".onnx")) and not Path(place).is_file():
+        """Raises ErlangenError if the request names a file that is not there, before seconds are spent on loading torch."""
+        place = parse_target(self.target).place
+        if place.endswith((".py", *MODEL_FILES)) and not Path(place).is_file():
             raise ErlangenError(f"there is no file {place}: name the model as FILE.py:build, package.module:build or FILE.onnx")
         if self.input is not None and not Path(self.input).exists():
             parse_shape(self.input)
+        named = {"--preprocess": [self.preprocess], "--symmetry": [name for name in self.symmetries or () if ":" in str(name)]}
+        for option, targets in named.items():
+            for target in targets:
+                if isinstance(target, str) and not (file := Path(parse_target(target).place)).is_file() and file.suffix == ".py":
+                    raise ErlangenError(f"{option} {target}: there is no file {file}")
 
 
-def split_target(target: str) -> tuple[str, str]:
-    """The file or module of a model, and the name in it; ('FILE.onnx', '') for an ONNX file."""
-    if target.endswith(".onnx"):
-        return target, ""
-    place, colon, name = target.rpartition(":")
-    if not colon or not place or not name:
-        raise ErlangenError(f"{target}: name the function that builds the model, as FILE.py:build or package.module:build")
-    return place, name
+def as_names(names: Any) -> tuple[Any, ...] | None:
+    """Names of checks, or symmetries, as a tuple: one alone need not be in a list. None stays None."""
+    if names is None:
+        return None
+    return (names,) if isinstance(names, str) or not hasattr(names, "__iter__") else tuple(names)
 
 
-def parse_shape(text: str) -> tuple[int, ...]:
-    """(3, 32, 32) for '3x32x32' or '3,32,32'."""
-    if re.fullmatch(r"[0-9]+([x,][0-9]+)*", text) is None:
-        raise ErlangenError(f"--input {text} is neither a file nor a folder, nor a shape like 3x224x224")
-    return tuple(int(size) for size in re.split("[x,]", text))
+def check_layout(layout: str, domain: str | None) -> None:
+    """Raises ErlangenError for an unknown layout, or for one of another domain."""
+    if layout not in LAYOUTS:
+        raise ErlangenError(f"unknown layout {layout!r}; choose chw or hwc for images, ct or tc for series")
+    if domain is not None and domain != LAYOUTS[layout]:
+        raise ErlangenError(f"layout {layout} is one of {LAYOUTS[layout]}, not of {domain}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from erlangen.auditing.model import Model
 from erlangen.auditing.pair import Elements, Outputs, Pair
 from erlangen.auditing.rewriter import NoTwinError
 from erlangen.symmetries.symmetry import Symmetry
+
+Sides: TypeAlias = dict[int, "Tensor | str"]  # outputs by place, or why there is none
 
 
 @dataclass(frozen=True)
@@ -53,40 +55,108 @@ class SymmetryCheck:
     def draw(
         self, model: Model, inputs: Sequence[Any], outputs: Outputs, indices: Sequence[int], n: int, rng: np.random.Generator
     ) -> Elements:
-        drawn = {}
+        """Those of `Check.draw`. The input that `sweep` has fewest elements for gets all of these, too."""
+        drawn: dict[int, tuple[Any, ...]] = {}
+        swept: dict[int, tuple[Any, ...]] = {}
         for i in indices:
             fitted = self.symmetry.fitted(inputs[i], outputs[i])
             drawn[i] = tuple(fitted.elements(inputs[i], n, rng) if n else fitted.generators(inputs[i]))
+            swept[i] = tuple(fitted.sweep(inputs[i]))
+        smallest = min((i for i in indices if swept[i]), key=lambda i: len(swept[i]), default=None)
+        if smallest is not None:
+            known = set(drawn[smallest])
+            drawn[smallest] += tuple(g for g in swept[smallest] if g not in known)
         return {i: elements for i, elements in drawn.items() if elements}
 
-    def pairs(self, model: Model, inputs: Sequence[Any], outputs: Outputs, elements: Elements) -> Iterator[Pair]:
-        for chunk in model.chunks_of(inputs, list(elements)):
-            for place in range(max(len(elements[i]) for i in chunk)):
-                yield from self._pairs(model, inputs, outputs, {i: elements[i][place] for i in chunk if place < len(elements[i])})
+    def scope(self, inputs: Sequence[Any], outputs: Outputs) -> str:
+        """What was tried, in one short clause: on the input that is swept, or else on the first. "" if that is plain."""
+        fitted = {i: self.symmetry.fitted(inputs[i], y) for i, y in outputs.items()}
+        swept = {i: len(symmetry.sweep(inputs[i])) for i, symmetry in fitted.items()}
+        chosen = min((i for i in fitted if swept[i]), key=lambda i: swept[i], default=next(iter(fitted), None))
+        return "" if chosen is None else fitted[chosen].scope(inputs[chosen])
 
-    def _pairs(self, model: Model, inputs: Sequence[Any], outputs: Outputs, elements: dict[int, Any]) -> Iterator[Pair]:
-        """One element for each of some inputs, in two calls at most."""
-        symmetries = {i: self.symmetry.fitted(inputs[i], outputs[i]) for i in elements}
+    def pairs(self, model: Model, inputs: Sequence[Any], outputs: Outputs, elements: Elements) -> Iterator[Pair]:
+        """One element at a time for all inputs that share a call; then what one input has beyond that, many elements a call."""
+        for chunk in model.chunks_of(inputs, list(elements)):
+            counts = sorted(len(elements[i]) for i in chunk)
+            swept = any(self.symmetry.sweep(inputs[i]) for i in chunk) and model.adapter.separates_inputs
+            common = counts[-1] if not swept else counts[-2] if len(counts) > 1 else 0
+            for place in range(common):
+                yield from self._pairs(
+                    model, inputs, outputs, [(i, elements[i][place]) for i in chunk if place < len(elements[i])]
+                )
+            size, known = model.fixed_batch or model.batch_size, dict[int, Sides]()
+            for i in chunk:
+                for start in range(common, len(elements[i]), size):
+                    calls = [(i, g) for g in elements[i][start : start + size]]
+                    yield from self._pairs(model, inputs, outputs, calls, known)
+
+    def _pairs(
+        self,
+        model: Model,
+        inputs: Sequence[Any],
+        outputs: Outputs,
+        calls: Sequence[tuple[int, Any]],
+        known: dict[int, Sides] | None = None,
+    ) -> Iterator[Pair]:
+        """A pair for each (input, element). known: outputs for copies of the one input that all share, by their number."""
+        symmetries = {i: self.symmetry.fitted(inputs[i], outputs[i]) for i in dict(calls)}
         moved, reference, failures = {}, {}, {}
-        for i, g in elements.items():
+        for place, (i, g) in enumerate(calls):
             try:
-                moved[i], reference[i] = symmetries[i].act(inputs[i], g), symmetries[i].reference(inputs[i], g)
+                moved[place], reference[place] = symmetries[i].act(inputs[i], g), symmetries[i].reference(inputs[i], g)
             except Exception as error:
-                failures[i] = describe_error(error)
-        possible = [i for i in elements if i not in failures]
-        actual = failures | attempt(model, possible, [moved[i] for i in possible])
-        changed = [i for i in possible if reference[i] is not inputs[i]]
-        expected = {i: outputs[i] for i in possible} | failures | attempt(model, changed, [reference[i] for i in changed])
-        for i, g in elements.items():
-            y, y_g, label = expected[i], actual[i], symmetries[i].label(g)
+                failures[place] = describe_error(error)
+        actual, expected = dict[int, Tensor | str](failures), dict[int, Tensor | str](failures)
+        for group in alike(model, moved):
+            actual |= attempt(model, group, [moved[place] for place in group])
+            if len(group) == len(moved) and known is None:  # then those that did not change have their outputs from such a call
+                expected |= {place: outputs[calls[place][0]] for place in group}
+                group = [place for place in group if reference[place] is not inputs[calls[place][0]]]
+            expected |= repeated(model, group, [reference[place] for place in group], known)
+        for place, (i, g) in enumerate(calls):
+            y, y_g, symmetry = expected[place], actual[place], symmetries[i]
             failure = next((side for side in (y, y_g) if isinstance(side, str)), "")
-            aligned = failure or align(symmetries[i], y, y_g, g, inputs[i])
+            aligned = failure or align(symmetry, y, y_g, g, inputs[i])
+            if symmetry.optional(g) and isinstance(aligned, tuple) and became_infinite(*aligned):
+                aligned = "NaN or infinity"
             if isinstance(aligned, str):
-                yield Pair(i, g, label, None, None, failure=aligned)
+                refused = symmetry.optional(g)
+                yield Pair(
+                    i, g, symmetry.label(g), None, None, failure="" if refused else aligned, refused=aligned if refused else ""
+                )
             elif aligned is not None:
-                left, right = (model.adapter.sites(side) for side in aligned)
-                loss, size = symmetries[i].loss(inputs[i], g), symmetries[i].size(g)
-                yield Pair(i, g, label, left, right, moved=differ(reference[i], moved[i]), loss=loss, size=size)
+                left, right = (model.rows(side) for side in aligned)
+                loss, size = symmetry.loss(inputs[i], g), symmetry.size(g)
+                changed = differ(reference[place], moved[place])
+                yield Pair(i, g, symmetry.label(g), left, right, moved=changed, loss=loss, size=size)
+
+
+def became_infinite(y: Tensor, y_g: Tensor) -> bool:
+    """Whether y_g has NaN or infinity, and y has not."""
+    return bool(y.isfinite().all()) and not bool(y_g.isfinite().all())
+
+
+def alike(model: Model, moved: Mapping[int, Any]) -> list[list[int]]:
+    """Places of the inputs that share a call once they are moved: one group, unless elements change shapes in several ways.
+
+    Each group is then compared with its own references, so that both calls are of one size.
+    """
+    if not model.adapter.separates_inputs:
+        return [list(moved)] if moved else []
+    groups: dict[Hashable, list[int]] = {}
+    for place, x in moved.items():
+        groups.setdefault(model.key(x), []).append(place)
+    return list(groups.values())
+
+
+def repeated(model: Model, places: Sequence[int], inputs: Sequence[Any], known: dict[int, Sides] | None) -> Sides:
+    """`attempt`, but copies of one input are called only once in each number."""
+    if known is None or any(x is not inputs[0] for x in inputs):
+        return attempt(model, places, inputs)
+    if len(inputs) not in known:
+        known[len(inputs)] = attempt(model, range(len(inputs)), inputs)
+    return {place: known[len(inputs)][number] for number, place in enumerate(places)}
 
 
 def align(symmetry: Symmetry, y: Any, y_g: Any, g: Any, x: Any) -> tuple[Tensor, Tensor] | str | None:

@@ -14,6 +14,13 @@ from torch import Tensor
 from erlangen.auditing.pair import Pair
 
 FLOOR = 128  # times eps·RMS(y): the most that rounding adds up to in a deep network
+MARGIN = 16  # times the rounding errors of a few outputs: the most that those of many may be
+COLUMNS = 4096  # outputs with more columns are judged as a whole only
+
+
+def rounding_floor(eps: float, amplified: float) -> float:
+    """The most that rounding adds up to, in units of RMS(y). amplified: rounding errors that were seen, in units of eps."""
+    return eps * max(FLOOR, MARGIN * amplified)
 
 
 def error_of(expected: Tensor, actual: Tensor, worst_site: bool = False) -> float:
@@ -34,6 +41,11 @@ def flip_of(expected: Tensor, actual: Tensor) -> bool | None:
     if top[0] == top[1]:
         return None
     return bool(expected[0].argmax() != actual[0].argmax())
+
+
+def with_contrasts(rows: Tensor) -> Tensor:
+    """Rows (S, D), followed by their differences from the mean of each row, (S, 2D): these are what a softmax sees."""
+    return torch.cat([rows, rows - rows.mean(1, keepdim=True)], 1)
 
 
 @dataclass(frozen=True, order=True)
@@ -67,6 +79,7 @@ class Tally:
     failed: int = 0
     refused: dict[str, str] = field(default_factory=dict)  # label -> why, of elements that the model need not take
     worst: list[Bad] = field(default_factory=list)
+    columns: dict[int, Tensor] = field(default_factory=dict)  # sums of the RMS errors of each column, (D,)
 
     def add(self, pair: Pair) -> None:
         """Counts a pair."""
@@ -93,12 +106,18 @@ class Tally:
         self.entries += pair.expected.numel()
         self.largest = max(self.largest, error)
         self.errors.setdefault(pair.input, []).append((error, pair.label, pair.size))
+        squares = (pair.actual.double() - pair.expected.double()).square()  # (S, D)
+        if 1 < squares.shape[1] <= COLUMNS:
+            errors = with_contrasts(pair.actual.double() - pair.expected.double()).square().mean(0).sqrt()
+            before = self.columns.get(pair.input, torch.zeros_like(errors))
+            if before.shape == errors.shape:  # an output of several readings may have columns of several kinds
+                self.columns[pair.input] = before + errors
         if self.classes and pair.expected.shape[1] > 1:
             flip = flip_of(pair.expected, pair.actual)
             self.ties += flip is None
             if flip is not None:
                 self.flips.setdefault(pair.input, []).append(flip)
-        site = int((pair.actual.double() - pair.expected.double()).square().mean(1).argmax())
+        site = int(squares.mean(1).argmax())
         heapq.heappush(self.worst, Bad(error, pair.input, pair.element, pair.label, site))
         if len(self.worst) > 6:
             heapq.heappop(self.worst)
@@ -124,11 +143,15 @@ def count(pairs: Iterable[Pair], worst_site: bool, classes: bool) -> Tally:
 
 @dataclass(frozen=True, kw_only=True)
 class Exactness:
-    """The largest error on generators, and the machine epsilon it is compared with. precision: in which precision, in words."""
+    """The largest error on generators, and what rounding adds up to there: FLOOR·eps, or more where it is amplified.
+
+    amplified: rounding errors of the model in units of its eps, where they are known. precision: in which precision, in words.
+    """
 
     tally: Tally
     eps: float
     precision: str
+    amplified: float = 0.0
 
     @property
     def leak(self) -> float:
@@ -138,7 +161,8 @@ class Exactness:
 
     @property
     def floor(self) -> float:
-        return FLOOR * self.eps
+        """In units of RMS(y)."""
+        return rounding_floor(self.eps, self.amplified)
 
     @property
     def holds(self) -> bool:

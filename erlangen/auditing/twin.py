@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import math
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,20 +22,23 @@ from erlangen.auditing.inputs import to_double
 from erlangen.auditing.model import Model
 from erlangen.auditing.rewriter import HIGH, DoubleCall, NoTwinError, storage_of, to_high
 from erlangen.auditing.state import quiet
-from erlangen.auditing.tally import FLOOR
+from erlangen.auditing.tally import FLOOR, error_of, with_contrasts
 
 
 @dataclass(frozen=True, kw_only=True)
 class Twin:
     """What exactness is decided on. model: None if there is no twin, or none is needed; words: which, and why, for the record.
 
-    inputs: all inputs in float64. outputs: of the few inputs that the twin was verified on.
+    inputs: all inputs in float64. outputs: of the few inputs that the twin was verified on. noise: the largest rounding error of
+    the model's own outputs for these, in units of RMS(y); column_noise (2D,): their RMS in each column and contrast.
     """
 
     words: str
     model: Model | None = None
     inputs: Sequence[Any] = ()
     outputs: Mapping[int, Tensor] = field(default_factory=dict)
+    noise: float = 0.0
+    column_noise: Tensor | None = None
 
 
 def make_twin(model: Model, inputs: Sequence[Any], outputs: Sequence[Tensor], few: Sequence[int], seed: int) -> Twin:
@@ -44,17 +48,35 @@ def make_twin(model: Model, inputs: Sequence[Any], outputs: Sequence[Tensor], fe
     try:
         with quiet(seed):
             twin = twin_of(model)
-            verify(twin, model, [doubled[i] for i in few], model([inputs[i] for i in few]))  # both in one batch of these few
+            given = model([inputs[i] for i in few])  # both in one batch of these few
+            verify(twin, model, [doubled[i] for i in few], given)
             answers = twin([doubled[i] for i in few])
     except NoTwinError as error:
         return Twin(words="the model is in float64 itself" if is_double else f"none: {error}")
     if is_double and all(is_rounding(y, outputs[i], model.eps) for i, y in zip(few, answers, strict=True)):
         return Twin(words="the model is in float64 itself")
-    return Twin(words="float64", model=twin, inputs=doubled, outputs=dict(zip(few, answers, strict=True)))
+    noise, columns = rounding_noise(model, answers, given)
+    exact = dict(zip(few, answers, strict=True))
+    return Twin(words="float64", model=twin, inputs=doubled, outputs=exact, noise=noise, column_noise=columns)
+
+
+def rounding_noise(model: Model, answers: Sequence[Tensor], given: Sequence[Tensor]) -> tuple[float, Tensor | None]:
+    """The largest difference between the outputs of a model and those of its twin, in units of their RMS; and its RMS by column.
+
+    (0, None) for classes.
+    """
+    if not given[0].is_floating_point() and not given[0].is_complex():
+        return 0.0, None
+    rows = [(model.rows(answer), model.rows(y).double()) for answer, y in zip(answers, given, strict=True)]
+    size = math.sqrt(sum(float(exact.square().sum()) for exact, _ in rows) / sum(exact.numel() for exact, _ in rows))
+    columns = with_contrasts(torch.cat([y - exact for exact, y in rows])).square().mean(0).sqrt()  # (2D,)
+    return max(error_of(exact, y) for exact, y in rows) / size if size > 0 else 0.0, columns
 
 
 def is_rounding(answer: Tensor, output: Tensor, eps: float) -> bool:
     """Whether two outputs differ by no more than rounding may add up to."""
+    if not answer.is_floating_point() and not answer.is_complex():
+        return torch.equal(answer, output)
     return torch.allclose(answer, output, rtol=0, atol=FLOOR * eps * float(answer.abs().square().mean().sqrt()))
 
 

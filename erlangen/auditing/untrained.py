@@ -31,9 +31,19 @@ def untrained_errors(
     seed = auditor.request.seed
     fresh, notes = untrained(auditor.model.module, seed)
     with quiet(seed):
-        model = adapt(fresh, auditor.inputs, auditor.domain, select, auditor.model.batch_size)
+        request = auditor.request
+        model = adapt(
+            fresh,
+            auditor.inputs,
+            auditor.domain,
+            select,
+            auditor.model.batch_size,
+            arguments=request.arguments,
+            state=request.state,
+        )
+        model = replace(model, adapter=auditor.model.adapter)  # which may read outputs as maps
         outputs = call_all(model, auditor.inputs, auditor.domain)
-    moments = Moments.of(model.adapter.sites(y).double().numpy() for y in outputs)
+    moments = Moments.of(model.rows(y).double().numpy() for y in outputs)
     other = replace(auditor, model=model, outputs=dict(enumerate(outputs)), moments=moments)
     symmetries = [check for check in checks if isinstance(check, SymmetryCheck)]
     return {check.name: finite(other.estimate(other.sample(check)).interval.estimate) for check in symmetries}, notes

@@ -9,9 +9,12 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from erlangen.auditing.blame import place_of
 from erlangen.auditing.request import AuditRequest
 from erlangen.errors import FAILED, INTERNAL, ErlangenError
 from erlangen.records.files import to_json
@@ -29,7 +32,7 @@ def answer(request: AuditRequest) -> dict[str, Any]:
     try:
         return {"record": run(request)}
     except ErlangenError as error:
-        return {"fault": " ".join(str(error).split()), "exit_code": error.exit_code}
+        return {"fault": " ".join(str(error).split()) + place_of(error), "exit_code": error.exit_code}
     except SystemExit as error:
         return {"fault": f"the code of {request.target} called sys.exit({error.code!r})", "exit_code": FAILED}
     except MemoryError as error:
@@ -46,14 +49,23 @@ def run(request: AuditRequest) -> dict[str, Any]:
     from erlangen.auditing.audit import run_audit
     from erlangen.auditing.catalog import find_checks
     from erlangen.auditing.domain import load_domain
-    from erlangen.auditing.loading import load_model
+    from erlangen.auditing.loading import load_function, load_model, load_symmetry
+    from erlangen.auditing.part import as_select
     from erlangen.auditing.reading import load_inputs
 
-    find_checks(request.symmetries, load_domain(request.domain) if request.domain else None)  # before the user's code runs
-    model, inputs = load_model(request.target)
+    named = [name for name in request.symmetries or () if ":" not in name]
+    find_checks(named, load_domain(request.domain) if request.domain else None)  # before the user's code runs
+    model, inputs = load_model(request.target, request.build)
+    notes: tuple[str, ...] = ()
     if inputs is None or request.input is not None:
-        inputs = load_inputs(request)
-    return to_json(run_audit(request, model, inputs, progress=Progress()))
+        inputs, notes = load_inputs(request, model)
+    if request.symmetries is not None:
+        symmetries = [load_symmetry(name) if ":" in name else name for name in request.symmetries]
+        request = replace(request, symmetries=tuple(symmetries))
+    if request.preprocess is not None:
+        request = replace(request, preprocess=load_function("--preprocess", request.preprocess))
+    record = run_audit(request, model, inputs, select=as_select(request.select), progress=Progress())
+    return to_json(replace(record, model=f"{request.target} ({record.model})", notes=(*notes, *record.notes)))
 
 
 def follow(parent: int) -> None:
@@ -74,4 +86,5 @@ class Progress:
         if number > 1 and now - self.last > 2:
             self.last = now
             left = int((now - self.start) / (number - 1) * (total - number + 1))
-            print(f"{number}/{total} {name}, about {left // 60}:{left % 60:02d} left", file=sys.stderr, flush=True)
+            with suppress(BrokenPipeError):  # `erlangen audit … 2>&1 | head`: a reader that left does not end the audit
+                print(f"{number}/{total} {name}, about {left // 60}:{left % 60:02d} left", file=sys.stderr, flush=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,10 +111,17 @@ def emit(data: object, target: str | None) -> None:
 
 def foresee_file(path: Path, files: Sequence[Path]) -> None:
     """Raises ErlangenError for a file that cannot be written, or that stands twice among the `files` to write."""
-    above = next(folder for folder in (path.absolute().parent, *path.absolute().parents) if folder.exists())
-    if path.is_dir():
+    above = next(folder for folder in (path.absolute().parent, *path.absolute().parents) if os.path.exists(folder))
+    if os.path.isdir(path):
         raise ErlangenError(f"cannot write {path}: it is a folder; name a file")
+    if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe, which a new file would replace
+        raise ErlangenError(f"cannot write {path}: it is not a regular file; - prints JSON to stdout")
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise ErlangenError(f"cannot write {path}: {above} is not a writable directory")
+    try:  # permissions do not tell all: a name may be too long, and a file system may refuse
+        with tempfile.NamedTemporaryFile(dir=above, prefix=f".{path.name}.", suffix=".tmp"):
+            pass
+    except OSError as error:
+        raise ErlangenError(f"cannot write {path}: {error.strerror}; name another file") from None
     if list(files).count(path) > 1:
         raise ErlangenError(f"{path} is named twice, and one output would replace the other: name two files")

@@ -20,6 +20,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from erlangen.models import streamed_loss
+from erlangen.models.streamed_loss import StreamedCrossEntropy
+
 MULTIPLE = 64  # columns of the logits, on a GPU
 
 
@@ -30,7 +33,8 @@ def head_loss(h: Tensor, weight: Tensor, targets: Tensor, multiple: int | None =
     """
     logits = padded_logits(h, weight, multiple or (MULTIPLE if h.is_cuda else 1)).flatten(0, 1)  # (B T, V')
     if logits.is_cuda and logits.dtype == torch.bfloat16 and not torch.compiler.is_compiling():
-        loss: Tensor = LeanCrossEntropy.apply(logits, targets.flatten())  # type: ignore[no-untyped-call]
+        function = StreamedCrossEntropy if streamed_loss.runs_on(logits.device) else LeanCrossEntropy
+        loss: Tensor = function.apply(logits, targets.flatten())  # type: ignore[no-untyped-call]
         return loss
     return F.cross_entropy(logits.float(), targets.flatten())
 
@@ -52,7 +56,7 @@ class LeanCrossEntropy(torch.autograd.Function):
 
     torch's backward pass fills an (N, V) matrix in float32, reads it with the log-probabilities, writes a third and rounds it;
     this one writes softmax in bfloat16, scales it, and sets the N entries of the targets from float32. Each entry is rounded
-    twice.
+    twice. It is what runs on a GPU without Triton, and what `erlangen.models.streamed_loss` is tested against.
     """
 
     @staticmethod

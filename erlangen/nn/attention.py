@@ -79,11 +79,16 @@ class CausalSelfAttention(nn.Module):
 
     def project(self, x: Tensor, context: Context) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values, (B, H, T, d) each; queries and keys are rotated if positions are rotary."""
-        qkv = self.qkv(x).unflatten(-1, (3, self.config.heads, -1)).permute(2, 0, 3, 1, 4)  # (3, B, H, T, d)
+        # Split before anything is permuted: the gradients are then concatenated once, and not also copied to another order
+        width, heads, qkv = self.config.width, self.config.heads, self.qkv(x)  # (B, T, 3 · width)
         if context.table is None:
-            return cast("tuple[Tensor, Tensor, Tensor]", qkv.unbind(0))
-        q, k = rotate(qkv[:2], context.table, self.config.rotary.layout).unbind(0)
-        return q, k, qkv[2]
+            q, k, v = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in qkv.split(width, -1))
+            return q, k, v
+        qk, v = qkv.split((2 * width, width), -1)
+        table = context.table[:, :, None, None]  # (2, T, 1, 1, d)
+        rotated = rotate(qk.unflatten(-1, (2, heads, -1)), table, self.config.rotary.layout)  # (B, T, 2, H, d)
+        q, k = rotated.transpose(1, 3).unbind(2)
+        return q, k, v.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
 @dataclass

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from erlangen.symmetries.intensity import Intensity as Intensity
     from erlangen.symmetries.isolated_node import IsolatedNode as IsolatedNode
     from erlangen.symmetries.left_padding import LeftPadding as LeftPadding
+    from erlangen.symmetries.node_reflection import NodeReflection as NodeReflection
+    from erlangen.symmetries.node_rotation import NodeRotation as NodeRotation
+    from erlangen.symmetries.node_translation import NodeTranslation as NodeTranslation
     from erlangen.symmetries.point_permutation import PointPermutation as PointPermutation
     from erlangen.symmetries.point_rotation import PointRotation as PointRotation
     from erlangen.symmetries.point_translation import PointTranslation as PointTranslation
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from erlangen.symmetries.relabeling import Relabeling as Relabeling
     from erlangen.symmetries.rotation import QuarterTurns as QuarterTurns, Rotation as Rotation
     from erlangen.symmetries.scale import Scale as Scale
+    from erlangen.symmetries.series_causality import SeriesCausality as SeriesCausality
     from erlangen.symmetries.subpixel import SubpixelTranslation as SubpixelTranslation
     from erlangen.symmetries.symmetry import Symmetry as Symmetry
     from erlangen.symmetries.text import Text as Text

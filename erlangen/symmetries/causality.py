@@ -9,36 +9,31 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
+from erlangen.symmetries.future import Change, Future, describe, draw_futures, make_generators, swept
 from erlangen.symmetries.symmetry import Symmetry
 from erlangen.symmetries.text import Text
 from erlangen.symmetries.tokens import has_rows, other_tokens, real_tokens
 
-CUTS = 16  # generators; texts of up to CUTS + 1 tokens are cut at every position
-
-
-@dataclass(frozen=True)
-class Future:
-    """Replace all tokens after position t, or only the next one, by others drawn from `seed`."""
-
-    t: int
-    seed: int
-    only_next: bool = False
-
-    def places(self, x: Text) -> Tensor:
-        """Positions of the tokens that are replaced, (R,)."""
-        later = real_tokens(x)
-        later = later[later > self.t]
-        return later[:1] if self.only_next else later
+ORDER: tuple[Change, ...] = ("others", "cut", "others", "next", "others", "padding", "others", "end")  # as elements are drawn
+WORDS = {
+    "others": "tokens after position {} replaced",
+    "next": "only the token after position {} replaced",
+    "padding": "tokens after position {} replaced by padding",
+    "end": "tokens after position {} replaced by the end token",
+    "cut": "tokens after position {} cut off",
+}
 
 
 @dataclass(frozen=True)
 class Causality(Symmetry):
-    """Replacing the tokens after position t must not change y[: t + 1]: rows of y (T, D) up to t are compared.
+    """The tokens after position t must not change y[: t + 1]: rows of y (T, D) up to t are compared.
 
-    A leak from position t + 1 to position t alone shows only if the text is cut exactly there. The elements therefore go through
-    all t in random order before any t is repeated: T - 1 elements miss no such leak, and n for each of many inputs hardly any.
-    A vector (D,) depends on the whole text, so there is nothing to compare. Tokens are replaced by different ones, and by the
-    padding token only if the vocabulary has no other. Rows of padding are not compared.
+    They are replaced by other tokens, all of them or only the next one; by the padding token and by the end token, which a model
+    may count; and they are cut off: f(x[: t + 1]) = f(x)[: t + 1], which is what a cache relies on. A model that takes texts of a
+    single length may refuse the last. A leak from position t + 1 to position t alone shows only if the text is cut exactly there:
+    `sweep` has every cut of a text, up to 512, evenly spread beyond that.
+    A vector (D,) depends on the whole text, so there is nothing to compare. Other tokens are drawn from the vocabulary without
+    the padding token, unless it has no other. Rows of padding are not compared.
     """
 
     name: ClassVar[str] = "causality"
@@ -46,36 +41,57 @@ class Causality(Symmetry):
     strict: ClassVar[bool] = True
     unit: ClassVar[str] = "last position kept"
     advice: ClassVar[str] = (
-        "Some positions see later tokens. Check the causal mask of the layer named: it is missing, or the mask or a shift is off "
-        "by one."
+        "Some positions see later tokens, or how many there are. Check the causal mask of the layer named: it is missing, or the "
+        "mask or a shift is off by one. If only texts that are cut off differ, look for a scale that depends on the length."
     )
 
     def generators(self, x: Text) -> Sequence[Future]:
-        """Cuts at all positions, evenly spread in a long text; at the first and the middle one also the next token alone."""
-        cuts = self._cuts(x)
-        if not len(cuts):
-            return ()
-        spread = cuts[np.unique(np.linspace(0, len(cuts) - 1, CUTS).round().astype(int))] if len(cuts) > CUTS else cuts
-        single = {int(cuts[0]), int(cuts[len(cuts) // 2])} - {int(cuts[-1])}  # after that cut, only one token is left
-        return [*(Future(int(t), seed=1) for t in spread), *(Future(t, seed=2, only_next=True) for t in sorted(single))]
+        """Evenly spread cuts with all that follows replaced; the next token alone, padding and the end token at the first and the
+        middle one; and prefixes of many lengths.
+        """
+        return make_generators(self.cuts(x), ("padding", "end"), lambda t, change: self.changes(x, t, change))
 
     def elements(self, x: Text, n: int, rng: np.random.Generator) -> Sequence[Future]:
-        """Every t once with all later tokens replaced, then every t once with the next token alone, and so on."""
-        cuts = self._cuts(x)
-        drawn: list[Future] = []
-        while len(cuts) and len(drawn) < n:
-            only_next = bool(len(drawn) // len(cuts) % 2)
-            ts = rng.permutation(cuts)[: n - len(drawn)]
-            drawn += [Future(int(t), int(rng.integers(2**63)), only_next) for t in ts]
-        return drawn
+        """Random cuts, with the changes by turns; half of them replace all later tokens."""
+        return draw_futures(self.cuts(x), n, ORDER, lambda t, change: self.changes(x, t, change), rng)
 
-    def _cuts(self, x: Text) -> np.ndarray:
+    def sweep(self, x: Text) -> Sequence[Future]:
+        return swept(self.cuts(x))
+
+    def optional(self, g: Future) -> bool:
+        return g.change == "cut"
+
+    def scope(self, x: Text) -> str:
+        said = describe(self.cuts(x), "text", len(x), "tokens")
+        fills = [f"{name} ({token})" for name, token in (("padding", x.padding), ("the end token", x.end)) if token is not None]
+        return f"{said}, later tokens replaced by others and by {' and '.join(fills)}" if said else ""
+
+    def cuts(self, x: Text) -> np.ndarray:
         """Every position t of a real token that another one follows."""
         return real_tokens(x).cpu().numpy()[: -1 if x.vocabulary > 1 else 0]
 
+    def places(self, x: Text, g: Future) -> Tensor:
+        """Positions of the tokens that g replaces, (R,)."""
+        later = real_tokens(x)
+        later = later[later > g.t]
+        return later[:1] if g.change == "next" else later
+
+    def changes(self, x: Text, t: int, change: Change) -> bool:
+        """Whether an element changes the text."""
+        if change not in ("padding", "end"):
+            return True
+        token = x.padding if change == "padding" else x.end
+        return token is not None and bool((x.ids[self.places(x, Future(t))] != token).any())
+
     def act(self, x: Text, g: Future) -> Text:
-        ids, places = x.ids.clone(), g.places(x)
-        ids[places] = other_tokens(ids[places], x, g.seed)
+        if g.change == "cut":
+            parts = {name: None if part is None else part[: g.t + 1].clone() for name, part in row_parts(x).items()}
+            return replace(x, **parts)  # type: ignore[arg-type]
+        ids, places = x.ids.clone(), self.places(x, g)
+        if g.change in ("padding", "end"):
+            ids[places] = x.padding if g.change == "padding" else x.end  # type: ignore[assignment]
+        else:
+            ids[places] = other_tokens(ids[places], x, g.seed)
         return replace(x, ids=ids)
 
     def act_output(self, y: Tensor, g: Future, x: Text) -> Tensor | None:
@@ -86,11 +102,20 @@ class Causality(Symmetry):
         return y[kept[kept <= g.t]]
 
     def align(self, y: Tensor, y_g: Tensor, g: Future, x: Text) -> tuple[Tensor, Tensor] | None:
-        expected, actual = self.act_output(y, g, x), self.act_output(y_g, g, x)
-        return None if expected is None or actual is None else (expected, actual)
+        length = g.t + 1 if g.change == "cut" else len(x)
+        expected = self.act_output(y, g, x)
+        if expected is None or y_g.ndim != 2 or len(y_g) != length:
+            return None
+        kept = real_tokens(x).to(y_g.device)
+        return expected, y_g[kept[kept <= g.t]]
 
     def size(self, g: Future) -> float:
         return float(g.t)
 
     def label(self, g: Future) -> str:
-        return f"only the token after position {g.t} replaced" if g.only_next else f"tokens after position {g.t} replaced"
+        return WORDS[g.change].format(g.t)
+
+
+def row_parts(x: Text) -> dict[str, Tensor | None]:
+    """The parts of a text with an entry for each token."""
+    return {"ids": x.ids, "mask": x.mask, "positions": x.positions}

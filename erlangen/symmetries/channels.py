@@ -24,6 +24,7 @@ class ChannelPermutation(Symmetry):
 
     name: ClassVar[str] = "channel-permutation"
     default: ClassVar[bool] = True
+    informational: ClassVar[bool] = True
     advice: ClassVar[str] = (
         "Most models give each channel its own meaning, so this is expected unless yours must treat them alike."
     )

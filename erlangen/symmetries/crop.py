@@ -10,9 +10,10 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
-from erlangen.symmetries.grid import stride
+from erlangen.symmetries.grid import shift_pair, stride
+from erlangen.symmetries.layout import Reading, readings_of
 from erlangen.symmetries.symmetry import Symmetry
-from erlangen.symmetries.translation import Shift, Translation, describe_shift, draw_shifts, overlap
+from erlangen.symmetries.translation import Shift, Translation, describe_scope, describe_shift, draw_shifts
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,13 @@ class CroppedTranslation(Symmetry):
     can be exact.
 
     window: its height and width, for models of one input size; by default, about seven eighths of the image.
+    reading: how outputs are read; by default, in the likeliest way.
     Source: shift consistency as in Zhang, "Making Convolutional Networks Shift-Invariant Again", ICML 2019.
     """
 
     window: Shift | None = None
     stride: Shift = (1, 1)
+    reading: Reading | None = None
 
     name: ClassVar[str] = "translation-crop"
     unit: ClassVar[str] = "pixels"
@@ -52,8 +55,11 @@ class CroppedTranslation(Symmetry):
 
     def fitted(self, x: Tensor, y: Tensor) -> CroppedTranslation:
         """Restricted to shifts by whole cells of y, the output for the whole image; unchanged if there is no such shift."""
-        restricted = replace(self, stride=stride(y, x))
+        restricted = replace(self, stride=stride(y, x, self.reading))
         return restricted if restricted.generators(x) else self
+
+    def readings(self, x: Tensor, y: Tensor) -> Sequence[CroppedTranslation]:
+        return [replace(self, reading=reading) for reading in readings_of(y, x)]
 
     def generators(self, x: Tensor) -> Sequence[Shift]:
         """One stride along each axis, where the window has room to move."""
@@ -84,10 +90,13 @@ class CroppedTranslation(Symmetry):
 
     def act_output(self, y: Tensor, g: Shift, x: Tensor) -> Tensor | None:
         """y moved by g·h/H cells, H the side of the window and 0 where it is unknown; None if that is not a whole number."""
-        return Translation("zeros").act_output(y, g, self.reference(x, g))
+        return Translation("zeros", reading=self.reading).act_output(y, g, self.reference(x, g))
 
     def align(self, y: Tensor, y_g: Tensor, g: Shift, x: Tensor) -> tuple[Tensor, Tensor] | None:
-        return overlap(y, y_g, g, self.reference(x, g))
+        return shift_pair(y, y_g, g, self.reference(x, g), circular=False, reading=self.reading)
+
+    def scope(self, x: Tensor) -> str:
+        return describe_scope(self.stride, self.reading, "px")
 
     def size(self, g: Shift) -> float:
         return math.hypot(*g)

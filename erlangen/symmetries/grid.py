@@ -1,97 +1,172 @@
-"""How an output is laid out over its image: as a map, as the tokens of a ViT on their grid, or as a vector without positions.
+"""An output on the grid of its image: as a map of cells, moved along with the image.
 
-The output y of one image x (C, H, W) is a vector (D,), a map (C', h, w), or tokens (T, D) with T = k + h·w: first k class or
-register tokens, which have no position and so are invariant, then the grid, row by row. A grid has the aspect ratio of the image;
-this also distinguishes a map (C', h, w) from one with channels last. A map of one cell counts as a pooled vector. Any other list
-of vectors with as many rows as a grid, such as the queries of a detector, looks like tokens: reduce it first.
+The output y of one image x (C, H, W) is read in one of the ways of `layout`. Unless a `reading` says otherwise, a grid has the
+aspect ratio of the image or leaves as many pixels over along both axes; this also distinguishes a map (C', h, w) from one with
+channels last. A map of one cell counts as a pooled vector. Any other list of vectors with as many rows as a grid, such as the
+queries of a detector, looks like tokens.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from fractions import Fraction
 
 import torch
 from torch import Tensor
 
-LEADING = (0, 1, 2, 4, 5)  # class; class and distillation; four registers; class and four registers
+from erlangen.symmetries.layout import Layout, Reading, layout_of, layouts
 
 
-def grid(y: Tensor, x: Tensor) -> tuple[int, int, int] | None:
+def grid(y: Tensor, x: Tensor, reading: Reading | None = None) -> tuple[int, int, int] | None:
     """(k, h, w): leading tokens, rows and columns of y, an output for x. (0, 1, 1) for a vector; None if y fits no grid."""
-    if y.dim() <= 1:
-        return 0, 1, 1
-    if y.dim() == 3:
-        h, w = y.shape[-2:]
-        return (0, h, w) if has_ratio_of(x, (h, w)) else None
-    if y.dim() != 2:
+    layout = layout_of(y, x, reading)
+    return None if layout is None else (layout.leading, *layout.side)
+
+
+def to_map(y: Tensor, x: Tensor, reading: Reading | None = None) -> Tensor | None:
+    """y as a map (C', h, w), without its leading tokens; None if y is a vector or fits no grid. For a series h = 1."""
+    layout = layout_of(y, x, reading)
+    return None if layout is None else cells_of(y, x, layout)
+
+
+def cells_of(y: Tensor, x: Tensor, layout: Layout) -> Tensor | None:
+    """`to_map` for a layout."""
+    if layout.side == (1, 1):
         return None
-    for rounded in (False, True):  # the exact aspect ratio first: with other leading tokens, other grids may come close
-        for k in LEADING:
-            for side in possible_sides(len(y) - k, x):
-                if has_ratio_of(x, side, rounded):
-                    return k, *side
-    return None
+    if layout.output == "map":
+        return y if x.ndim == 3 else y[:, None]
+    if layout.output == "pixels":
+        return y[None] if y.ndim == 2 else y.permute(2, 0, 1)
+    return y[layout.leading :].T.reshape(-1, *layout.side)
 
 
-def possible_sides(count: int, x: Tensor) -> Iterator[tuple[int, int]]:
-    """Rows and columns of `count` cells, with about the aspect ratio of the image and no finer than its pixels."""
-    height, width = x.shape[-2:]
-    least = math.isqrt(max(count, 0) * height // width)
-    for rows in (least, least + 1):  # the root is rounded down
-        columns, rest = divmod(count, rows) if rows else (0, 1)
-        if not rest and 0 < columns <= width and rows <= height:
-            yield rows, columns
-
-
-def has_ratio_of(x: Tensor, side: tuple[int, int], rounded: bool = True) -> bool:
-    """Whether a grid has the image's aspect ratio. rounded: up to one row or column, which a stride may round away."""
-    (h, w), (height, width) = side, x.shape[-2:]
-    return abs(h * width - w * height) < (max(height, width) if rounded else 1)
-
-
-def to_map(y: Tensor, x: Tensor) -> Tensor | None:
-    """y as a map (C', h, w), without its leading tokens; None if y is a vector or fits no grid."""
-    layout = grid(y, x)
-    if layout is None or layout[1:] == (1, 1):
-        return None
-    k, h, w = layout
-    return y if y.dim() == 3 else y[k:].T.reshape(-1, h, w)
-
-
-def from_map(cells: Tensor, y: Tensor, x: Tensor) -> Tensor:
-    """The inverse of `to_map`: cells (C', h', w') in the layout of y, after its leading tokens; h' and w' may differ from y's."""
-    layout = grid(y, x)
+def from_map(cells: Tensor, y: Tensor, x: Tensor, reading: Reading | None = None) -> Tensor:
+    """The inverse of `to_map`: cells (C', h', w') in the form of y, after its leading tokens; h' and w' may differ from y's."""
+    layout = layout_of(y, x, reading)
     if layout is None:
         raise ValueError(f"an output of shape {tuple(y.shape)} fits no grid over an image of shape {tuple(x.shape)}")
-    if y.dim() == 3:
-        return cells
-    return torch.cat([y[: layout[0]], cells.flatten(1).T])
+    return in_form_of(y, x, cells, layout)
 
 
-def on_grid(y: Tensor, x: Tensor, change: Callable[[Tensor], Tensor | None]) -> Tensor | None:
+def in_form_of(y: Tensor, x: Tensor, cells: Tensor, layout: Layout) -> Tensor:
+    """`from_map` for a layout."""
+    if layout.output == "map":
+        return cells if x.ndim == 3 else cells[:, 0]
+    if layout.output == "pixels":
+        return cells[0] if y.ndim == 2 else cells.permute(1, 2, 0)
+    return torch.cat([y[: layout.leading], cells.flatten(1).T])
+
+
+def on_grid(y: Tensor, x: Tensor, change: Callable[[Tensor], Tensor | None], reading: Reading | None = None) -> Tensor | None:
     """y with `change` applied to its map; a vector unchanged; None if y fits no grid or `change` returns None."""
-    if grid(y, x) is None:
+    if layout_of(y, x, reading) is None:
         return None
-    cells = to_map(y, x)
+    cells = to_map(y, x, reading)
     if cells is None:
         return y
     changed = change(cells)
-    return None if changed is None else from_map(changed, y, x)
+    return None if changed is None else from_map(changed, y, x, reading)
 
 
-def stride(y: Tensor, x: Tensor) -> tuple[int, int]:
-    """The smallest shift of x in pixels that shifts y by whole cells: H / gcd(H, h), likewise for W; (1, 1) for a vector."""
-    cells = to_map(y, x)
-    if cells is None:
+def stride(y: Tensor, x: Tensor, reading: Reading | None = None) -> tuple[int, int]:
+    """The smallest shift of x in pixels that shifts y by whole cells, along each axis; (1, 1) for a vector."""
+    layout = layout_of(y, x, reading)
+    if layout is None or layout.side == (1, 1):
         return 1, 1
-    (height, width), (h, w) = x.shape[-2:], cells.shape[-2:]
-    return height // math.gcd(height, h), width // math.gcd(width, w)
+    down, right = layout.stride
+    return down.numerator, right.numerator
 
 
-def shift_in_cells(cells: Tensor, x: Tensor, g: tuple[float, float]) -> tuple[int, int] | None:
-    """g·h/H, the shift g of x in cells of a map (C', h, w); None if that is not a whole number."""
-    down, right = (pixels * n / side for pixels, n, side in zip(g, cells.shape[-2:], x.shape[-2:], strict=True))
+def shift_in_cells(layout: Layout, g: tuple[float, float]) -> tuple[int, int] | None:
+    """The shift g of the image in cells of a map; None if that is not a whole number."""
+    down, right = (pixels / float(step) for pixels, step in zip(g, layout.stride, strict=True))
     if max(abs(down - round(down)), abs(right - round(right))) > 1e-9:  # with sides below 10⁵, only rounding is this small
         return None
     return round(down), round(right)
+
+
+def shift_pair(
+    y: Tensor, y_g: Tensor, g: tuple[float, float], x: Tensor, circular: bool, reading: Reading | None = None
+) -> tuple[Tensor, Tensor] | None:
+    """The cells of y that a shift of the image by g takes to cells of y_g, and the latter; vectors as they are.
+
+    None if y fits no grid, if g moves no whole cells, or if no cell stays in sight. Without `circular`, nothing wraps around:
+    content that entered at the border is cut. Where `reading` does not say which of several strides y has, as of the output of an
+    inner layer without padding, that with the smallest error is taken.
+    """
+    pairs = [pair_by(layout, y, y_g, g, x, circular) for layout in candidates(y, x, reading)]
+    acting = [pair for pair in pairs if pair is not None]
+    return acting[0] if len(acting) == 1 else min(acting, key=distance, default=None)
+
+
+def candidates(y: Tensor, x: Tensor, reading: Reading | None) -> list[Layout]:
+    """How y may be read; in one way only if that is known, or if the cells cover the image as its pixels do."""
+    first = layout_of(y, x, reading)
+    if first is None:
+        return []
+    if closes(first, x) or (reading is not None and reading.covers(y)):
+        return [first]
+    return [layout for layout in layouts(y, x) if layout.likely and layout.output == first.output]
+
+
+def distance(pair: tuple[Tensor, Tensor]) -> float:
+    """Mean squared difference; infinite where shapes differ."""
+    expected, actual = pair
+    return float((actual.double() - expected.double()).square().mean()) if expected.shape == actual.shape else math.inf
+
+
+def pair_by(
+    layout: Layout, y: Tensor, y_g: Tensor, g: tuple[float, float], x: Tensor, circular: bool
+) -> tuple[Tensor, Tensor] | None:
+    """`shift_pair` for one layout."""
+    cells = cells_of(y, x, layout)
+    if cells is None or y_g.shape != y.shape:
+        return y, y_g
+    after = cells_of(y_g, x, layout)
+    assert after is not None
+    by = shift_in_cells(layout, g)
+    if by is None:
+        return None
+    rows, columns = (
+        wrapped(count, cells_moved, side, step) if circular else direct(count, cells_moved)
+        for count, cells_moved, side, step in zip(layout.side, by, sides_of(x), layout.stride, strict=True)
+    )
+    if not (len(rows[0]) and len(columns[0])):
+        return None
+    expected, actual = (
+        side.index_select(-2, row.to(side.device)).index_select(-1, column.to(side.device))
+        for side, row, column in ((cells, rows[0], columns[0]), (after, rows[1], columns[1]))
+    )
+    return in_form_of(y, x, expected, layout), in_form_of(y_g, x, actual, layout)
+
+
+def sides_of(x: Tensor) -> tuple[int, int]:
+    """Rows and columns of an image (C, H, W), or of a series (C, T) as one row."""
+    return (1, x.shape[1]) if x.ndim == 2 else (x.shape[-2], x.shape[-1])
+
+
+def closes(layout: Layout, x: Tensor) -> bool:
+    """Whether the cells along both axes cover the image, so that they wrap around as it does."""
+    return all(count * step == side for count, step, side in zip(layout.side, layout.stride, sides_of(x), strict=True))
+
+
+def direct(cells: int, by: int) -> tuple[Tensor, Tensor]:
+    """(from, to) of the cells of an axis that stay on it when all move by so many."""
+    source = torch.arange(max(-by, 0), max(cells - max(by, 0), 0))
+    return source, source + by
+
+
+def wrapped(cells: int, by: int, side: int, step: Fraction) -> tuple[Tensor, Tensor]:
+    """(from, to): cells of y that a cyclic shift of the image takes to cells of y_g, along one axis of `cells` cells.
+
+    The circle has side / step cells. Where that is no whole number nothing wraps around, and where it is another number than
+    `cells`, there are cells without a counterpart.
+    """
+    target = torch.arange(cells)
+    source, circle = target - by, Fraction(side) / step
+    outside = (source < 0) | (source >= cells)
+    if circle.denominator == 1:
+        source = torch.where(outside, source % int(circle), source)
+    kept = (source >= 0) & (source < cells)
+    return source[kept], target[kept]

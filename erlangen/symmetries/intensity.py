@@ -28,6 +28,7 @@ class Intensity(Symmetry):
 
     name: ClassVar[str] = "intensity"
     default: ClassVar[bool] = True
+    informational: ClassVar[bool] = True
     advice: ClassVar[str] = (
         "Normalize each input by its own mean and standard deviation, or train with varied brightness and contrast."
     )

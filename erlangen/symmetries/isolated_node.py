@@ -24,6 +24,7 @@ class IsolatedNode(Symmetry):
 
     name: ClassVar[str] = "isolated-node"
     default: ClassVar[bool] = True
+    informational: ClassVar[bool] = True
     advice: ClassVar[str] = "A node without edges changes the others. Look for normalization or attention over all nodes."
 
     def generators(self, x: Graph) -> Sequence[int]:

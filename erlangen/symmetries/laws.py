@@ -22,7 +22,8 @@ def check_laws(case: Case) -> None:
     """All laws, the plainest first. Raises BrokenLawError for the first that is broken."""
     for law in (
         is_a_value, elements_are_values, elements_are_drawn, act_is_a_function, no_element_is_the_identity,
-        generators_are_elements, precision_is_kept, float64_is_not_rounded, elements_can_be_shown, outputs_fit, tangents_fit,
+        generators_are_elements, precision_is_kept, float64_is_not_rounded, elements_can_be_shown, sweep_can_be_used, outputs_fit,
+        tangents_fit,
         group_acts, known_model_keeps_it,
     ):  # fmt: skip
         law(case)
@@ -114,6 +115,20 @@ def elements_can_be_shown(case: Case) -> None:
         require(is_amount(loss), f"loss must be a number of at least 0, not {loss!r} ({label})")
         lossless = not loss or g not in case.generators or case.reference(case.x, g) is not case.x
         require(lossless, f"a generator loses {loss:.3g} of the input ({label}), and its reference does not lose the same")
+
+
+def sweep_can_be_used(case: Case) -> None:
+    """What is tried on one input alone are elements like all others; what may be refused and what was tried is said plainly."""
+    swept = list(case.call("sweep", case.x))
+    require(can_be_hashed(swept) and len(set(swept)) == len(swept), "elements of its sweep are equal, or cannot be hashed")
+    for g in swept[:: max(len(swept) // SOME, 1)]:
+        moved = apart(case.act(case.x, g), case.reference(case.x, g)) > 0
+        require(moved, f"an element of its sweep leaves the input as it is ({case.label(g)})")
+    optional = [case.call("optional", g) for g in [*case.used, *swept]]
+    require(all(isinstance(value, bool) for value in optional), "optional must give True or False")
+    require(not all(optional), "a model may refuse all of its elements: then nothing is tested")
+    scope = case.call("scope", case.x)
+    require(isinstance(scope, str) and "\n" not in scope, f"scope must be one line, not {scope!r}")
 
 
 def is_amount(value: Any) -> bool:

@@ -32,6 +32,7 @@ class LeftPadding(Symmetry):
 
     default: ClassVar[bool] = True
     strict: ClassVar[bool] = True
+    by_constants: ClassVar[bool] = True
     unit: ClassVar[str] = "padding tokens"
     advice: ClassVar[str] = (
         "Pass position_ids that count from the first real token, and a mask that every layer applies; or pad on the right."

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from erlangen.symmetries.symmetry import Symmetry
+from erlangen.symmetries.symmetry import Symmetry, check_choice
 
 Matrix: TypeAlias = tuple[tuple[float, ...], ...]
+Output: TypeAlias = Literal["scalar", "vector"]
 PLANES = {2: ((0, 1),), 3: ((1, 2), (2, 0), (0, 1))}  # by dimension; in space, perpendicular to the axes x, y, z
 
 
@@ -23,13 +24,20 @@ class PointRotation(Symmetry):
 
     output: with `scalar`, y must not change; with `vector`, each row of y (N, d), or y (d,) itself, is a vector that must rotate
     too, and outputs of any other width cannot be compared.
+
+    Raises ValueError for another kind of output.
     """
 
-    output: Literal["scalar", "vector"] = "scalar"
+    output: Output = "scalar"
 
     default: ClassVar[bool] = True
+    informational: ClassVar[bool] = True
+    by_constants: ClassVar[bool] = True
     unit: ClassVar[str] = "degrees"
     advice: ClassVar[str] = "Use invariant features (distances, angles) or equivariant layers, or train with rotated points."
+
+    def __post_init__(self) -> None:
+        check_choice(type(self), "output", self.output, Output)
 
     @property
     def name(self) -> str:  # type: ignore[override]

@@ -25,6 +25,7 @@ class PointTranslation(Symmetry):
 
     name: ClassVar[str] = "point-translation"
     default: ClassVar[bool] = True
+    informational: ClassVar[bool] = True
     unit: ClassVar[str] = "spreads of the points"
     advice: ClassVar[str] = "Subtract the center of each cloud before the model."
 

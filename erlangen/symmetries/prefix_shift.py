@@ -35,6 +35,7 @@ class PrefixShift(Symmetry):
     longest: int = 8
 
     name: ClassVar[str] = "prefix-shift"
+    by_constants: ClassVar[bool] = True
     unit: ClassVar[str] = "tokens"
     advice: ClassVar[str] = (
         "The model uses absolute positions or attends to the tokens before the text. Most Transformers do: this is expected."
@@ -79,6 +80,8 @@ class PositionShift(Symmetry):
 
     name: ClassVar[str] = "position-shift"
     default: ClassVar[bool] = True
+    informational: ClassVar[bool] = True
+    by_constants: ClassVar[bool] = True
     unit: ClassVar[str] = "positions"
     advice: ClassVar[str] = (
         "The model uses absolute positions. If outputs must not depend on where a text starts, use rotary or relative ones."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -11,25 +11,37 @@ import torch
 from torch import Tensor
 
 from erlangen.symmetries.grid import on_grid
-from erlangen.symmetries.symmetry import Symmetry
+from erlangen.symmetries.layout import Reading, readings_of
+from erlangen.symmetries.symmetry import Symmetry, check_choice
 
 Sides: TypeAlias = Literal["left-right", "up-down"]
 
 
 @dataclass(frozen=True)
 class Reflection(Symmetry):
-    """The group of two elements: the identity, and the exact exchange of these sides of the picture."""
+    """The group of two elements: the identity, and the exact exchange of these sides of the picture.
+
+    reading: how outputs are read; by default, in the likeliest way. Raises ValueError for other sides.
+    """
 
     sides: Sides = "left-right"
+    reading: Reading | None = None
 
     default: ClassVar[bool] = True
+    informational: ClassVar[bool] = True
     advice: ClassVar[str] = (
         "Train with mirrored images or average over both, unless left and right differ in meaning for your task."
     )
 
+    def __post_init__(self) -> None:
+        check_choice(type(self), "sides", self.sides, Sides)
+
     @property
     def name(self) -> str:  # type: ignore[override]
         return "reflection" if self.sides == "left-right" else f"reflection-{self.sides}"
+
+    def readings(self, x: Tensor, y: Tensor) -> Sequence[Reflection]:
+        return [replace(self, reading=reading) for reading in readings_of(y, x, strides=False)]
 
     def generators(self, x: Tensor) -> Sequence[Sides]:
         return (self.sides,)
@@ -42,4 +54,7 @@ class Reflection(Symmetry):
         return torch.flip(x, (-1 if g == "left-right" else -2,))
 
     def act_output(self, y: Tensor, g: Sides, x: Tensor) -> Tensor | None:
-        return on_grid(y, x, lambda cells: self.act(cells, g))
+        return on_grid(y, x, lambda cells: self.act(cells, g), self.reading)
+
+    def scope(self, x: Tensor) -> str:
+        return "" if self.reading is None else str(self.reading)

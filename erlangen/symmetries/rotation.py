@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from erlangen.symmetries.grid import on_grid, to_map
+from erlangen.symmetries.layout import Layout, Reading, layout_of, readings_of
 from erlangen.symmetries.sampling import center, fade, interpolate, offsets, radius, relative_change, window
 from erlangen.symmetries.spectrum import gradient
 from erlangen.symmetries.symmetry import Symmetry
@@ -22,12 +23,21 @@ LEAST = 1.0  # degrees: a smaller rotation is not worth a forward pass
 
 @dataclass(frozen=True)
 class QuarterTurns(Symmetry):
-    """The group C₄: an element k rotates the picture counterclockwise by k·90°, exactly. An oblong image changes its shape."""
+    """The group C₄: an element k rotates the picture counterclockwise by k·90°, exactly. An oblong image changes its shape.
+
+    reading: how outputs are read; by default, in the likeliest way. Steps from left to right do not turn.
+    """
+
+    reading: Reading | None = None
 
     name: ClassVar[str] = "quarter-turns"
     default: ClassVar[bool] = True
+    informational: ClassVar[bool] = True
     unit: ClassVar[str] = "degrees"
     advice: ClassVar[str] = "Train with rotated images, average over the four rotations, or use group convolutions."
+
+    def readings(self, x: Tensor, y: Tensor) -> Sequence[QuarterTurns]:
+        return [replace(self, reading=reading) for reading in readings_of(y, x, strides=False)]
 
     def generators(self, x: Tensor) -> Sequence[int]:
         return (1,)
@@ -40,7 +50,12 @@ class QuarterTurns(Symmetry):
         return torch.rot90(x, g, (-2, -1))
 
     def act_output(self, y: Tensor, g: int, x: Tensor) -> Tensor | None:
-        return on_grid(y, x, lambda cells: self.act(cells, g))
+        if g % 2 and runs_across(layout_of(y, x, self.reading)):
+            return None
+        return on_grid(y, x, lambda cells: self.act(cells, g), self.reading)
+
+    def scope(self, x: Tensor) -> str:
+        return "" if self.reading is None else str(self.reading)
 
     def size(self, g: int) -> float:
         return angle_between(0, g * 90)
@@ -58,10 +73,12 @@ class Rotation(Symmetry):
     are equally blurred. Outside a disk, both fade to the mean of the picture, so that no border shows how it was rotated.
     Interpolation is bilinear and uses plain indexing, since `grid_sample` has no forward-mode derivative.
 
-    quarter: only multiples of 90°, the only rotations that act on maps.
+    quarter: only multiples of 90°, the only rotations that act on maps. reading: how outputs are read; by default, in the
+    likeliest way.
     """
 
     quarter: bool = False
+    reading: Reading | None = None
 
     name: ClassVar[str] = "rotation"
     unit: ClassVar[str] = "degrees"
@@ -69,8 +86,11 @@ class Rotation(Symmetry):
 
     def fitted(self, x: Tensor, y: Tensor) -> Rotation:
         """Restricted to quarter turns for a square map or grid of tokens; unchanged otherwise."""
-        cells = to_map(y, x)
+        cells = to_map(y, x, self.reading)
         return replace(self, quarter=True) if cells is not None and is_square(cells, x) else self
+
+    def readings(self, x: Tensor, y: Tensor) -> Sequence[Rotation]:
+        return [replace(self, reading=reading) for reading in readings_of(y, x, strides=False)]
 
     def generators(self, x: Tensor) -> Sequence[Angles]:
         """A quarter turn, which maps pixels of the disk onto pixels."""
@@ -96,7 +116,10 @@ class Rotation(Symmetry):
         def rotate_map(cells: Tensor) -> Tensor | None:
             return None if rest or not is_square(cells, x) else torch.rot90(cells, int(turns), (-2, -1))
 
-        return on_grid(y, x, rotate_map)
+        return on_grid(y, x, rotate_map, self.reading)
+
+    def scope(self, x: Tensor) -> str:
+        return "" if self.reading is None else str(self.reading)
 
     def loss(self, x: Tensor, g: Angles) -> float:
         """RMS change within the disk after rotating by b and back, in units of the spread there; the mirrored a loses as much."""
@@ -136,6 +159,11 @@ def rotate_in_disk(picture: Tensor, angle: float) -> Tensor:
     u, v = offsets(picture)
     row, column = center(picture)
     return interpolate(picture, c * u + s * v + row, c * v - s * u + column)
+
+
+def runs_across(layout: Layout | None) -> bool:
+    """Whether an output is read as steps from left to right, which no other image has from top to bottom."""
+    return layout is not None and layout.output == "steps"
 
 
 def is_square(cells: Tensor, x: Tensor) -> bool:

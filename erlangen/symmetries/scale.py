@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, TypeAlias
 
 import numpy as np
 from torch import Tensor
 
 from erlangen.symmetries.grid import on_grid
+from erlangen.symmetries.layout import Reading, readings_of
 from erlangen.symmetries.sampling import center, fade, interpolate, offsets, radius, relative_change
 from erlangen.symmetries.symmetry import Symmetry
 
@@ -27,14 +28,18 @@ class Scale(Symmetry):
     fade to the mean of the picture, so that every factor shows the same content. There are no generators and no zoom acts on a
     map: only models with vector outputs can be judged, and never as exact.
 
-    most: g is drawn from 1 / most to most.
+    most: g is drawn from 1 / most to most. reading: how outputs are read; by default, in the likeliest way.
     """
 
     most: float = 1.5
+    reading: Reading | None = None
 
     name: ClassVar[str] = "scale"
     unit: ClassVar[str] = "octaves"
     advice: ClassVar[str] = "Train with images at several scales."
+
+    def readings(self, x: Tensor, y: Tensor) -> Sequence[Scale]:
+        return [replace(self, reading=reading) for reading in readings_of(y, x, strides=False)]
 
     def generators(self, x: Tensor) -> Sequence[Factors]:
         return ()
@@ -52,7 +57,10 @@ class Scale(Symmetry):
 
     def act_output(self, y: Tensor, g: Factors, x: Tensor) -> Tensor | None:
         """y if it is a vector; None for maps and tokens."""
-        return on_grid(y, x, lambda cells: None)
+        return on_grid(y, x, lambda cells: None, self.reading)
+
+    def scope(self, x: Tensor) -> str:
+        return "" if self.reading is None else str(self.reading)
 
     def loss(self, x: Tensor, g: Factors) -> float:
         """RMS change within the disk after zooming and zooming back, in units of the spread there; the larger of a's and b's."""

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from erlangen.symmetries import spectrum
 from erlangen.symmetries.grid import to_map
+from erlangen.symmetries.layout import Reading, layout_of, readings_of
 from erlangen.symmetries.sampling import relative_change
 from erlangen.symmetries.symmetry import Symmetry
-from erlangen.symmetries.translation import Translation, describe_shift
+from erlangen.symmetries.translation import Translation, describe_scope, describe_shift
 
 Offset: TypeAlias = tuple[float, float]
 
@@ -27,10 +28,12 @@ class SubpixelTranslation(Symmetry):
     with x without that wave, and `loss` is its size. Like every exact interpolation, it overshoots at edges: natural images
     look slightly sharper. Only shifts by whole cells act on a map, so only a map finer than the image has subpixel shifts.
 
-    step: the smallest shift that acts, in pixels; by default, every shift does.
+    step: the smallest shift that acts, in pixels; by default, every shift does. reading: how outputs are read; by default, in the
+    likeliest way.
     """
 
     step: Offset | None = None
+    reading: Reading | None = None
 
     name: ClassVar[str] = "translation-subpixel"
     unit: ClassVar[str] = "pixels"
@@ -38,11 +41,14 @@ class SubpixelTranslation(Symmetry):
 
     def fitted(self, x: Tensor, y: Tensor) -> SubpixelTranslation:
         """Restricted to shifts by whole cells of y that are not whole pixels; unchanged if there are none."""
-        cells = to_map(y, x)
-        if cells is None:
+        layout = layout_of(y, x, self.reading)
+        if layout is None or to_map(y, x, self.reading) is None:
             return self
-        restricted = replace(self, step=(x.shape[-2] / cells.shape[-2], x.shape[-1] / cells.shape[-1]))
+        restricted = replace(self, step=(float(layout.stride[0]), float(layout.stride[1])))
         return restricted if restricted.generators(x) else self
+
+    def readings(self, x: Tensor, y: Tensor) -> Sequence[SubpixelTranslation]:
+        return [replace(self, reading=reading) for reading in readings_of(y, x)]
 
     def generators(self, x: Tensor) -> Sequence[Offset]:
         """Half a pixel, or one step, along each axis."""
@@ -71,7 +77,13 @@ class SubpixelTranslation(Symmetry):
 
     def act_output(self, y: Tensor, g: Offset, x: Tensor) -> Tensor | None:
         """y moved by g·h/H cells; None if that is not a whole number."""
-        return Translation().act_output(y, g, x)
+        return Translation(reading=self.reading).act_output(y, g, x)
+
+    def align(self, y: Tensor, y_g: Tensor, g: Offset, x: Tensor) -> tuple[Tensor, Tensor] | None:
+        return Translation(reading=self.reading).align(y, y_g, g, x)
+
+    def scope(self, x: Tensor) -> str:
+        return describe_scope((1, 1), self.reading, "px")
 
     def loss(self, x: Tensor, g: Offset) -> float:
         """RMS of the waves of period two pixels, in units of the spread of x. The reference lacks them too."""

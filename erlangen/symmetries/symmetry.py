@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 from torch import Tensor
@@ -22,13 +22,18 @@ class Symmetry:
     name: ClassVar[str] = ""
     default: ClassVar[bool] = False  # checked when the caller of an audit names no checks
     strict: ClassVar[bool] = False  # anything above rounding counts as broken, however small
-    informational: ClassVar[bool] = False  # most models rightly lack it: reported, but never a failure
+    informational: ClassVar[bool] = False  # most models rightly lack it: reported, but no failure unless asked for by name
+    by_constants: ClassVar[bool] = False  # rests on the values of constants, such as tables of sines, which models store rounded
     unit: ClassVar[str] = ""  # of `size`, for the axis of a plot
     advice: ClassVar[str] = ""  # what to do if a model breaks the symmetry
 
     def fitted(self, x: Any, y: Tensor) -> Symmetry:
         """This symmetry, restricted to the elements that act on outputs like y: for example, to shifts by whole strides."""
         return self
+
+    def readings(self, x: Any, y: Tensor) -> Sequence[Symmetry]:
+        """This symmetry under each way to read outputs like y, the likeliest first; () if they can be read in one way only."""
+        return ()
 
     def generators(self, x: Any) -> Sequence[Any]:
         """Lossless elements that generate the group, or represent it: a model is called exact on the strength of these."""
@@ -37,6 +42,18 @@ class Symmetry:
     def elements(self, x: Any, n: int, rng: np.random.Generator) -> Sequence[Any]:
         """At most n random elements for this x, never the identity."""
         raise NotImplementedError
+
+    def sweep(self, x: Any) -> Sequence[Any]:
+        """Elements that are all tried on one input, the smallest: every cut of a text, for example. () if there are none."""
+        return ()
+
+    def optional(self, g: Any) -> bool:
+        """Whether a model may refuse g·x: one that takes texts of a single length breaks nothing if it fails on another."""
+        return False
+
+    def scope(self, x: Any) -> str:
+        """What was tried, in one short clause, as far as a reader would not expect it; "" if there is nothing to say."""
+        return ""
 
     def act(self, x: Any, g: Any) -> Any:
         """g·x, as a new object: x itself must not change."""
@@ -70,3 +87,10 @@ class Symmetry:
     def label(self, g: Any) -> str:
         """A short description of g for messages."""
         return str(g)
+
+
+def check_choice(kind: type, field: str, value: object, choices: object) -> None:
+    """Raises ValueError unless `value` is one of the choices, a Literal type, that a field of a symmetry has."""
+    allowed = get_args(choices)
+    if value not in allowed:
+        raise ValueError(f"{kind.__name__}: {field} must be {' or '.join(map(repr, allowed))}, not {value!r}")

@@ -2,49 +2,61 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from erlangen.symmetries import spectrum
-from erlangen.symmetries.symmetry import Symmetry
-from erlangen.symmetries.translation import draw_shifts
+from erlangen.symmetries.grid import shift_pair, stride
+from erlangen.symmetries.layout import Reading, readings_of
+from erlangen.symmetries.symmetry import Symmetry, check_choice
+from erlangen.symmetries.translation import Border, Translation, describe_scope, draw_shifts
 
 
 @dataclass(frozen=True)
 class TimeShift(Symmetry):
-    """Shifts x (C, T) by g steps, to later times if g > 0: y (C', t) shifts by g·t/T; a vector (D,) or (C', 1) must not change.
+    """Shifts x (C, T) by g steps, to later times if g > 0: y (C', t) shifts by g / s; a vector (D,) or (C', 1) must not change.
+
+    The stride s of y is T/t, or a whole number that a convolution without padding may have: see `layout`.
 
     border: `circular` wraps around; `zeros` fills with 0, which loses steps. So g·x is then compared with g⁻¹·g·x, which has lost
     the same steps, and outputs are compared only where both show the same part of the series.
     stride: only multiples of it are drawn; `fitted` sets it to the smallest shift that moves y by whole steps.
+    reading: how outputs are read; by default, as (C', t), or as rows (T, D) if only these have the length of the series.
+
+    Raises ValueError for another border.
     """
 
-    border: Literal["circular", "zeros"] = "circular"
+    border: Border = "circular"
     stride: int = 1
+    reading: Reading | None = None
 
     default: ClassVar[bool] = True
+    informational: ClassVar[bool] = True
     unit: ClassVar[str] = "steps"
     advice: ClassVar[str] = (
         "Zero padding (for circular shifts), strides and flattening reveal when things happen. Pool over time, and pad "
         "circularly if the signal is periodic."
     )
 
+    def __post_init__(self) -> None:
+        check_choice(type(self), "border", self.border, Border)
+
     @property
     def name(self) -> str:  # type: ignore[override]
         return "time-shift" if self.border == "circular" else f"time-shift-{self.border}"
 
     def fitted(self, x: Tensor, y: Tensor) -> TimeShift:
-        """Restricted to multiples of T / gcd(T, t); unchanged if there is no such shift."""
-        if not in_time(y):
-            return self
-        restricted = replace(self, stride=x.shape[1] // math.gcd(x.shape[1], y.shape[1]))
+        """Restricted to shifts by whole steps of y; unchanged if there is no such shift."""
+        restricted = replace(self, stride=stride(y, x, self.reading)[1])
         return restricted if restricted.generators(x) else self
+
+    def readings(self, x: Tensor, y: Tensor) -> Sequence[TimeShift]:
+        return [replace(self, reading=reading) for reading in readings_of(y, x)]
 
     def generators(self, x: Tensor) -> Sequence[int]:
         """One stride."""
@@ -78,19 +90,14 @@ class TimeShift(Symmetry):
         return x if self.border == "circular" else self.act(self.act(x, g), -g)
 
     def act_output(self, y: Tensor, g: int, x: Tensor) -> Tensor | None:
-        """y moved by g·t/T; None if that is not a whole number, or if y has more axes than (C', t)."""
-        if not in_time(y):
-            return y if y.ndim <= 2 else None
-        by, rest = divmod(g * y.shape[1], x.shape[1])
-        return None if rest else self.act(y, by)
+        """y moved by g steps of x; None if that is no whole number of its own, or if y does not wrap around as x does."""
+        return Translation(self.border, reading=self.reading).act_output(y, (0, g), x)
 
     def align(self, y: Tensor, y_g: Tensor, g: int, x: Tensor) -> tuple[Tensor, Tensor] | None:
-        expected = self.act_output(y, g, x)
-        if expected is None or self.border == "circular" or not in_time(y) or y_g.shape != y.shape:
-            return None if expected is None else (expected, y_g)
-        by, steps = g * y.shape[1] // x.shape[1], y.shape[1]
-        kept = slice(max(by, 0), max(steps + min(by, 0), 0))
-        return expected[:, kept], y_g[:, kept]
+        return shift_pair(y, y_g, (0, g), x, self.border == "circular", self.reading)
+
+    def scope(self, x: Tensor) -> str:
+        return describe_scope((1, self.stride), self.reading, "steps")
 
     def tangent(self, x: Tensor) -> Sequence[Tensor]:
         """-∂x/∂step of x as a sum of waves; () for zero-filled or strided shifts."""
@@ -103,8 +110,3 @@ class TimeShift(Symmetry):
 
     def label(self, g: int) -> str:
         return f"{abs(g)} step{'s' if abs(g) > 1 else ''} {'later' if g > 0 else 'earlier'}"
-
-
-def in_time(y: Tensor) -> bool:
-    """Whether y (C', t) has more than one step."""
-    return y.ndim == 2 and y.shape[1] > 1

@@ -27,6 +27,7 @@ class TokenPermutation(Symmetry):
 
     name: ClassVar[str] = "token-permutation"
     default: ClassVar[bool] = True
+    informational: ClassVar[bool] = True
     unit: ClassVar[str] = "share of tokens moved"
     advice: ClassVar[str] = (
         "Positions or a causal mask reveal the order of the tokens. Expected of a language model, but a bug in a model of sets."

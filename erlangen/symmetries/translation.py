@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 
 from erlangen.symmetries import spectrum
-from erlangen.symmetries.grid import from_map, on_grid, shift_in_cells, stride, to_map
-from erlangen.symmetries.symmetry import Symmetry
+from erlangen.symmetries.grid import closes, on_grid, shift_in_cells, shift_pair, stride
+from erlangen.symmetries.layout import Reading, layout_of, readings_of
+from erlangen.symmetries.symmetry import Symmetry, check_choice
 
 Shift: TypeAlias = tuple[int, int]
+Border: TypeAlias = Literal["circular", "zeros"]
 
 
 @dataclass(frozen=True)
@@ -25,17 +27,25 @@ class Translation(Symmetry):
     border: `circular` wraps around and is a true group action; `zeros` fills with 0, which loses pixels. So g·x is then compared
     with g⁻¹·g·x, which has lost the same pixels, and maps are compared only where both show the same part of the picture.
     stride: only multiples of it are drawn; `fitted` sets it to the smallest shift that moves a map or tokens by whole cells.
+    reading: how outputs are read; by default, in the likeliest way.
+
+    Raises ValueError for another border.
     """
 
-    border: Literal["circular", "zeros"] = "circular"
+    border: Border = "circular"
     stride: Shift = (1, 1)
+    reading: Reading | None = None
 
     default: ClassVar[bool] = True
+    informational: ClassVar[bool] = True
     unit: ClassVar[str] = "pixels"
     advice: ClassVar[str] = (
         "Zero padding (for circular shifts), strides and flattening reveal where things are. Blur before strides, and pool "
         "globally."
     )
+
+    def __post_init__(self) -> None:
+        check_choice(type(self), "border", self.border, Border)
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -43,8 +53,11 @@ class Translation(Symmetry):
 
     def fitted(self, x: Tensor, y: Tensor) -> Translation:
         """Restricted to shifts by whole cells of y; unchanged if there is no such shift."""
-        restricted = replace(self, stride=stride(y, x))
+        restricted = replace(self, stride=stride(y, x, self.reading))
         return restricted if restricted.generators(x) else self
+
+    def readings(self, x: Tensor, y: Tensor) -> Sequence[Translation]:
+        return [replace(self, reading=reading) for reading in readings_of(y, x)]
 
     def generators(self, x: Tensor) -> Sequence[Shift]:
         """One stride along each axis."""
@@ -84,18 +97,20 @@ class Translation(Symmetry):
         return x if self.border == "circular" else self.act(self.act(x, g), (-g[0], -g[1]))
 
     def act_output(self, y: Tensor, g: tuple[float, float], x: Tensor) -> Tensor | None:
-        """y moved by g·h/H cells; None if that is not a whole number."""
+        """y moved by g in cells; None if that is no whole number, or if the map does not close to a circle as the image does."""
+        layout = layout_of(y, x, self.reading)
 
         def shift_map(cells: Tensor) -> Tensor | None:
-            by = shift_in_cells(cells, x, g)
+            by = None if layout is None or (self.border == "circular" and not closes(layout, x)) else shift_in_cells(layout, g)
             return None if by is None else self.act(cells, by)
 
-        return on_grid(y, x, shift_map)
+        return on_grid(y, x, shift_map, self.reading)
 
-    def align(self, y: Tensor, y_g: Tensor, g: Shift, x: Tensor) -> tuple[Tensor, Tensor] | None:
-        if self.border == "circular":
-            return super().align(y, y_g, g, x)
-        return overlap(y, y_g, g, x)
+    def align(self, y: Tensor, y_g: Tensor, g: tuple[float, float], x: Tensor) -> tuple[Tensor, Tensor] | None:
+        return shift_pair(y, y_g, g, x, self.border == "circular", self.reading)
+
+    def scope(self, x: Tensor) -> str:
+        return describe_scope(self.stride, self.reading, "px")
 
     def tangent(self, x: Tensor) -> Sequence[Tensor]:
         """-∂x/∂row and -∂x/∂column per pixel of x as a sum of waves; () for zero-filled or strided shifts."""
@@ -123,19 +138,11 @@ def draw_shifts(rows: tuple[int, int], columns: tuple[int, int], step: Shift, n:
     ]
 
 
-def overlap(y: Tensor, y_g: Tensor, g: Shift, x: Tensor) -> tuple[Tensor, Tensor] | None:
-    """The cells of y that g moves to cells of y_g, and the latter; content that entered at the border is cut. x: the input."""
-    before, after = to_map(y, x), to_map(y_g, x)
-    if before is None or after is None:
-        expected = on_grid(y, x, lambda cells: None)
-        return None if expected is None else (expected, y_g)
-    by = shift_in_cells(before, x, g)
-    if by is None:
-        return None
-    (down, right), (h, w) = by, before.shape[-2:]
-    expected = before[..., max(-down, 0) : max(h - down, 0), max(-right, 0) : max(w - right, 0)]
-    actual = after[..., max(down, 0) : max(h + down, 0), max(right, 0) : max(w + right, 0)]
-    return from_map(expected, y, x), from_map(actual, y_g, x)
+def describe_scope(stride: Shift, reading: Reading | None, unit: str) -> str:
+    """`shifts by multiples of 2 px, output read as a map`; "" if there is nothing to say."""
+    each = " and ".join(dict.fromkeys(str(step) for step in stride if step != 1))
+    asked = [f"only shifts by multiples of {each} {unit}"] if each else []
+    return ", ".join([*asked, *([str(reading)] if reading is not None else [])])
 
 
 def describe_shift(g: tuple[float, float]) -> str:

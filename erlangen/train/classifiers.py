@@ -12,20 +12,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from erlangen.errors import ErlangenError
 from erlangen.train.classifier import Curves, History, Schedule, adadelta, slices
 from erlangen.train.precision import arithmetic
 from erlangen.train.replay import Function, Replay
-
-Form = Literal["in turn", "vmap"]
-FORM: Form = "in turn"
+from erlangen.train.stacked_nets import FORM, Form, outputs, stack
 
 Pair = tuple[Tensor, Tensor]
 
@@ -40,9 +36,8 @@ def fit_many(
 ) -> list[History | ErlangenError]:
     """Train the models in place, each as `fit` would; leave each with the weights of its own lowest validation loss.
 
-    train, validation: images (N, C, H, W) and labels (N,), on the models' device. Batches are not sliced. form: "in turn"
-    computes the nets one after another within a step; "vmap" computes them together, with the convolutions in groups, one group
-    a net. A net that has stopped is computed, in vain, until the last one stops.
+    train, validation: images (N, C, H, W) and labels (N,), on the models' device. Batches are not sliced. form: how the nets are
+    computed (`erlangen.train.stacked_nets`). A net that has stopped is computed, in vain, until the last one stops.
 
     Returns, for each model, its history, or the error that `fit` would have raised, which stops no other model. Raises ValueError
     for models with buffers.
@@ -83,8 +78,7 @@ class Training:
         self.model, self.train, self.validation = models[0], train, validation
         self.schedule, self.precision, self.form = schedule, precision, form
         device = train[0].device
-        states = [dict(model.named_parameters()) for model in models]
-        self.first = {name: torch.stack([state[name].detach() for state in states]) for name in states[0]}  # (B, ...)
+        self.first = stack(models)
         self.weights = {name: weight.clone().requires_grad_() for name, weight in self.first.items()}
         self.best = {name: weight.clone() for name, weight in self.first.items()}
         self.optimizer = adadelta(self.weights.values(), schedule, capturable=device.type == "cuda")
@@ -94,12 +88,7 @@ class Training:
 
     def logits(self, x: Tensor) -> Tensor:
         """x (N, C, H, W) -> (B, N, classes)."""
-        if self.form == "vmap":
-            mapped: Tensor = torch.vmap(lambda weights: functional_call(self.model, weights, (x,)))(self.weights)
-            return mapped
-        rows = {name: weight.unbind() for name, weight in self.weights.items()}
-        nets = ({name: row[net] for name, row in rows.items()} for net in range(len(self.totals)))
-        return torch.stack([functional_call(self.model, weights, (x,)) for weights in nets])
+        return outputs(self.model, self.weights, x, self.form)
 
     def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The mean loss (B,) of each net; logits (B, N, classes), labels (N,)."""

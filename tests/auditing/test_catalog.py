@@ -52,8 +52,9 @@ def assert_is_advice(text: str) -> None:
 def test_every_symmetry_is_listed_in_one_domain() -> None:
     listed = [type(symmetry) for domain in all_domains() for symmetry in domain.symmetries]
     assert set(listed) == set(own_symmetries())
-    names = [symmetry.name for domain in all_domains() for symmetry in domain.symmetries] + [entry.name for entry in CONDITIONS]
-    assert len(set(names)) == len(names)
+    for domain in all_domains():
+        names = [symmetry.name for symmetry in domain.symmetries] + [entry.name for entry in CONDITIONS]
+        assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("name", DOMAINS)
@@ -65,7 +66,7 @@ def test_a_domain_knows_all_about_inputs_of_its_own(name: str) -> None:
     assert domain.describe(x)
     others = [other.name for other in all_domains() if other.recognize(x) is not None]
     assert others in ([], [name])
-    for check in find_checks(None, domain)[2:]:
+    for check in find_checks(None, domain)[3:]:
         g = check.symmetry.generators(x)[0]
         shown = domain.pictures(check.symmetry.reference(x, g), check.symmetry.act(x, g))
         assert len(shown) in (0, 2)
@@ -97,7 +98,7 @@ def test_pictures_of_an_image_share_its_color_scale() -> None:
     assert pictures(x[:2], x[:2]) == ()
 
 
-def test_of_a_text_the_worst_position_counts() -> None:
+def test_the_worst_position_or_point_counts() -> None:
     """The last row is always 0, all others move along: an error at 2 of 12 positions, as large there as a token."""
     torch.manual_seed(0)
     embedding = torch.randn(20, 6)
@@ -113,20 +114,35 @@ def test_of_a_text_the_worst_position_counts() -> None:
     points = erlangen.audit(
         lambda x: torch.cat([x[:, :-1], 0 * x[:, -1:]], 1), torch.randn(12, 12, 6), ["point-permutation"], domain="points"
     )
-    assert points.checks[-1].error < 0.6
-    assert points.checks[-1].worst[0].where == ""
+    assert points.checks[-1].error > 0.7
+    assert points.checks[-1].worst[0].where.startswith("point ")
 
 
 def test_defaults_are_those_of_the_symmetries_and_conditions_come_first() -> None:
     names = [check.name for check in find_checks(None, load_domain("texts"))]
-    assert names == ["repeat", "batch-composition", "causality", "token-permutation", "position-shift", "left-padding"]
+    assert names == [
+        "repeat",
+        "batch-composition",
+        "batch-size",
+        "causality",
+        "token-permutation",
+        "position-shift",
+        "left-padding",
+    ]
 
 
 def test_names_symmetries_and_checks_may_be_mixed_and_the_later_of_two_counts() -> None:
     images = load_domain("images")
     bfloat16 = next(check for check in CONDITIONS if check.name == "bfloat16")
     checks = find_checks(["reflection", Reflection("up-down"), bfloat16, "reflection"], images)
-    assert [check.name for check in checks] == ["repeat", "batch-composition", "reflection", "reflection-up-down", "bfloat16"]
+    assert [check.name for check in checks] == [
+        "repeat",
+        "batch-composition",
+        "batch-size",
+        "reflection",
+        "reflection-up-down",
+        "bfloat16",
+    ]
     assert find_checks([], images) == list(find_checks(["repeat"], images))
 
 
@@ -145,7 +161,7 @@ def test_an_unknown_check_is_named_with_what_there_is(asked: str, domain: str | 
 
 
 def test_a_check_of_some_domain_is_known_before_the_domain_is() -> None:
-    assert [check.name for check in find_checks(["causality", "edge-order"], None)][2:] == ["causality", "edge-order"]
+    assert [check.name for check in find_checks(["causality", "edge-order"], None)][3:] == ["causality", "edge-order"]
 
 
 def test_the_docs_list_every_check_and_show_the_defaults_in_bold() -> None:

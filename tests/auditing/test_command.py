@@ -214,7 +214,7 @@ def test_the_command_says_the_same(name: str, tmp_path: Path):
 
 
 def test_packages_that_are_not_called_as_they_are_imported():
-    from erlangen.auditing.loading import remedy
+    from erlangen.auditing.importing import remedy
 
     assert "pip install opencv-python" in remedy(ModuleNotFoundError("No module named 'cv2'", name="cv2"))
     assert "pip install" not in remedy(ModuleNotFoundError("No module named 'torch.gone'", name="torch.gone"))
@@ -436,10 +436,12 @@ def test_a_full_disk_costs_a_file_and_not_the_audit(tmp_path: Path):
     out = erlangen("audit", "m.py:build", *SHIFTS, *files, cwd=tmp_path, preexec_fn=no_room)
     assert out.returncode == 2
     assert len(faults(out.stderr)) == 2, out.stderr
-    assert "cannot write record.json: Is a directory" in faults(out.stderr)[0]
-    assert "cannot write page.html: File too large" in faults(out.stderr)[1]
+    page, record = sorted(faults(out.stderr))
+    assert "cannot write page.html: File too large" in page
+    assert "cannot write record.json: Is a directory" in record
     assert "translation" in out.stdout
-    assert ElementTree.parse(tmp_path / "ci.xml").getroot().get("tests") == "3"
+    suite = ElementTree.parse(tmp_path / "ci.xml").getroot()
+    assert int(suite.get("tests")) == len(suite.findall("testcase")) > 1
     assert not list(tmp_path.glob(".*"))
 
 

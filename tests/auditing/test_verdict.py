@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from erlangen.auditing.numbers import Column
 from erlangen.auditing.pair import Pair
 from erlangen.auditing.tally import Exactness, Tally, error_of, flip_of
 from erlangen.auditing.verdict import Evidence, judge
+from erlangen.records.audit import Flips
 from erlangen.statistics.clustered import RelativeError
 from erlangen.statistics.intervals import Interval
 
@@ -48,9 +50,73 @@ def evidence(sampled: Tally, leak: float, **changes: object) -> Evidence:
 BROKEN = tally_of(0.3, 0.3)
 
 
+ROUNDED = tally_of(1e-6, 1e-6)
+
+
 def test_exact_up_to_the_floor_and_no_further() -> None:
-    assert judge(evidence(BROKEN, 127e-16))[0] == "exact"
-    assert judge(evidence(BROKEN, 130e-16))[0] == "broken"
+    assert judge(evidence(ROUNDED, 127e-16))[0] == "exact"
+    assert judge(evidence(ROUNDED, 130e-16))[0] == "broken"
+
+
+def test_never_exact_beside_an_error_that_rounding_does_not_explain() -> None:
+    """Whatever the twin says: the model is served as it is."""
+    assert judge(evidence(BROKEN, 0.0, strict=True, served_floor=1e-4)).judgment == "broken"
+    assert "exact in float64" in judge(evidence(BROKEN, 0.0, strict=True, served_floor=1e-4)).reason
+    assert judge(evidence(BROKEN, 0.0, served_floor=1e-4)).judgment == "broken"
+    small = evidence(tally_of(0.02, 0.02), 0.0, served_floor=1.0, estimate=size(0.02, 0.01, 0.03))
+    assert judge(small).judgment == "holds"
+    assert judge(replace(small, strict=True)).judgment == "holds"
+    assert judge(replace(small, sampled=tally_of(0.009, 0.009))).judgment == "exact"
+
+
+def test_never_exact_where_arithmetic_could_not_have_told() -> None:
+    coarse = Exactness(tally=tally_of(0.0), eps=2**-7, precision="in bfloat16")
+    made = evidence(tally_of(0.02, 0.02), 0.0, exactness=coarse, eps=2**-7, estimate=size(0.02, 0.01, 0.03), served_floor=1.0)
+    assert judge(made).judgment == "holds"
+    assert judge(replace(made, strict=True)).judgment == "undecided"
+    assert judge(replace(made, estimate=size(0.3, 0.2, 0.4))).judgment == "broken"
+    none = replace(made, sampled=tally_of(0.0, 0.0), estimate=size(0.0, 0.0, 0.0), strict=True)
+    assert judge(none).judgment == "holds"
+
+
+def test_flips_veto_and_decide() -> None:
+    def flips(rate: float, low: float, chance: float) -> Flips:
+        return Flips(rate=rate, interval=(low, 1.0), effective=9, flipped=9, pairs=10, ties=0, chance=chance)
+
+    small = evidence(tally_of(0.02, 0.02), 1.0, estimate=size(0.02, 0.01, 0.03))
+    assert judge(small).judgment == "holds"
+    assert judge(replace(small, flips=flips(0.8, 0.6, 0.9))).judgment == "broken"
+    assert judge(replace(small, flips=flips(0.3, 0.2, 0.9))).judgment == "undecided"
+    assert judge(replace(small, flips=flips(0.05, 0.01, 0.9))).judgment == "holds"
+    assert judge(evidence(ROUNDED, 0.0, flips=flips(0.8, 0.1, 0.5))).judgment != "exact"
+
+
+def test_one_column_can_break_what_the_mean_over_all_hides() -> None:
+    column = Column(index=4, count=5, error=1.2, low=0.9, contrast=False, certain=True)
+    small = evidence(tally_of(0.02, 0.02), 1.0, estimate=size(0.02, 0.01, 0.03))
+    assert judge(replace(small, column=column)).judgment == "broken"
+    assert "column 4 of the output (of 5)" in judge(replace(small, column=column)).reason
+    assert judge(replace(small, column=replace(column, certain=False))).judgment == "undecided"
+    assert judge(replace(small, column=replace(column, low=0.2))).judgment == "holds"
+
+
+def test_constants_in_float32_are_no_leak_of_a_symmetry_that_rests_on_them() -> None:
+    made = evidence(tally_of(1e-7, 1e-7), 6e-9, strict=True, served_floor=128 * EPS)
+    assert judge(made).judgment == "broken"
+    assert judge(replace(made, by_constants=True)).judgment == "holds"
+    assert (
+        judge(replace(made, by_constants=True, exactness=Exactness(tally=tally_of(1e-6), eps=1e-16, precision=""))).judgment
+        == "broken"
+    )
+
+
+def test_equal_calls_are_equal_in_every_bit_or_differ_by_the_order_of_a_sum() -> None:
+    made = evidence(tally_of(0.0, 0.0), 0.0, bitwise=True, strict=True)
+    assert judge(made).judgment == "exact"
+    assert judge(replace(made, sampled=tally_of(4 * EPS))).judgment == "holds"
+    assert judge(replace(made, sampled=tally_of(1e-4))).judgment == "broken"
+    half = replace(made, eps=2**-7, sampled=tally_of(0.05))
+    assert judge(half).judgment == "broken"  # no more than eight roundings of bfloat16, but not to be told from dropout
 
 
 def test_an_interval_decides_what_is_not_exact() -> None:
@@ -86,7 +152,7 @@ def test_any_leak_breaks_a_strict_check_however_small() -> None:
 def test_what_was_not_measured_is_neither_exact_nor_broken(changes: dict[str, object], words: str) -> None:
     for leak in (0.0, 1.0):
         for strict in (False, True):
-            judgment, reason, remedy = judge(replace(evidence(BROKEN, leak, strict=strict), **changes))  # type: ignore[arg-type]
+            judgment, reason, remedy, _ = judge(replace(evidence(BROKEN, leak, strict=strict), **changes))  # type: ignore[arg-type]
             assert judgment == "not measured"
             assert words in f"{reason}. {remedy}"
             assert remedy.endswith(".")

@@ -67,10 +67,11 @@ def test_torch_multiplies_in_float32_and_convolves_in_tf32_unless_told_otherwise
 @pytest.mark.parametrize("operation", ["product", "convolution"])
 def test_tf32_rounds_the_factors_and_float32_does_not(operation: str) -> None:
     x, w = torch.randn(64, 64, 8, 8, device="cuda"), torch.randn(64, 64, 3, 3, device="cuda")
+    y = torch.randn(64 * 64, 128, device="cuda")
 
     def compute(dtype: torch.dtype) -> torch.Tensor:
         if operation == "product":
-            return x.flatten(1).to(dtype) @ x.flatten(1).to(dtype).T
+            return x.flatten(1).to(dtype) @ y.to(dtype)
         return torch.nn.functional.conv2d(x.to(dtype), w.to(dtype))
 
     exact = compute(torch.float64)

@@ -221,7 +221,37 @@ class Raises(Shift):
         return x.roll(g, 2)
 
 
+class SweptTwice(Shift):
+    def sweep(self, x: Tensor) -> Sequence[int]:
+        return (1, 2, 1)
+
+
+class SweptInPlace(Shift):
+    def sweep(self, x: Tensor) -> Sequence[int]:
+        return (1, 30)
+
+
+class PerhapsOptional(Shift):
+    def optional(self, g: int) -> Any:
+        return None
+
+
+class AllOptional(Shift):
+    def optional(self, g: int) -> bool:
+        return True
+
+
+class LongScope(Shift):
+    def scope(self, x: Tensor) -> str:
+        return "shifts\nby steps"
+
+
 BROKEN = {
+    SweptTwice: "elements of its sweep are equal",
+    SweptInPlace: r"an element of its sweep leaves the input as it is \(30 steps\)",
+    PerhapsOptional: "optional must give True or False",
+    AllOptional: "may refuse all of its elements",
+    LongScope: "scope must be one line",
     ByHand: "is not derived from erlangen.symmetries.Symmetry",
     SlicedElements: "elements cannot be hashed",
     Repeated: "some of its elements are equal",

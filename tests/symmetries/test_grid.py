@@ -1,11 +1,14 @@
 """Tokens and maps find their place in the image, and what has none is told apart."""
 
+from fractions import Fraction
+
 import pytest
 import torch
 from hypothesis import given, strategies as st
 from torch import nn
 
-from erlangen.symmetries.grid import LEADING, from_map, grid, on_grid, shift_in_cells, stride, to_map
+from erlangen.symmetries.grid import from_map, grid, on_grid, shift_in_cells, stride, to_map
+from erlangen.symmetries.layout import LEADING, layout_of
 
 
 @given(st.integers(3, 16), st.integers(3, 16), st.sampled_from(LEADING), st.sampled_from([2, 4, 7]))
@@ -74,7 +77,10 @@ def test_a_shift_is_whole_just_where_the_stride_divides_it(side: int, cells: int
     x, y = torch.zeros(1, side, side), torch.zeros(1, cells, cells)
     if cells == 1:
         return
-    by = shift_in_cells(y, x, (g, 0))
-    assert (by is not None) == (g % stride(y, x)[0] == 0) == (g * cells % side == 0)
+    layout = layout_of(y, x)
+    by = shift_in_cells(layout, (g, 0))
+    assert (by is not None) == (g % stride(y, x)[0] == 0)
+    if side % cells == 0 or cells % side == 0:
+        assert layout.stride == (Fraction(side, cells),) * 2
     if by is not None:
-        assert by == (g * cells // side, 0)
+        assert by == (g / layout.stride[0], 0)

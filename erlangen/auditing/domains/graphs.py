@@ -1,9 +1,9 @@
-"""Graphs: node features (N, F) and a list of edges."""
+"""Graphs: node features (N, F), or none, a list of edges, and perhaps coordinates of the nodes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,14 @@ from torch import Tensor
 
 from erlangen.auditing.calling import ModelError, argument_names
 from erlangen.auditing.domain import Domain
+from erlangen.symmetries.coordinates import dimension
 from erlangen.symmetries.duplicate_edges import DuplicateEdges
 from erlangen.symmetries.edge_order import EdgeOrder
 from erlangen.symmetries.graph import Graph
 from erlangen.symmetries.isolated_node import IsolatedNode
+from erlangen.symmetries.node_reflection import NodeReflection
+from erlangen.symmetries.node_rotation import NodeRotation
+from erlangen.symmetries.node_translation import NodeTranslation
 from erlangen.symmetries.relabeling import Relabeling
 
 
@@ -24,7 +28,8 @@ class Graphs:
     """The adapter for graph networks. Graphs share a call if the model takes `batch` (N,), the index of each node's graph.
 
     names: arguments of the model, which takes node and edge tensors of these names. as_data: makes the single argument of a model
-    that takes a whole graph (PyTorch Geometric's `Data`); otherwise the model is called as f(x, edge_index, ...).
+    that takes a whole graph (PyTorch Geometric's `Data`); otherwise the model is called as f(x, edge_index, ...), or, for graphs
+    without features x, with the tensors that it has names for, as in f(z, pos, edge_index).
     """
 
     names: tuple[str, ...] = ()
@@ -45,8 +50,11 @@ class Graphs:
                 named[name] = torch.cat([{**graph.nodes, **graph.edges}[name] for graph in batch])
         if self.separates_inputs:
             named["batch"] = torch.repeat_interleave(torch.arange(len(batch)), torch.tensor(sizes))
+        given = {"x": x, "edge_index": edge_index} if x.shape[1] or not batch[0].nodes else {"edge_index": edge_index}
         if self.as_data is not None:
-            return (self.as_data(x=x, edge_index=edge_index, **named),), {}
+            return (self.as_data(**given, **named),), {}
+        if "x" not in given:
+            return (), {name: tensor for name, tensor in {**given, **named}.items() if name in self.names}
         return (x, edge_index), named
 
     def split(self, y: Tensor, batch: Sequence[Graph]) -> list[Tensor]:
@@ -85,14 +93,17 @@ def make_data(**tensors: Tensor) -> Any:
 
 
 def recognize(given: Any) -> list[Graph] | None:
-    """A `Graph`, or any object with x and edge_index, with its tensors that have one row per node or edge."""
+    """A `Graph`, or any object with x and edge_index, with its tensors that have one row per node or edge.
+
+    Without x, it must have atomic numbers z or coordinates pos; x then has no columns. Without edge_index, it has no edges.
+    """
     if isinstance(given, Graph):
         return [given]
     if not hasattr(given, "edge_index") or not hasattr(given, "x"):
         return None
-    if given.x is None:
-        raise ModelError("a graph has no node features: set data.x, with one row per node")
-    n, e = len(given.x), given.edge_index.shape[1]
+    x = features_of(given)
+    edge_index = given.edge_index if given.edge_index is not None else torch.zeros(2, 0, dtype=torch.long)
+    n, e = len(x), edge_index.shape[1]
     nodes, edges = {}, {}
     for name, value in (given.to_dict() if hasattr(given, "to_dict") else vars(given)).items():
         if name in ("x", "edge_index", "y", "batch", "ptr") or not isinstance(value, Tensor) or not value.ndim or "mask" in name:
@@ -101,7 +112,25 @@ def recognize(given: Any) -> list[Graph] | None:
             edges[name] = value
         elif len(value) == n:
             nodes[name] = value
-    return [Graph(given.x, given.edge_index, nodes, edges)]
+    return [Graph(x, edge_index, nodes, edges)]
+
+
+def features_of(data: Any) -> Tensor:
+    """The features x (N, F), or (N, 0) for a graph that has z or pos alone. Raises ModelError if it has none of them."""
+    for name in ("x", "z", "pos"):
+        rows = getattr(data, name, None)
+        if isinstance(rows, Tensor):
+            return rows if name == "x" else torch.zeros(len(rows), 0)
+    raise ModelError("a graph has no node features: set data.x, data.z or data.pos, with one row per node")
+
+
+def fitted(domain: Domain, graphs: Sequence[Graph]) -> Domain:
+    """The domain, with symmetries of coordinates among the defaults if graphs have coordinates."""
+    if not any(dimension(graph) for graph in graphs):
+        return domain
+    return replace(
+        domain, symmetries=tuple(replace(s, unasked=True) if isinstance(s, COORDINATES) else s for s in domain.symmetries)
+    )
 
 
 def read(tensors: Sequence[Tensor], vocabulary: int | None) -> list[Graph]:
@@ -117,10 +146,13 @@ def generate(shape: Sequence[int], vocabulary: int, rng: np.random.Generator) ->
     return Graph(torch.from_numpy(rng.standard_normal((n, features))).float(), edge_index)
 
 
+COORDINATES = (NodeRotation, NodeReflection, NodeTranslation)
 DOMAIN = Domain(
     name="graphs",
+    site="node",
     axes=("N", "F"),
-    symmetries=(Relabeling(), EdgeOrder(), IsolatedNode(), DuplicateEdges()),
+    symmetries=(Relabeling(), EdgeOrder(), IsolatedNode(), DuplicateEdges(), *(kind() for kind in COORDINATES)),
+    fitted=fitted,
     recognize=recognize,
     read=read,
     generate=generate,

@@ -1,6 +1,8 @@
 """Time series (C, T)."""
 
 from erlangen.auditing.arrays import array_domain
+from erlangen.symmetries.series_causality import SeriesCausality
 from erlangen.symmetries.time_shift import TimeShift
 
-DOMAIN = array_domain("series", ("C", "T"), (TimeShift("circular"), TimeShift("zeros")), channels_first=True)
+SYMMETRIES = (TimeShift("circular"), TimeShift("zeros"), SeriesCausality())
+DOMAIN = array_domain("series", ("C", "T"), SYMMETRIES, channels_first=True)

@@ -13,14 +13,19 @@ from erlangen.symmetries.symmetry import Symmetry
 EXACT, BROKEN, HOLDS, UNMEASURED = "exact", "broken", "holds", "not measured"
 SHIFTED = frozenset(["broken", "undecided"])  # lost, by an amount that few inputs may leave undecided
 CONDITIONS = ("repeat", "batch-composition")
+SIZES = {  # what is right of the size of a batch, from what is right of its composition, unless a case says so itself
+    EXACT: frozenset([EXACT, HOLDS]),  # another size may round differently
+    BROKEN: frozenset([EXACT, HOLDS, BROKEN, "undecided"]),
+    UNMEASURED: frozenset([UNMEASURED]),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """build(dtype) -> the model, inputs(seed, dtype) -> what is passed to `audit`; expected: check -> judgment, or a set of them.
 
-    What is asked: the names in `expected`; those that no domain knows are found in `symmetries`. `repeat` and `batch-composition`
-    are asked of every model and are exact unless `expected` says otherwise. in_float32: other judgments where numbers are coarse.
+    What is asked: the names in `expected`; those that no domain knows are found in `symmetries`. `repeat`, `batch-composition`
+    and `batch-size` are asked of every model; the first two are exact unless `expected` says otherwise. in_float32: other judgments where numbers are coarse.
     known_wrong: why the audit does not get there yet. fast: cheap enough for every run of the tests.
     elements: drawn for each input; more where the scatter of few leaves a judgment open.
     says: check -> words that the reason or the failures must hold. classes: whether the audit may speak of flips.
@@ -45,7 +50,9 @@ class Case:
         found = dict.fromkeys(CONDITIONS, EXACT) | dict(self.expected)
         if dtype == torch.float32:
             found |= self.in_float32
-        return {name: frozenset([right]) if isinstance(right, str) else right for name, right in found.items()}
+        right = {name: frozenset([one]) if isinstance(one, str) else one for name, one in found.items()}
+        sizes = frozenset().union(*(SIZES.get(judgment, frozenset()) for judgment in right["batch-composition"]))
+        return {"batch-size": sizes, **right}
 
     def model(self, seed: int, dtype: torch.dtype) -> Callable[..., Any]:
         """With its weights; a module in evaluation mode unless `build` says so by a mode of its own."""

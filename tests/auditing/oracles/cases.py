@@ -1,5 +1,14 @@
 """All of them."""
 
-from auditing.oracles import conditions, graphs, images, points, series, texts
+from auditing.oracles import causality, conditions, geometry, graphs, images, points, series, texts
 
-CASES = [*images.CASES, *texts.CASES, *graphs.CASES, *points.CASES, *series.CASES, *conditions.CASES]
+CASES = [
+    *images.CASES,
+    *texts.CASES,
+    *graphs.CASES,
+    *points.CASES,
+    *series.CASES,
+    *conditions.CASES,
+    *causality.CASES,
+    *geometry.CASES,
+]

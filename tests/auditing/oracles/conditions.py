@@ -297,7 +297,6 @@ CASES = [
         "amplifies rounding by 10⁵",
         lambda: Chain(5),
         {"translation": frozenset((EXACT, HOLDS))},
-        known_wrong="the floor of 128 eps knows nothing of how a model amplifies rounding: batch composition is called a leak",
     ),
     # Precision: what is cast to float32 inside is exact in real numbers, and only those count.
     case(

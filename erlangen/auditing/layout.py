@@ -1,0 +1,59 @@
+"""The order of an input's axes: what the user's arrays have -> what symmetries act on, images (C, H, W) and series (C, T)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+from torch import Tensor
+
+from erlangen.auditing.calling import ModelError
+
+Channels: TypeAlias = Literal["first", "last", "none"]  # where an array has its axis of channels
+COLORS = (1, 3, 4)  # channels of pictures: gray, RGB, RGBA
+PLACES: dict[str, Channels] = {"chw": "first", "ct": "first", "hwc": "last", "tc": "last"}  # by layout
+WORDS = {"images": ("chw", "hwc"), "series": ("ct", "tc")}  # by domain: layouts with the channels first, and last
+
+
+def to_channels_first(tensors: Sequence[Tensor], domain: str, layout: str | None) -> tuple[list[Tensor], Channels]:
+    """Images as (C, H, W) or series as (C, T), and where they had their channels: (H, W) and (T,) become one channel.
+
+    Raises ModelError if the place of the channels was not declared and cannot be told from the sizes.
+    """
+    full = 3 if domain == "images" else 2
+    if all(tensor.ndim == full - 1 for tensor in tensors):
+        return [tensor[None] for tensor in tensors], "none"
+    if any(tensor.ndim != full for tensor in tensors):
+        shapes = sorted({tuple(tensor.shape) for tensor in tensors})
+        axes = "(C, H, W), (H, W, C) or (H, W)" if domain == "images" else "(C, T), (T, C) or (T,)"
+        raise ModelError(f"{domain} must have shape {axes} each, but these have {', '.join(map(str, shapes[:3]))}")
+    channels = PLACES[layout] if layout else guess_channels([tuple(tensor.shape) for tensor in tensors], domain)
+    return [tensor.movedim(-1, 0) if channels == "last" else tensor for tensor in tensors], channels
+
+
+def guess_channels(shapes: Sequence[tuple[int, ...]], domain: str) -> Channels:
+    """Where inputs of these shapes have their channels. Raises ModelError if that cannot be told, or differs between them."""
+    guesses = {guess_of_image(shape) if domain == "images" else guess_of_series(shape) for shape in shapes} - {None}
+    if len(guesses) == 1 and (guess := guesses.pop()) is not None:
+        return guess
+    first, last = WORDS[domain]
+    shown = " and ".join(str(shape) for shape in sorted(set(shapes))[:2])
+    raise ModelError(f"cannot tell which axis of {domain} of shape {shown} has the channels: give layout={first} or {last}")
+
+
+def guess_of_image(shape: tuple[int, ...]) -> Channels | None:
+    """The end at which the size is one of `COLORS`. If both are, or none: the end that leaves a square; then a smallest first
+    axis. None if that does not decide.
+    """
+    first, last = shape[0] in COLORS, shape[-1] in COLORS
+    if first != last:
+        return "first" if first else "last"
+    squares = shape[1] == shape[2], shape[0] == shape[1]
+    if squares[0] != squares[1]:
+        return "first" if squares[0] else "last"
+    return "first" if not first and shape[0] < min(shape[1:]) else None
+
+
+def guess_of_series(shape: tuple[int, ...]) -> Channels | None:
+    """Channels come first unless there are more of them than steps, which looks like the other order."""
+    return "first" if shape[0] <= shape[1] else None

@@ -1,0 +1,230 @@
+"""How a model's outputs are to be read, where their shape alone does not say: as a map, as tokens, as a vector.
+
+A symmetry is broken only if it is broken under every reading that fits. So all of them are tried, with one or two elements on a
+few inputs, and the one with the smallest error is kept for all that follows.
+
+Values for each pixel, (h, w) or (h, w, K), and rows in time, (t, D), are brought into the form of a map, (C', h, w) or (C', t),
+once for all symmetries: sites and features, and with them all errors, are others then.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from erlangen.auditing.model import Adapter, Model
+from erlangen.auditing.pair import Check, Outputs
+from erlangen.auditing.symmetry_check import SymmetryCheck, align, attempt
+from erlangen.auditing.verdict import CONSTANT
+from erlangen.errors import ErlangenError
+from erlangen.symmetries.layout import OUTPUTS, Reading, layout_of
+from erlangen.symmetries.symmetry import Symmetry
+
+FEW = 3  # inputs that readings are tried on
+SMALL = 0.02  # an error of the likeliest reading, in units of the spread, below which no other is tried
+BETTER = 0.5  # another reading must have less than this share of the likeliest one's error,
+ROUNDING = 32  # times eps: relative errors that rounding can make
+ACTS = 0.1  # or at most this error if nothing acts on the likeliest
+
+
+@dataclass(frozen=True)
+class MapAdapter:
+    """An adapter whose outputs, as far as `reading` covers them, are brought into the form of a map.
+
+    (h, w, K) becomes (K, h, w), (h, w) becomes (1, h, w), and (t, D) of a series (D, t).
+    """
+
+    inner: Adapter
+    reading: Reading
+
+    @property
+    def separates_inputs(self) -> bool:
+        return self.inner.separates_inputs
+
+    def key(self, x: Any) -> Hashable:
+        return self.inner.key(x)
+
+    def collate(self, batch: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return self.inner.collate(batch)
+
+    def split(self, y: Tensor, batch: Sequence[Any]) -> list[Tensor]:
+        rows = self.inner.split(y, batch)
+        return [self.as_map(row) if self.applies(row, x) else row for row, x in zip(rows, batch, strict=False)]
+
+    def applies(self, y: Tensor, x: Tensor) -> bool:
+        """Not to the outputs of inner layers."""
+        return self.reading.covers(y) and layout_of(y, x, self.reading) is not None
+
+    def as_map(self, y: Tensor) -> Tensor:
+        if self.reading.output == "steps":
+            return y.T
+        return y.permute(2, 0, 1) if y.ndim == 3 else y[None]
+
+    def sites(self, y: Tensor) -> Tensor:
+        return self.inner.sites(y)
+
+
+def with_maps(model: Model, inputs: Sequence[Any], outputs: Outputs, checks: Sequence[Check], output: str | None = None) -> Model:
+    """The model, its outputs as maps if they are values for each pixel or rows in time: because `output` says so (`pixels`, or
+    `steps` of a series), because that is likeliest, or because some check then has a clearly smaller error.
+
+    Raises ErlangenError as `settled` does.
+    """
+    check_word(output)
+    few = few_of(model, inputs, outputs)
+    symmetries = [check.symmetry for check in checks if isinstance(check, SymmetryCheck)]
+    flat = "steps" if few and isinstance(inputs[few[0]], Tensor) and inputs[few[0]].ndim == 2 else "pixels"
+    if not few or output not in (None, flat):
+        return model
+    options = [list(symmetry.readings(inputs[few[0]], outputs[few[0]])) for symmetry in symmetries]
+    options = [group for group in options if group]
+    found = next((reading_of(option) for group in options for option in group if reading_of(option).output == flat), None)
+    if options and found is None and output is not None:
+        raise ErlangenError(unreadable(inputs[few[0]], outputs[few[0]], output))
+    if found is None or (output is None and not is_flat(flat, options, model, inputs, outputs, few)):
+        return model
+    return replace(model, adapter=MapAdapter(model.adapter, replace(found, stride=None)))
+
+
+def is_flat(
+    flat: str, options: Sequence[Sequence[Symmetry]], model: Model, inputs: Sequence[Any], outputs: Outputs, few: Sequence[int]
+) -> bool:
+    """Whether outputs are maps in the form `flat`: some symmetry has a clearly smaller error then, or it is the likeliest form
+    and none has a clearly larger one. options: the readings of each symmetry.
+    """
+    wins = losses = 0
+    for group in options:
+        errors: dict[bool, list[float]] = {True: [math.inf], False: [math.inf]}
+        for option in group:
+            errors[reading_of(option).output == flat].append(trial_error(option, model, inputs, outputs, few))
+        mine, others = min(errors[True]), min(errors[False])
+        wins, losses = wins + (mine < BETTER * others), losses + (others < BETTER * mine)
+    likely = any(reading_of(group[0]).output == flat for group in options)
+    return wins > 0 or (likely and not losses)
+
+
+def check_word(output: str | None) -> None:
+    """Raises ErlangenError for an unknown kind of output."""
+    if output is not None and output not in OUTPUTS:
+        raise ErlangenError(f"outputs can be read as {', '.join(OUTPUTS[:-1])} or {OUTPUTS[-1]}, not as {output!r}")
+
+
+def unreadable(x: Tensor, y: Tensor, output: str) -> str:
+    return f"an output of shape {tuple(y.shape)} for an input of shape {tuple(x.shape)} cannot be read as {output}"
+
+
+def few_of(model: Model, inputs: Sequence[Any], outputs: Outputs) -> list[int]:
+    """The inputs that readings are tried on: some that share a call."""
+    return [i for i in model.chunks(inputs)[0] if i in outputs][:FEW]
+
+
+def settled(
+    check: SymmetryCheck, model: Model, inputs: Sequence[Any], outputs: Outputs, output: str | None = None
+) -> SymmetryCheck:
+    """The check with its outputs read in one way: as `output` (vector, map, pixels, tokens or steps) if that is given.
+
+    model: that of `with_maps`. Raises ErlangenError if no output of this shape can be read as `output`, or for another word.
+    """
+    check_word(output)
+    few, symmetry = few_of(model, inputs, outputs), check.symmetry
+    if not few or reading_of(symmetry) is not None:
+        return check
+    options = list(symmetry.readings(inputs[few[0]], outputs[few[0]]))
+    if not options:
+        return check
+    is_map = isinstance(model.adapter, MapAdapter)
+    if output is not None:
+        options = [option for option in options if reading_of(option).output == ("map" if is_map else output)]
+        if not options:
+            raise ErlangenError(unreadable(inputs[few[0]], outputs[few[0]], output))
+        errors = [trial_error(option, model, inputs, outputs, few) for option in options] if len(options) > 1 else [0.0]
+        return replace(check, symmetry=options[errors.index(min(errors))])
+    options = [option for option in options if not (is_map and reading_of(option).output not in ("map", "vector"))]
+    if len(options) == 1:
+        return check
+    return replace(check, symmetry=likeliest(symmetry, options, model, inputs, outputs, few))
+
+
+def likeliest(
+    symmetry: Symmetry, options: Sequence[Symmetry], model: Model, inputs: Sequence[Any], outputs: Outputs, few: Sequence[int]
+) -> Symmetry:
+    """The symmetry as it is, unless its error is large and another reading has a clearly smaller one.
+
+    Where the shape says little, as that of a matrix does, the reading is written down, so that the audit can name it.
+    """
+    first = trial_error(symmetry, model, inputs, outputs, few, SMALL)
+    named = options[0] if outputs[few[0]].ndim == 2 and inputs[few[0]].ndim == 3 and math.isfinite(first) else symmetry
+    if first <= SMALL:
+        return named
+    limit = BETTER * first if math.isfinite(first) else ACTS
+    errors = [trial_error(option, model, inputs, outputs, few, limit) for option in options]
+    best = min(range(len(options)), key=lambda place: errors[place])
+    return options[best] if errors[best] <= limit else named
+
+
+def trial_error(
+    symmetry: Symmetry, model: Model, inputs: Sequence[Any], outputs: Outputs, few: Sequence[int], limit: float = math.inf
+) -> float:
+    """RMS error of one or two elements on a few inputs, in units of the spread under this reading; infinite if nothing acts.
+
+    limit: an error above which the second element is not tried.
+    """
+    x, ys = inputs[few[0]], [outputs[i] for i in few]
+    fitted = symmetry.fitted(x, ys[0])
+    reading, (unit, size) = reading_of(fitted), spread_of(ys, reading_of(fitted))
+    single = len(ys) == 1 and reading is not None and reading.output == "vector"  # it varies over nothing: exact or not
+    if unit <= CONSTANT * model.eps * size and not single:
+        return math.inf  # nothing can be said of what does not vary
+    squares, entries, error = 0.0, 0, math.inf
+    for g in list(fitted.generators(x))[:2] or list(fitted.elements(x, 1, np.random.default_rng(0))):
+        for left, right in trial_pairs(fitted, g, model, inputs, outputs, few):
+            squares += float((right.double() - left.double()).square().sum())
+            entries += left.numel()
+        error = math.sqrt(squares / entries) if entries and math.isfinite(squares) else math.inf
+        if single:
+            error = 0.0 if error <= min(ROUNDING * model.eps, SMALL) * spread_of(ys, None)[0] else math.inf
+        elif error < math.inf:
+            error = error / unit
+        if error > limit and entries:
+            break
+    return error
+
+
+def trial_pairs(
+    fitted: Symmetry, g: Any, model: Model, inputs: Sequence[Any], outputs: Outputs, few: Sequence[int]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Expected and actual outputs of a few inputs under one element, as far as it acts on them."""
+    try:
+        moved = [fitted.act(inputs[i], g) for i in few]
+        reference = [fitted.reference(inputs[i], g) for i in few]
+    except Exception:
+        return
+    actual = attempt(model, few, moved)
+    expected = attempt(model, few, reference) if reference[0] is not inputs[few[0]] else {i: outputs[i] for i in few}
+    for i in few:
+        failed = isinstance(actual[i], str) or isinstance(expected[i], str)
+        pair = None if failed else align(fitted, expected[i], actual[i], g, inputs[i])
+        if isinstance(pair, tuple):
+            yield pair
+
+
+def spread_of(outputs: Sequence[Tensor], reading: Reading | None) -> tuple[float, float]:
+    """The spread of some outputs, and their RMS. For vectors, over inputs alone: differences between entries do not count."""
+    values = torch.stack([y.double() for y in outputs]) if len({y.shape for y in outputs}) == 1 else None
+    if values is None:
+        values = torch.cat([y.double().flatten() for y in outputs])[:, None]
+    elif reading is None or reading.output != "vector":
+        values = values.flatten()[:, None]
+    spread, size = (float(part.square().mean().sqrt()) for part in (values - values.mean(0), values))
+    return spread, size
+
+
+def reading_of(symmetry: Symmetry) -> Any:
+    """How a symmetry reads outputs; None if it was not told."""
+    return getattr(symmetry, "reading", None)

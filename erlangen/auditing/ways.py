@@ -1,0 +1,132 @@
+"""How a model can be called: the first way that works on one input, and whether it takes several inputs at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from textwrap import shorten
+from typing import Any
+
+import numpy as np
+import torch
+
+from erlangen.auditing.arguments import WithArguments, check_call
+from erlangen.auditing.arrays import Arrays
+from erlangen.auditing.calling import ModelError, describe_error
+from erlangen.auditing.model import Model, map_tensors
+
+FIRST = "The model is called with the channels first, unlike the inputs."
+LAST = "The model is called with the channels last, as the inputs have them."
+NUMPY = "The model takes and returns NumPy arrays."
+UNBATCHED = "The model takes one input without a batch axis."
+
+
+@dataclass(frozen=True)
+class NumpyCall:
+    """A function of NumPy arrays, called with tensors."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        to_array = lambda tensor: tensor.detach().cpu().numpy()  # noqa: E731
+        return to_tensors(self.function(*map_tensors(args, to_array), **map_tensors(named, to_array)))
+
+
+@dataclass(frozen=True)
+class Unbatched:
+    """A function of inputs without a batch axis, called with batches of one."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        output = self.function(*map_tensors(args, lambda tensor: tensor[0]), **map_tensors(named, lambda tensor: tensor[0]))
+        return map_tensors(to_tensors(output), lambda tensor: tensor[None])
+
+
+def to_tensors(value: Any) -> Any:
+    """The value with NumPy's arrays and numbers as tensors."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return torch.as_tensor(value)
+    if isinstance(value, Mapping):
+        return {name: to_tensors(entry) for name, entry in value.items()}
+    return type(value)(to_tensors(entry) for entry in value) if type(value) in (list, tuple) else value
+
+
+def find_way(model: Model, x: Any, arguments: Mapping[str, Any] | None = None) -> tuple[Model, tuple[str, ...]]:
+    """The model as it can be called on x, and how, in sentences.
+
+    In this order: as it is; with channels first, where the inputs have them elsewhere; with NumPy arrays, unless it is a torch
+    module; without a batch axis; in batches of `batch_size`. arguments: further ones by name, for every call.
+
+    Raises ModelError, with what the first way said, if none works.
+    """
+    if arguments:
+        model = replace(model, adapter=WithArguments(model.adapter, arguments))
+    check_call(model.function, model.adapter, x)
+    first: Exception | None = None
+    for way, notes in ways(model):
+        if isinstance(first, ModelError) and way.fixed_batch != model.fixed_batch:
+            break  # it ran, and what it returned does not fit: fewer inputs a call do not mend that
+        try:
+            way([x])
+            return way, notes
+        except Exception as error:
+            first = first or error
+    assert first is not None
+    if isinstance(first, ModelError):
+        raise first
+    raise ModelError(f"{model.name} failed on input 0: {describe_error(first)}{hint(first)}") from first
+
+
+def ways(model: Model) -> Iterator[tuple[Model, tuple[str, ...]]]:
+    """Every way to call a model, the likely ones first."""
+    placed = list(placings(model))
+    yield from placed
+    if model.module is None and model.fixed_batch is None:
+        yield from ((replace(way, function=NumpyCall(way.function)), (*notes, NUMPY)) for way, notes in placed)
+    if model.fixed_batch is None and model.adapter.separates_inputs:
+        for way, notes in placed:
+            yield replace(way, function=Unbatched(way.function), fixed_batch=1), (*notes, UNBATCHED)
+            if model.module is None:
+                function = Unbatched(NumpyCall(way.function))
+                yield replace(way, function=function, fixed_batch=1), (*notes, NUMPY, UNBATCHED)
+        if model.batch_size > 1:
+            note = f"The model does not take a single input: it was called with batches of {model.batch_size}."
+            yield from ((replace(way, fixed_batch=model.batch_size), (*notes, note)) for way, notes in placed)
+
+
+def placings(model: Model) -> Iterator[tuple[Model, tuple[str, ...]]]:
+    """The model called with channels where the inputs have them, and with channels first."""
+    outer = model.adapter if isinstance(model.adapter, WithArguments) else None
+    inner = outer.inner if outer else model.adapter
+    if not isinstance(inner, Arrays) or inner.channels == "first":
+        yield model, ()
+        return
+    yield model, (LAST,) if inner.channels == "last" else ()
+    moved = replace(inner, channels="first")
+    yield replace(model, adapter=replace(outer, inner=moved) if outer else moved), (FIRST,)
+
+
+def takes_batches(model: Model, inputs: Sequence[Any]) -> tuple[bool, str]:
+    """Whether a call with two inputs works, where one with a single input does; and why not, in a sentence.
+
+    Inputs that never share a call are not tried.
+    """
+    if model.fixed_batch is not None or not model.adapter.separates_inputs:
+        return True, ""
+    key = model.adapter.key(inputs[0])
+    other = next((x for x in inputs[1:] if model.adapter.key(x) == key), inputs[0])
+    try:
+        model.once([inputs[0], other])
+        return True, ""
+    except Exception as error:
+        why = shorten(describe_error(error), 120, placeholder=" …")
+        return False, f"The model takes one input at a time: a batch of two fails ({why})."
+
+
+def hint(error: BaseException) -> str:
+    """What may help with a common failure; '' for others."""
+    text = str(error)
+    if isinstance(error, IndexError) and "out of range in self" in text:
+        return "; if these are token ids beyond the vocabulary, name its size with --vocabulary"
+    return ""
