@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from auditing.known import Case, cases, inputs_of
+from auditing.oracles.known import Case, cases, inputs_of
 from torch import nn
 
 import erlangen
