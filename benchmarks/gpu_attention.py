@@ -4,7 +4,10 @@ One text, 12 heads of 64 features, bfloat16. Times are medians of CUDA events; m
 the output and the gradients. The former way, a bias of T × T numbers in `scaled_dot_product_attention`, is measured at 8192
 tokens. All cases of a length run in one process, one after the other, and are compared with plain causal attention there.
 
-    python benchmarks/gpu_attention.py [--seconds 40] [--json -]
+With --variants, only ALiBi at 16384 tokens is measured, with other settings of `erlangen.nn.flex`: skipping the blocks of keys
+that ALiBi leaves no weight in float32 (for normal queries, and for some 3 times as large), and other tiles.
+
+    python benchmarks/gpu_attention.py [--seconds 40] [--variants] [--json -]
 """
 
 from __future__ import annotations
@@ -34,6 +37,15 @@ CASES: dict[str, tuple[int | None, bool]] = {  # window, ALiBi
     "ALiBi": (None, True),
     f"ALiBi, window {WINDOW}": (WINDOW, True),
 }
+TILES = {"fwd_BLOCK_M": 128, "fwd_BLOCK_N": 64, "fwd_num_warps": 4, "fwd_num_stages": 3}
+VARIANTS: dict[str, tuple[int | None, dict[str, int | bool], float]] = {  # NEAR_FROM, ALIBI_OPTIONS, factor of the queries
+    "all blocks": (None, {}, 1.0),
+    "near blocks": (1, {}, 1.0),
+    "all blocks, larger queries": (None, {}, 3.0),
+    "near blocks, larger queries": (1, {}, 3.0),
+    "near blocks, forward tiles 128 x 64": (1, TILES, 1.0),
+    "all blocks, forward tiles 128 x 64": (None, TILES, 1.0),
+}
 Attention = Callable[[Tensor, Tensor, Tensor], Tensor]
 Row = dict[str, object]
 
@@ -57,6 +69,33 @@ def measure(seconds: float = 40.0, lengths: tuple[int, ...] = LENGTHS) -> list[R
         for one in rows:
             if one["length"] == n and "ms" in one and "ms" in plain:
                 one["ratio"] = round(float(one["ms"]) / float(plain["ms"]), 3)  # type: ignore[arg-type]
+    return rows
+
+
+def variants(seconds: float, n: int = max(LENGTHS)) -> list[Row]:
+    """A row for plain causal attention and one for each of `VARIANTS`, as those of `measure`.
+
+    difference: of output and gradients from those of the first variant with the same queries, the largest, as a share of the
+    norm.
+    """
+    end, inputs, out = time.monotonic() + seconds, qkv(n), torch.randn(1, HEADS, n, FEATURES, device="cuda", dtype=torch.bfloat16)
+    plain = row(n, "causal", causal, inputs, out, end)
+    rows, references, before = [plain], dict[float, list[Tensor]](), (flex.NEAR_FROM, flex.ALIBI_OPTIONS)
+    for name, (near, options, factor) in VARIANTS.items():
+        if options != flex.ALIBI_OPTIONS:  # which are part of the compiled function
+            torch.compiler.reset()
+            flex._compile.cache_clear()
+        flex.NEAR_FROM, flex.ALIBI_OPTIONS = near, options
+        scaled = tuple((x.detach() * (factor if i == 0 else 1)).requires_grad_() for i, x in enumerate(inputs))
+        one = row(n, name, banded(n, None, True), scaled, out, end)
+        if "ms" in one:
+            one["ratio"] = round(float(one["ms"]) / float(plain["ms"]), 3)  # type: ignore[arg-type]
+            y = banded(n, None, True)(*scaled)
+            found = [y.detach().float(), *(x.float() for x in torch.autograd.grad(y, scaled, out))]
+            pairs = zip(found, references.setdefault(factor, found), strict=True)
+            one["difference"] = max(float((a - b).norm() / b.norm()) for a, b in pairs)
+        rows.append(one)
+    flex.NEAR_FROM, flex.ALIBI_OPTIONS = before
     return rows
 
 
@@ -111,7 +150,7 @@ def sdpa_kernel_name(inputs: tuple[Tensor, Tensor, Tensor]) -> str:
 
 def row(n: int, case: str, attention: Attention, inputs: tuple[Tensor, ...], out: Tensor, end: float) -> Row:
     """Measure a case: the first call, then the peak of a call, then the median of 15 calls."""
-    base: Row = {"length": n, "case": case, "kernel": "flex" if case in CASES else "masked"}
+    base: Row = {"length": n, "case": case, "kernel": "flex" if case in CASES or case in VARIANTS else "masked"}
     if time.monotonic() > end:
         return {**base, "skipped": "out of time"}
 
@@ -152,19 +191,26 @@ def median_ms(step: Callable[[], None], repeats: int = 15) -> float:
 def main() -> None:
     options = printing.parser(__doc__)
     options.add_argument("--seconds", type=float, default=40.0, help="begin no case after so many seconds (default: 40)")
+    options.add_argument("--variants", action="store_true", help="measure ALiBi with other settings instead")
     args = options.parse_args()
     if not torch.cuda.is_available():
         sys.exit("this benchmark needs a CUDA device, and there is none here")
     out = printing.table_stream(args.json)
     print(f"{torch.cuda.get_device_name()}; torch {torch.__version__}; {HEADS} heads of {FEATURES}, bfloat16", file=out)
-    rows = measure(args.seconds)
+    rows = variants(args.seconds) if args.variants else measure(args.seconds)
     for one in rows:
         if "ms" in one:
             numbers = f"{one['ms']:>9.3f} ms {one['MiB']:>9.1f} MiB {one.get('ratio', ''):>7} x causal, first {one['first_s']} s"
+            numbers += f", difference {one['difference']:.1e}" if "difference" in one else ""
         else:
             numbers = str(one.get("error") or one.get("skipped"))
-        print(f"  {one['length']:>6} {one['case']:<28} {one['kernel']:<18} {numbers}", file=out)
-    printing.emit(results(rows), args.json)
+        print(f"  {one['length']:>6} {one['case']:<36} {one['kernel']:<18} {numbers}", file=out)
+    timed = [one for one in rows if "ms" in one and VARIANTS.get(str(one["case"]), (0, {}, 0.0))[2] == 1]
+    if args.variants and timed:
+        best = min(timed, key=lambda one: float(one["ms"]))  # type: ignore[arg-type]
+        near, tiles, _ = VARIANTS[str(best["case"])]
+        print(f"best: NEAR_FROM = {near}, ALIBI_OPTIONS = {tiles}", file=out)
+    printing.emit([] if args.variants else results(rows), args.json)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,15 @@ plain loop      our own model with its cache, an operation at a time
 CUDA graph      the loop that one would write in plain torch: static cache, one captured step, greedy
 transformers    GPT2LMHeadModel with its dynamic cache, and with the static cache and torch.compile, as its documentation advises
 
-Ours at few texts also by torch's kernels instead of its own. The first text ever on a machine waits for Triton to compile them.
+Ours also by torch's kernels instead of its own. The first text ever on a machine waits for Triton to compile them.
 
 All weights are random. Times include the reading of the prompt; captures and compilations were made by an earlier run and are not
 counted, but the first text of a fresh process is timed with them. A peer that fails is reported as text.
 
-    python benchmarks/gpu_decoding.py [--limit 100] [--json -]
+--only chooses figures by a regular expression, as "static|ours, greedy, batch" for the comparison with the static cache alone.
+With --variants, the kinds of steps of `erlangen.generate.fused` are compared instead, for 4, 8 and 16 texts.
+
+    python benchmarks/gpu_decoding.py [--limit 100] [--only REGEX] [--variants] [--json -]
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -34,6 +38,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from erlangen.generate import fused
 from erlangen.generate.captured import CapturedDecoder
 from erlangen.generate.decode import generate
 from erlangen.generate.filters import Settings
@@ -203,8 +208,26 @@ PARTS: dict[str, Callable[[], Any]] = {
 }
 
 
-def figures(limit: float = 100.0) -> dict[str, Any]:
-    """All figures: tokens a second by name, or the text of what went wrong. limit: seconds, after which parts are skipped."""
+def variants(batches: tuple[int, ...] = (16, 8, 4)) -> dict[str, Any]:
+    """Tokens a second of greedy texts, by the kind of the step: torch's kernels, a row at a time, and products by torch."""
+    gpt, found, few = model(), dict[str, Any](), fused.FEW
+    for batch in batches:
+        for name, limit in (("plain", None), ("FusedStep", batch), ("BatchedStep", 0)):
+            fused.FEW = few if limit is None else limit
+            try:
+                found[f"{name}, batch {batch}"] = round(ours(gpt, batch, GREEDY, fused=limit is not None), 1)
+            except Exception as error:
+                found[f"{name}, batch {batch}"] = f"failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        found[f"CUDA graph, batch {batch}"] = round(graph_loop(gpt, batch), 1)
+    fused.FEW = few
+    return found
+
+
+def figures(limit: float = 100.0, only: str = "") -> dict[str, Any]:
+    """The figures whose names match: tokens a second by name, or the text of what went wrong.
+
+    limit: seconds, after which parts are skipped. only: a regular expression; every name matches the empty one.
+    """
     start, found = time.perf_counter(), dict[str, Any]()
     gpt = model()
 
@@ -212,6 +235,8 @@ def figures(limit: float = 100.0) -> dict[str, Any]:
         return limit - (time.perf_counter() - start)
 
     def add(name: str, run: Callable[[], Any], needs: float = 3.0) -> None:
+        if not re.search(only, name):
+            return
         if left() < needs:
             found[name] = "skipped: out of time"
             return
@@ -225,10 +250,9 @@ def figures(limit: float = 100.0) -> dict[str, Any]:
         add(f"ours, greedy, batch {batch}", partial(ours, gpt, batch, GREEDY))
         add(f"ours, top-p 0.9, batch {batch}", partial(ours, gpt, batch, NUCLEUS))
         add(f"CUDA graph, greedy, batch {batch}", partial(graph_loop, gpt, batch))
-    for fused in (True, False):
-        add(f"ours, greedy, {'fused' if fused else 'torch'} kernels, batch 1", partial(ours, gpt, 1, GREEDY, fused=fused))
-    add("ours, greedy, fused kernels, batch 4", partial(ours, gpt, 4, GREEDY, fused=True))
-    add("ours, greedy, torch kernels, batch 4", partial(ours, gpt, 4, GREEDY, fused=False))
+    for batch in (1, 4, 16):
+        add(f"ours, greedy, fused kernels, batch {batch}", partial(ours, gpt, batch, GREEDY, fused=True))
+        add(f"ours, greedy, torch kernels, batch {batch}", partial(ours, gpt, batch, GREEDY, fused=False))
     add("ours, greedy, float32, batch 1", partial(ours, gpt, 1, GREEDY, torch.float32))
     add("first text of a process", lambda: in_a_process("first", min(left(), 40)), 10)
     with tempfile.TemporaryDirectory() as folder:
@@ -238,7 +262,7 @@ def figures(limit: float = 100.0) -> dict[str, Any]:
         add(f"transformers, dynamic cache, batch {batch}", partial(transformers_pace, batch, False), 8)
     add("plain loop, batch 1", partial(plain, gpt, 1), 12)
     for batch in BATCHES:
-        add(f"transformers, static cache, batch {batch}", lambda b=batch: in_a_process(f"static {b}", min(left(), 45)), 10)
+        add(f"transformers, static cache, batch {batch}", lambda b=batch: in_a_process(f"static {b}", min(left(), 55)), 10)
     return found
 
 
@@ -267,6 +291,8 @@ def main() -> None:
 
     options = printing.parser(__doc__)
     options.add_argument("--limit", type=float, default=100.0, help="seconds, after which parts are skipped (default: 100)")
+    options.add_argument("--only", default="", metavar="REGEX", help="measure only the figures whose names match")
+    options.add_argument("--variants", action="store_true", help="compare the kinds of steps instead")
     options.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     args = options.parse_args()
     if args.part:
@@ -276,7 +302,7 @@ def main() -> None:
         sys.exit("this benchmark needs a CUDA device, and there is none")
     out = printing.table_stream(args.json)
     print(f"{torch.cuda.get_device_name()}; torch {torch.__version__}; {NEW} tokens after {PROMPT}; tokens a second", file=out)
-    found = figures(args.limit)
+    found = variants() if args.variants else figures(args.limit, args.only)
     for name, value in found.items():
         print(f"  {name:<40} {value}", file=out)
     results = ratios(found)

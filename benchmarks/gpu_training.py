@@ -12,7 +12,9 @@ in the fastest product of two 8192 × 8192 matrices measured here, and in the 98
 The targets in tokens per second are the speed of the plain compiled loop on gpt2, and three times that on gpt-mini, as first
 measured on an H200.
 
-    python benchmarks/gpu_training.py [--rounds 7] [--json -]
+With --profile, no case is timed: the kernels that take longest in one uncompiled step of gpt2 are printed for both loops.
+
+    python benchmarks/gpu_training.py [--rounds 7] [--cases eager compiled mini] [--profile] [--json -]
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import gc
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -39,6 +41,7 @@ from erlangen.train.language_model import LanguageSchedule, Training
 
 NOMINAL = 989e12  # FLOP/s of dense bfloat16 products on an H100 SXM or an H200
 TOKENS = 2_000_000
+CASES = ("eager", "compiled", "mini")
 Run = Callable[[], object]
 
 
@@ -116,13 +119,17 @@ def peer_step(config: GPTConfig, data: np.ndarray, batch: int, device: str, comp
     return run
 
 
-def our_steps(config: GPTConfig, corpus: Corpus, batch: int, device: str, compile: bool) -> dict[str, Run]:
-    """Steps of `fit`: captured in a CUDA graph, as `gpt train` makes them by default, and launched one by one."""
+def our_steps(config: GPTConfig, corpus: Corpus, batch: int, device: str, compile: bool, capture: bool = True) -> dict[str, Run]:
+    """Steps of `fit`: captured in a CUDA graph, as `gpt train` makes them by default, and launched one by one.
+
+    capture: whether to include the captured ones.
+    """
     torch.manual_seed(0)
     model = GPT(config).to(device).train()
     training = Training(model, corpus, LanguageSchedule(batch=batch, lr=6e-4, steps=100_000), "bfloat16", device)
     net: nn.Module = compiled(model, training, note) if compile else model
-    training.capture(net, note)
+    if capture:
+        training.capture(net, note)
     step = training.captured
 
     def run(graph: bool) -> Callable[[], None]:
@@ -186,6 +193,39 @@ def flops_per_token(config: GPTConfig) -> float:
     return 6 * (model.parameter_count() - places) + 12 * config.layers * config.block * config.width
 
 
+def profile(device: str, small: bool = False, count: int = 15) -> dict[str, list[tuple[float, int, str]]]:
+    """The `count` kernels that take longest in a step of gpt2, uncompiled: milliseconds, launches and name, for each loop.
+
+    The first row of a loop is the sum of all its kernels.
+    """
+    torch.set_float32_matmul_precision("high")
+    case = cases(small)["eager"]
+    data = np.random.default_rng(0).integers(case.config.vocabulary, size=TOKENS).astype(np.int32)
+    corpus = corpus_of(data, case.config.vocabulary)
+    makers: dict[str, Callable[[], Run]] = {
+        "ours": lambda: our_steps(case.config, corpus, case.batch, device, False, capture=False)["launched"],
+        "plain loop": lambda: peer_step(case.config, data, case.batch, device, False),
+    }
+    return {name: longest(make(), device, count) for name, make in makers.items()}
+
+
+def longest(run: Run, device: str, count: int) -> list[tuple[float, int, str]]:
+    """The kernels that take longest in one call of `run`, after three that are not recorded. On a CPU: the operations."""
+    cuda, synchronize = device.startswith("cuda"), synchronizer(device)
+    kind = "CUDA" if cuda else "CPU"
+    activity = getattr(torch.profiler.ProfilerActivity, kind)
+    for _ in range(3):
+        run()
+    synchronize()
+    with torch.profiler.profile(activities=[activity]) as recorded:
+        run()
+        synchronize()
+    time_of = "self_device_time_total" if cuda else "self_cpu_time_total"
+    rows = [(getattr(e, time_of) / 1e3, e.count, e.key) for e in recorded.key_averages() if e.device_type.name == kind]
+    rows.sort(reverse=True)
+    return [(sum(row[0] for row in rows), sum(row[1] for row in rows), "all"), *rows[:count]]
+
+
 class Case(NamedTuple):
     """A model and a batch. ours: whether to compile; each way is measured. peer: whether the peer is compiled."""
 
@@ -229,29 +269,33 @@ def compare(case: Case, device: str, rounds: int, top: float) -> list[dict[str, 
     ]
 
 
-def cases(small: bool) -> list[Case]:
-    """What is compared. small: tiny models, to try this file on a CPU."""
+def cases(small: bool) -> dict[str, Case]:
+    """What is compared, by the names of the option `--cases`. small: tiny models, to try this file on a CPU."""
     gpt2 = replace(PRESETS["gpt2"], dropout=0.0)
     mini = replace(PRESETS["gpt-mini"], vocabulary=80, block=128, dropout=0.0)
     if small:
         gpt2 = replace(gpt2, layers=1, width=32, heads=2, vocabulary=97, block=16)
         mini = replace(mini, layers=1, width=32, heads=2, block=16)
-    return [
-        Case("gpt2 124M, 16 × 1024", gpt2, 2 if small else 16, 8, (False,), False, 1.0),
-        Case("gpt2 124M, 16 × 1024", gpt2, 2 if small else 16, 8, (True,), True, 1.0, 497_000),
-        Case("gpt-mini, 32 × 128", mini, 2 if small else 32, 40, (False, True), True, 3.0, 945_000),
-    ]
+    return {
+        "eager": Case("gpt2 124M, 16 × 1024", gpt2, 2 if small else 16, 8, (False,), False, 1.0),
+        "compiled": Case("gpt2 124M, 16 × 1024", gpt2, 2 if small else 16, 8, (True,), True, 1.0, 497_000),
+        "mini": Case("gpt-mini, 32 × 128", mini, 2 if small else 32, 40, (False, True), True, 3.0, 945_000),
+    }
 
 
 def measure(
-    device: str = "cuda", rounds: int = 7, tell: Callable[[str], None] = note, small: bool = False
+    device: str = "cuda",
+    rounds: int = 7,
+    tell: Callable[[str], None] = note,
+    small: bool = False,
+    names: Sequence[str] = CASES,
 ) -> list[dict[str, Any]]:
-    """All comparisons; one that fails is a result with the error as text. small: as for `cases`."""
+    """The comparisons of `names`; one that fails is a result with the error as text. small: as for `cases`."""
     torch.set_float32_matmul_precision("high")  # as nanoGPT sets it; our steps set their own
     top = peak(device, 256 if small else 8192)
     tell(f"bfloat16 products: {top / 1e12:.0f} TFLOP/s measured, {NOMINAL / 1e12:.0f} stated")
     results: list[dict[str, Any]] = []
-    for case in cases(small):
+    for case in (cases(small)[name] for name in names):
         start = time.perf_counter()
         try:
             found = compare(case, device, rounds, top)
@@ -281,9 +325,17 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=7, help="rounds, of which medians are taken (default: 7)")
     options.add_argument("--device", default="cuda", help="device (default: cuda)")
     options.add_argument("--small", action="store_true", help="tiny models, to try the benchmark itself on a CPU")
+    options.add_argument("--cases", nargs="+", choices=CASES, default=CASES, help="what to compare (default: all)")
+    options.add_argument("--profile", action="store_true", help="print the kernels of one uncompiled step instead")
     args = options.parse_args()
     out = printing.table_stream(args.json)
-    results = measure(args.device, args.rounds, tell=lambda text: print(text, file=out, flush=True), small=args.small)
+    if args.profile:
+        for name, rows in profile(args.device, args.small).items():
+            print(name, file=out)
+            for milliseconds, launches, kernel in rows:
+                print(f"  {milliseconds:8.3f} ms {launches:5d} x  {kernel[:110]}", file=out, flush=True)
+        return
+    results = measure(args.device, args.rounds, lambda text: print(text, file=out, flush=True), args.small, args.cases)
     printing.emit(results, args.json)
 
 

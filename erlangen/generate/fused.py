@@ -1,10 +1,11 @@
-"""A step of few texts in five kernels per layer (erlangen.generate.kernels), where the plain one takes about fifteen.
+"""A step in five or eight kernels per layer (erlangen.generate.kernels), where the plain one takes about sixteen.
 
     qkv = norm(h) Wᵀ;   y = attention;   h += y Wᵀ;   u = gelu(norm(h) Wᵀ);   h += u Wᵀ
 
-At one text a step's arithmetic takes a GPU less time than starting its kernels, even in a CUDA graph. Each text reads the
-matrices again, from the GPU's cache, so beyond `FEW` texts torch's products are better. Attention reads the slots in use, as
-the position on the device has it, so that one capture serves every length.
+At one text a step's arithmetic takes a GPU less time than starting its kernels, even in a CUDA graph: `FusedStep` has five per
+layer. There each text reads the matrices again, from the GPU's cache, so beyond `FEW` texts torch's products are better:
+`BatchedStep` has four of these, GELU, attention, and two norms that also add to the residual stream. Attention reads the slots in
+use, as the position on the device has it, so that one capture serves every length.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from torch import Tensor
 if TYPE_CHECKING:
     from erlangen.generate.static import Affine, StaticReader
 
-FEW = 4  # texts
+FEW = 4  # texts, up to which each reads the matrices by itself
+MOST = 2**16 - 1  # texts that a grid of programs can hold in its second dimension
+ALIGNED = 64  # rows of the head: with GPT-2's 50257, products store their results unaligned and take a slow kernel
 TILE = 8192  # numbers of a matrix that a program holds at a time
 WIDEST = 4096  # features of the residual stream that a program can hold
 EPSILON = 1e-5  # of the model's norms
@@ -30,13 +33,13 @@ EPSILON = 1e-5  # of the model's norms
 def fused_step(reader: StaticReader, wanted: bool | None = None) -> FusedStep | None:
     """The fused step of a reader that has not read anything, tried once, which compiles its kernels; None for the plain step.
 
-    wanted: None to use it where it can run. It cannot without CUDA, Triton and the C compiler that Triton needs, in float64 and
-    for many texts. If it fails although it should run, a warning says why.
+    wanted: None to use it where it can run. It cannot without CUDA, Triton and the C compiler that Triton needs, and in float64.
+    If it fails although it should run, a warning says why.
     """
     if wanted is False or (wanted is None and not can_fuse(reader)):
         return None
     try:
-        step = FusedStep(reader)
+        step = FusedStep(reader) if reader.batch <= FEW else BatchedStep(reader)
         step(torch.zeros(reader.batch, dtype=torch.int64, device=reader.embedding.device))
     except Exception as error:  # a compiler that is missing or fails may raise anything
         if wanted:
@@ -50,10 +53,10 @@ def fused_step(reader: StaticReader, wanted: bool | None = None) -> FusedStep | 
 
 
 def can_fuse(reader: StaticReader) -> bool:
-    """Whether the kernels should run here and for this model: on a CUDA device with Triton, for few texts, not in float64."""
+    """Whether the kernels should run here and for this model: on a CUDA device with Triton, not in float64."""
     on_gpu = reader.embedding.device.type == "cuda" and importlib.util.find_spec("triton") is not None
     small = max(reader.dtype.itemsize, reader.residual.itemsize) <= 4
-    return on_gpu and small and reader.batch <= FEW and reader.config.width <= WIDEST
+    return on_gpu and small and reader.batch <= MOST and reader.config.width <= WIDEST
 
 
 class FusedStep:
@@ -108,6 +111,40 @@ class FusedStep:
             qkv, keys, values, reader.cache.position, qkv if rotation is None else rotation, reader.bias_table, out, self.scale,
             HEADS=c.heads, SIZE=c.block, DIM=c.head_dim, PADDED=power(c.head_dim), BLOCK=max(TILE // power(c.head_dim), 16),
             ROTARY=rotation is not None, INTERLEAVED=c.rotary.layout == "interleaved", TABLES=self.tables, num_warps=8,
+        )  # fmt: skip
+        return out
+
+
+class BatchedStep(FusedStep):
+    """The same for many texts: products by torch."""
+
+    def __init__(self, reader: StaticReader) -> None:
+        super().__init__(reader)
+        self.head = F.pad(reader.head.weight, (0, 0, 0, -len(reader.head.weight) % ALIGNED))
+
+    def __call__(self, tokens: Tensor) -> Tensor:
+        reader, cache = self.reader, self.reader.cache
+        h = F.embedding(tokens, reader.embedding).to(reader.residual)  # (B, width)
+        if reader.place is not None:
+            h = h + reader.place.index_select(0, cache.position)
+        rotation = reader.rotation()
+        x = self.add_norm(h, None, reader.layers[0].norm1)
+        following = [*(layer.norm1 for layer in reader.layers[1:]), reader.norm]
+        for number, (layer, norm) in enumerate(zip(reader.layers, following, strict=True)):
+            y = self.attention(F.linear(x, *layer.qkv), number, rotation)
+            x = self.add_norm(h, F.linear(y, *layer.out), layer.norm2)
+            hidden = F.gelu(F.linear(x, *layer.up), approximate="tanh")
+            x = self.add_norm(h, F.linear(hidden, *layer.down), norm)
+        cache.advance()
+        return F.linear(x, self.head)[:, : len(reader.head.weight)]
+
+    def add_norm(self, h: Tensor, x: Tensor | None, norm: Affine) -> Tensor:
+        """norm(h) (B, width) in the dtype of the products, after h += x, in place."""
+        out = torch.empty_like(h, dtype=self.reader.dtype)
+        self.kernels.add_norm[(len(h),)](
+            h, h if x is None else x, norm.weight, h if norm.bias is None else norm.bias, out, EPSILON,
+            WIDTH=h.shape[1], BLOCK=power(h.shape[1]), ADDED=x is not None, LAYER=self.reader.config.norm == "layer",
+            SHIFTED=norm.bias is not None,
         )  # fmt: skip
         return out
 

@@ -1,9 +1,10 @@
 # mypy: ignore-errors
 # ruff: noqa: N803, SIM108
-"""Triton kernels for a step of few texts: a product of a matrix with one row per text, and attention of one query.
+"""Triton kernels for a step: a product of a matrix with one row per text, a norm, and attention of one query.
 
 A product with a single row reads its matrix once and does hardly any arithmetic, so what counts is that nothing else is read or
-launched: norms, biases, GELU and the addition to the residual stream happen in the kernel of the product. Sums are in float32.
+launched: norms, biases, GELU and the addition to the residual stream happen in the kernel of the product. With many rows torch's
+products are better, and `add_norm` does what is between two of them. Sums are in float32.
 `erlangen.generate.fused` calls them; their plain twin is `erlangen.generate.static.StaticReader.step`.
 """
 
@@ -66,6 +67,28 @@ def product_add(
         y += tl.load(bias + r, mask=real, other=0.0).to(tl.float32)
     at = h + text * rows + r
     tl.store(at, tl.load(at, mask=real, other=0.0) + y, mask=real)
+
+
+@triton.jit
+def add_norm(
+    h, x, gain, shift, out, eps,
+    WIDTH: tl.constexpr, BLOCK: tl.constexpr, ADDED: tl.constexpr, LAYER: tl.constexpr, SHIFTED: tl.constexpr,
+):  # fmt: skip
+    """h (B, WIDTH) float32 += x (B, WIDTH) if ADDED, and out (B, WIDTH) = norm(h). One program: one text. Options as above."""
+    at = tl.program_id(0) * WIDTH
+    k = tl.arange(0, BLOCK)
+    inside = k < WIDTH
+    y = tl.load(h + at + k, mask=inside, other=0.0)
+    if ADDED:
+        y = y + tl.load(x + at + k, mask=inside, other=0.0).to(tl.float32)
+        tl.store(h + at + k, y, mask=inside)
+    if LAYER:
+        y = tl.where(inside, y - tl.sum(y, 0) / WIDTH, 0.0)
+    y = y * tl.rsqrt(tl.sum(y * y, 0) / WIDTH + eps)
+    y = y * tl.load(gain + k, mask=inside, other=0.0)
+    if SHIFTED:
+        y = y + tl.load(shift + k, mask=inside, other=0.0)
+    tl.store(out + at + k, y.to(out.dtype.element_ty), mask=inside)
 
 
 @triton.jit

@@ -1,15 +1,18 @@
 """The mean cross-entropy of a matrix of logits on a GPU, by kernels that read it once per pass (erlangen.models.loss_kernels).
 
-    loss = mean over rows of lse - logit_target,   lse = log Σ_v exp(logits_v),   d loss / d logits = (exp(logits - lse) - one-hot) / N
+    loss = mean over rows of lse - logit_target,   lse = log Σ_v exp(logits_v)
+    d loss / d logits = (exp(logits - lse) - one-hot) / N
 
 torch's cross-entropy converts the matrix to float32, writes its log-probabilities and, backward, two more float32 matrices: for
-16 × 1024 tokens of GPT-2 these are 3.3 GB each. Here the forward pass writes two numbers per row and the backward pass the gradient.
+16 × 1024 tokens of GPT-2 these are 3.3 GB each. Here the forward pass writes two numbers per row, and the backward pass the
+gradient.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any, cast
 
@@ -22,16 +25,17 @@ TRITON = importlib.util.find_spec("triton") is not None
 
 
 class StreamedCrossEntropy(torch.autograd.Function):
-    """logits (N, V) in bfloat16, targets (N,) int64 -> their mean loss, (), float32. Each entry of the gradient is rounded once."""
+    """logits (N, V) in bfloat16, targets (N,) int64 -> their mean loss, (), float32.
+
+    The entries of the gradient are rounded once. The loss is NaN if a target is not in [0, V).
+    """
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, targets: Tensor) -> Tensor:
         logits, targets = logits.contiguous(), targets.contiguous()
         losses, lse = (torch.empty(len(logits), dtype=torch.float32, device=logits.device) for _ in range(2))
-        with torch.cuda.device_of(logits):  # Triton starts kernels on the current device
-            kernels().row_losses[(len(logits),)](
-                logits, targets, losses, lse, COLUMNS=logits.shape[1], BLOCK=BLOCK, num_warps=8
-            )
+        with on(logits.device):
+            kernels().row_losses[(len(logits),)](logits, targets, losses, lse, COLUMNS=logits.shape[1], BLOCK=BLOCK, num_warps=8)
         ctx.save_for_backward(logits, targets, losses, lse)
         return losses.mean()
 
@@ -41,11 +45,16 @@ class StreamedCrossEntropy(torch.autograd.Function):
         logits, targets, losses, lse = ctx.saved_tensors
         rows, columns = logits.shape
         gradient = torch.empty_like(logits)
-        with torch.cuda.device_of(logits):
+        with on(logits.device):
             kernels().row_gradients[(rows, -(-columns // BLOCK))](
                 logits, targets, losses, lse, dy, gradient, rows, COLUMNS=columns, BLOCK=BLOCK, num_warps=8
             )
         return gradient, None
+
+
+def on(device: torch.device) -> AbstractContextManager[object]:
+    """A context in which a CUDA device is the current one, on which Triton starts its kernels."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 @cache

@@ -6,7 +6,9 @@ FlexAttention compiles a kernel from two functions: one changes a score, one say
 are hidden altogether, seen altogether or mixed follows from p and q alone, so the list of blocks is computed directly: torch's
 `create_block_mask` would fill a T × T matrix first. A kernel is compiled for each shape. To bound their number, lengths are
 rounded up to four sizes per octave (the added keys are ahead of all tokens, and the added queries are cut off), and heads to a
-power of two. Source: Dong et al., "Flex Attention: A Programming Model for Generating Optimized Attention Kernels", 2024.
+power of two. From `NEAR_FROM` tokens on, ALiBi skips blocks without weight (`erlangen.nn.alibi_blocks`), unless a compiler builds
+the graph around the call. Source: Dong et al., "Flex Attention: A Programming Model for Generating Optimized Attention
+Kernels", 2024.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import importlib.util
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, cast
 
@@ -24,9 +26,13 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from erlangen.nn.alibi_blocks import near_blocks
+
 BLOCK = 128  # queries and keys of a block, the size that FlexAttention's kernels are tuned for
 NARROWEST, WIDEST = 16, 256  # features of a head: the smallest tile of tensor cores, and the most that fits beside them
 SHAPES = 64  # compiled kernels per process, before torch refuses to compile more
+NEAR_FROM: int | None = None  # tokens, from which ALiBi without a window skips blocks without weight; None for never
+ALIBI_OPTIONS: dict[str, int | bool] = {}  # FlexKernelOptions of ALiBi without a window
 TRITON = importlib.util.find_spec("triton") is not None
 
 _failures: dict[tuple[torch.dtype, int], str] = {}  # what the compiler said, by dtype and features of a head
@@ -72,6 +78,8 @@ def flex_attention(q: Tensor, k: Tensor, v: Tensor, band: Band) -> Tensor:
     elif transformed():
         y = masked_attention(q, k, v, band, scale)
     else:
+        if band.slopes is not None and band.window is None and NEAR_FROM is not None and band.size >= NEAR_FROM:
+            band = replace(band, blocks=near_blocks(q, k, band.slopes, scale, band.blocks))
         y = _compiled(q, k, v, band, scale, d)
     return y[:, :, :t, :d]
 
@@ -143,6 +151,7 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, band: Band, scale: float) -> Tensor
     options: Any = {}
     if band.window is None:  # of the causal rule both are true: see FlexKernelOptions
         options = {"ROWS_GUARANTEED_SAFE": True, "BLOCKS_ARE_CONTIGUOUS": True}
+        options |= {} if slopes is None else ALIBI_OPTIONS
     score_mod = None if slopes is None else lowered
     return flex(q, k, v, score_mod, band.blocks, scale, kernel_options=options)
 

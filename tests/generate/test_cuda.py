@@ -17,6 +17,7 @@ from erlangen.generate.captured import CapturedDecoder
 from erlangen.generate.decode import Cached, generate, stream
 from erlangen.generate.fast import fast_decoder
 from erlangen.generate.filters import Settings, choose
+from erlangen.generate.fused import FEW, BatchedStep, FusedStep
 from erlangen.generate.selection import select
 from erlangen.models.gpt import GPT, GPTConfig
 from erlangen.nn.attention import Positions
@@ -99,13 +100,13 @@ def test_logits_are_the_models(config: GPTConfig, dtype: torch.dtype, bound: flo
 
 @EVERY
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 1e-5), (torch.bfloat16, 0.05)])
-@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("rows", [1, 3, 6])
 def test_fused_steps_are_the_plain_ones(config: GPTConfig, dtype: torch.dtype, bound: float, rows: int) -> None:
     pytest.importorskip("triton")
     model, text = gpt(config, torch.float32), tokens(rows, 3 * BLOCK).cuda()
     plain, fused = CapturedDecoder(model, rows, dtype, fused=False), CapturedDecoder(model, rows, dtype, fused=True)
     assert plain.fused is None
-    assert fused.fused is not None
+    assert type(fused.fused) is (FusedStep if rows <= FEW else BatchedStep)
     differences, largest = [], 0.0
     with torch.inference_mode():
         plain(text[:, :5])
@@ -116,6 +117,18 @@ def test_fused_steps_are_the_plain_ones(config: GPTConfig, dtype: torch.dtype, b
             differences.append(float((found - expected).abs().max()))
             largest = max(largest, float(expected.abs().max()))
     assert max(differences) / largest < bound
+
+
+@pytest.mark.parametrize("rows", [1, 16])
+def test_texts_of_many_rows_are_captured_once(rows: int) -> None:
+    pytest.importorskip("triton")
+    model, prompt = gpt(KINDS["like GPT-2"], torch.float32), tokens(rows, 5)
+    decoder = CapturedDecoder(model, rows, torch.float32, fused=True)
+    for settings in (SETTINGS["greedy"], SETTINGS["top-p"]):
+        assert generate(model, prompt, 45, settings=settings, read=decoder).shape == (rows, 50)
+        assert list(decoder.replays.replays) == ["fused"]
+    found = generate(model, prompt, 10, settings=SETTINGS["greedy"], read=decoder)
+    assert torch.equal(found, generate(model, prompt.cuda(), 10, settings=SETTINGS["greedy"]).cpu())
 
 
 @pytest.mark.parametrize("kind", ["rotary", "like GPT-2"])

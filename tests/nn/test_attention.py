@@ -2,11 +2,13 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from erlangen.nn.attention import (
     AttentionConfig,
@@ -228,3 +230,29 @@ def test_auto_takes_what_is_fastest_on_a_cpu(config, queries, keys, dtype, train
 def test_impossible_layers_are_refused(fault: str, options: dict) -> None:
     with pytest.raises(ValueError, match=fault):
         replace(CONFIG, **options)
+
+
+class Operations(TorchDispatchMode):
+    """The names of the operations that run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.append(function.overloadpacket.__name__)
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("positions", ["absolute", "rotary"])
+def test_gradients_of_queries_keys_and_values_are_put_together_once(positions: Positions) -> None:
+    """As a concatenation along the features: nothing is filled with zeros, added, or copied to another order."""
+    layer = CausalSelfAttention(AttentionConfig(width=24, heads=3, positions=positions))
+    shared, x = context(layer.config, 8, torch.empty(0), training=True), torch.randn(2, 8, 24, requires_grad=True)
+    q, k, v = (part.transpose(1, 2) for part in layer.project(x, shared))  # in the order in which kernels have them
+    out = torch.randn(3, *q.shape)
+    with Operations() as seen:
+        torch.autograd.backward([q, k, v], list(out))
+    assert seen.names.count("cat") == 1
+    assert not {"slice_backward", "select_backward", "clone", "zeros", "zero_"} & set(seen.names)
+    assert seen.names.count("stack") == (positions == "rotary")
