@@ -60,7 +60,7 @@ def test_the_page_has_a_mark_for_each_check_and_names_what_failed(atlas: ModuleT
     page = (tmp_path / "atlas.md").read_text(encoding="utf-8")
     row = next(line for line in page.splitlines() if line.startswith("| Mean"))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells[:4] == ["Mean", "=", "=", "="]
-    assert cells[4].startswith("✗ 0.")
-    assert cells[5] == "="  # it looks at no edge
+    assert cells[:5] == ["Mean", "=", "=", "=", "="]  # the batch's composition and size, the order of nodes and of edges
+    assert cells[5].startswith("✗ ")
+    assert cells[6] == "="  # it looks at no edge
     assert "Without a row: None failed: ValueError: no such layer." in page
