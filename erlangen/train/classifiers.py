@@ -101,7 +101,7 @@ class Training:
             losses = self.losses(self.logits(x), labels)
             gradients = torch.autograd.grad(losses.sum(), list(self.weights.values()))
         for weight, gradient in zip(self.weights.values(), gradients, strict=True):
-            weight.grad = gradient
+            weight.grad = gradient.contiguous()  # laid out as the weight, so that the optimizer fuses its kernels
         self.optimizer.step()
         self.totals += losses.detach() * len(labels)
 

@@ -7,6 +7,7 @@ that changes on the host, and it must read and write tensors that stay where the
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -31,7 +32,7 @@ class Replay:
     def prepare(self, *inputs: Tensor) -> None:
         """Capture the function for inputs of these shapes."""
         held = tuple(x.clone() for x in inputs)  # the graph reads these; clones keep the memory format
-        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # a capture needs a stream other than the default
+        aside = stream_aside(torch.cuda.current_device())
         graph = torch.cuda.CUDAGraph()
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
@@ -47,6 +48,12 @@ class Replay:
         for mine, given in zip(held, inputs, strict=True):
             mine.copy_(given)
         graph.replay()
+
+
+@functools.cache
+def stream_aside(device: int) -> torch.cuda.Stream:
+    """The stream on which to warm up and capture, which must not be the default. One for all: each keeps memory of its own."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 def shapes(inputs: tuple[Tensor, ...]) -> tuple[torch.Size, ...]:

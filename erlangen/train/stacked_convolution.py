@@ -114,15 +114,20 @@ def unfolded(pixels: Tensor, k: int, stride: int) -> Tensor:
 def folded(windows: Tensor, size: tuple[int, int], stride: int) -> Tensor:
     """The transpose of `unfolded`: for every pixel of an image of `size` the sum over the windows that read it."""
     nets, n, h, w, k, _, c = windows.shape
-    pixels = windows.new_zeros(nets, n, *size, c)
+    pixels = windows.new_empty(nets, n, *size, c)
+    # The first term of a pixel is copied instead of added to zero, which saves a pass over memory; not all pixels have one.
+    for rest in (pixels[:, :, stride * h :], pixels[:, :, :, stride * w :]) if stride <= k else (pixels,):
+        rest.zero_()
     for u in range(k):
         for v in range(k):
-            pixels[:, :, u : u + stride * h : stride, v : v + stride * w : stride] += windows[:, :, :, :, u, v]
+            target = pixels[:, :, u : u + stride * h : stride, v : v + stride * w : stride]
+            first = u < stride and v < stride
+            target.copy_(windows[:, :, :, :, u, v]) if first else target.add_(windows[:, :, :, :, u, v])
     return pixels  # (B, N, H, W, C)
 
 
 def summed_product(columns: Tensor, rows: Tensor, images: int) -> Tensor:
-    """columnsᵀ @ rows of each net, (B, R, K) and (B, R, O) -> (B, K, O): the images are summed in several parts, then the parts."""
+    """columnsᵀ @ rows of each net, (B, R, K) and (B, R, O) -> (B, K, O), as the sum of several parts of the images."""
     nets, parts = len(columns), max(part for part in range(1, PARTS + 1) if images % part == 0)
     left, right = (one.view(nets * parts, -1, one.shape[2]) for one in (columns, rows))
     products = torch.bmm(left.transpose(1, 2), right).view(nets, parts, left.shape[2], right.shape[2])

@@ -1,6 +1,8 @@
 """Several nets of one architecture as one function of stacked weights, computed in one of three forms.
 
-    weights (B, ...) of B nets, x (N, ...) of all nets -> (B, N, ...)
+    weights (B, ...) of B nets, x (N, ...) that all nets see -> (B, N, ...)
+
+The forms agree up to rounding. Which is fastest depends on the device and the size of the nets (`benchmarks/gpu_padding.py`).
 
     in turn     one net after another: B times the kernels of one net
     vmap        all nets together, with the convolutions in groups, one group a net
@@ -26,9 +28,12 @@ FORM: Form = "products"
 
 
 def stack(models: Sequence[nn.Module]) -> dict[str, Tensor]:
-    """The parameters of the models, (B, ...) each, without gradients."""
+    """The parameters of the models, (B, ...) each, without gradients and contiguous.
+
+    Otherwise weights that are channels-last would impose this layout on libraries, whatever that of the images.
+    """
     states = [dict(model.named_parameters()) for model in models]
-    return {name: torch.stack([state[name].detach() for state in states]) for name in states[0]}
+    return {name: torch.stack([state[name].detach().contiguous() for state in states]) for name in states[0]}
 
 
 def outputs(model: nn.Module, weights: Mapping[str, Tensor], x: Tensor, form: Form = FORM) -> Tensor:
@@ -43,7 +48,9 @@ def outputs(model: nn.Module, weights: Mapping[str, Tensor], x: Tensor, form: Fo
 
 
 @torch.no_grad()
-def predict_many(models: Sequence[nn.Module], x: Tensor, precision: str = "float32", size: int = 200, form: Form = FORM) -> Tensor:
+def predict_many(
+    models: Sequence[nn.Module], x: Tensor, precision: str = "float32", size: int = 200, form: Form = FORM
+) -> Tensor:
     """What each model returns for x in float32, (B, N, ...): `predict` of each, computed `size` rows at a time."""
     weights = stack(models)
     with arithmetic(x.device, precision):

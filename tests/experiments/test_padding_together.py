@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
 from erlangen.errors import ErlangenError
 from erlangen.experiments.kit.tasks import job
@@ -63,4 +64,16 @@ def test_whole_batches_on_a_gpu_and_slices_on_a_processor():
     there = replace(here, device="cuda:1")
     assert (run.slice_size(here), run.at_once(here)) == (50, 50)
     assert run.slice_size(there) == 200
-    assert run.at_once(there) >= 1000
+    assert run.at_once(there) == 500
+
+
+def test_on_a_gpu_the_outputs_of_all_nets_are_computed_together():
+    """The path that a job for a GPU takes, with the nets and images where they are."""
+    here = jobs("Net2", "reflect")
+    nets = [run.build(run.read_task(Train, one), one) for one in here]
+    pixels = Images("source", 8, 4, 4, "cpu").probed()
+    for models, width in ((nets, 2), ([run.Features(net) for net in nets], 64)):
+        expected, found = (run.outputs_of(models, pixels, replace(here[0], device=device)) for device in ("cpu", "cuda"))
+        assert [tuple(one.shape) for one in found] == [(8, width)] * 3
+        torch.testing.assert_close(list(found), list(expected), rtol=1e-5, atol=1e-5)
+        assert not torch.allclose(found[0], found[1], atol=1e-3)

@@ -16,7 +16,8 @@ from erlangen.models.padded_cnn import PaddedCNN, PaddedCNNConfig
 from erlangen.nn.padding import PADDINGS
 from erlangen.train import classifiers
 from erlangen.train.classifier import History, Schedule, fit, slices
-from erlangen.train.classifiers import Form, Training, fit_many
+from erlangen.train.classifiers import Training, fit_many
+from erlangen.train.stacked_nets import Form
 
 Pair = tuple[Tensor, Tensor]
 by_form = pytest.mark.parametrize("form", get_args(Form))
@@ -213,7 +214,7 @@ def test_captured_steps_are_those_of_single_nets_on_cuda(padding: str, precision
     assert fit_many(again, train, validation, schedule, precision, form) == found
     assert all(torch.equal(one, other) for one, other in zip(weights_of(many), weights_of(again), strict=True))
     expected = [fit(model, train, validation, schedule, precision) for model in one_by_one]
-    bound = {"float32": 1e-4, "tf32": 1e-3, "bfloat16": 1e-2}[precision]
+    bound = {"float32": 1e-4, "tf32": 2e-3, "bfloat16": 1e-2}[precision]
     for one, other in zip(found, expected, strict=True):
         assert isinstance(one, History)
         assert one.train_loss == pytest.approx(other.train_loss, abs=bound)

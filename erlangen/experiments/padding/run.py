@@ -37,8 +37,8 @@ def run_many(jobs: Sequence[Job]) -> list[list[Measurement] | ErlangenError]:
     histories = fit_many(nets, shown.pair("train"), shown.pair("validation"), schedule(task, jobs[0]), jobs[0].precision)
     trained, scores = observe(nets, shown, jobs[0]), score(nets, shown, jobs[0])
     return [
-        history if isinstance(history, ErlangenError) else measurements(history, *seen)
-        for history, *seen in zip(histories, scores, untrained, trained, strict=True)
+        history if isinstance(history, ErlangenError) else measurements(history, accuracies, before, after)
+        for history, accuracies, before, after in zip(histories, scores, untrained, trained, strict=True)
     ]
 
 
