@@ -20,8 +20,13 @@ import printing
 import torch
 
 HERE = Path(__file__).parent
-LIMITS = {"attention": 60, "decoding": 120, "training": 150, "padding": 170}  # seconds
-ARGUMENTS = {"attention": ["--seconds", "40"], "decoding": ["--limit", "90"], "padding": ["--seconds", "150"]}
+LIMITS = {"attention": 60, "decoding": 100, "training": 110, "padding": 150}  # seconds
+ARGUMENTS = {
+    "attention": ["--seconds", "40"],
+    "training": ["--rounds", "5"],
+    "decoding": ["--limit", "80"],
+    "padding": ["--parts", "tables"],
+}
 
 
 def peaks(size: int = 8192) -> dict[str, float]:

@@ -31,7 +31,7 @@ from erlangen.nn.alibi_blocks import near_blocks
 BLOCK = 128  # queries and keys of a block, the size that FlexAttention's kernels are tuned for
 NARROWEST, WIDEST = 16, 256  # features of a head: the smallest tile of tensor cores, and the most that fits beside them
 SHAPES = 64  # compiled kernels per process, before torch refuses to compile more
-NEAR_FROM: int | None = None  # tokens, from which ALiBi without a window skips blocks without weight; None for never
+NEAR_FROM: int | None = 4096  # tokens, from which ALiBi without a window skips blocks without weight; None for never
 ALIBI_OPTIONS: dict[str, int | bool] = {}  # FlexKernelOptions of ALiBi without a window
 TRITON = importlib.util.find_spec("triton") is not None
 
