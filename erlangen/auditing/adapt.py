@@ -90,13 +90,17 @@ def call_all(model: Model, inputs: Sequence[Any], domain: Domain) -> list[Tensor
     """f(x) for all inputs. Raises ModelError that names the input if one fails, or if outputs differ in their features."""
     try:
         outputs = model(inputs)
-    except Exception:
+    except Exception as together:
         for i, x in enumerate(inputs):
             try:
                 model([x])
             except Exception as error:
                 raise ModelError(f"{model.name} failed on input {i} ({domain.describe(x)}): {describe_error(error)}") from error
-        raise
+        size = min(model.batch_size, len(inputs))
+        raise ModelError(
+            f"{model.name} takes each input alone, but failed on {size} of them in one call: {describe_error(together)}; "
+            "give a smaller batch_size (--batch-size)"
+        ) from together
     widths = {model.rows(y).shape[1] for y in outputs}
     if len(widths) > 1:
         raise ModelError(f"{model.name} returned outputs with {sorted(widths)} features, but all must have the same number")

@@ -54,6 +54,12 @@ class Auditor:
         return numbers.spread(self.moments)
 
     @cached_property
+    def few_outputs(self) -> Outputs:
+        """Of the few inputs, in a batch of their own: a smaller batch may change them."""
+        with quiet(self.request.seed):
+            return dict(zip(self.few, self.model([self.inputs[i] for i in self.few]), strict=True))
+
+    @cached_property
     def columns(self) -> tuple[Tensor, Tensor]:
         """Of each column of the outputs and each contrast, its spread over all rows, and what rounding adds up to; (2D,) each."""
         rows = with_contrasts(torch.cat([self.model.rows(y).double() for y in self.outputs.values()]))  # (S, 2D)
@@ -112,18 +118,20 @@ class Auditor:
 
     def sample(self, check: Check) -> Tally:
         """Random elements for every input, on the model as it is."""
-        n = 2 if self.request.only_exact else self.request.elements
-        indices = self.few if self.request.only_exact else list(range(len(self.inputs)))
+        if self.request.only_exact:
+            elements = check.draw(self.model, self.inputs, self.few_outputs, self.few, 2, self.rng(check))
+            return self.count_on_model(check, elements, self.few_outputs)
+        indices, n = list(range(len(self.inputs))), self.request.elements
         return self.count_on_model(check, check.draw(self.model, self.inputs, self.outputs, indices, n, self.rng(check)))
 
     def estimate(self, tally: Tally) -> RelativeError:
         """Mean error over spread, with its interval."""
         return numbers.estimate(numbers.errors_of(tally), len(self.inputs), self.moments)
 
-    def count_on_model(self, check: Check, elements: Elements) -> Tally:
-        """The pairs of these elements, on the model as it is."""
+    def count_on_model(self, check: Check, elements: Elements, outputs: Outputs | None = None) -> Tally:
+        """The pairs of these elements, on the model as it is. outputs: what they are compared with; by default, of all inputs."""
         with quiet(self.request.seed + 1):  # other random numbers than those behind the outputs
-            return self.count(check.pairs(self.model, self.inputs, self.outputs, elements))
+            return self.count(check.pairs(self.model, self.inputs, self.outputs if outputs is None else outputs, elements))
 
     def count(self, pairs: Iterator[Pair]) -> Tally:
         """In a sequence, the worst position counts: a leak at one position is a leak."""
@@ -175,11 +183,8 @@ class Auditor:
 
     def exactness_of_model(self, check: Check, sampled: Tally) -> Exactness:
         """Generators on a few inputs, and the largest sampled error, in the model's own precision."""
-        with quiet(self.request.seed):  # a smaller batch may change outputs, so they are computed again in a batch of these few
-            outputs = dict(zip(self.few, self.model([self.inputs[i] for i in self.few]), strict=True))
-        elements = check.draw(self.model, self.inputs, outputs, self.few, 0, self.rng(check))
-        with quiet(self.request.seed + 1):
-            tally = self.count(check.pairs(self.model, self.inputs, outputs, elements))
+        elements = check.draw(self.model, self.inputs, self.few_outputs, self.few, 0, self.rng(check))
+        tally = self.count_on_model(check, elements, self.few_outputs)
         if not sampled.loss:
             tally.largest = max(tally.largest, sampled.largest)
         is_double = self.model.eps < 1e-15

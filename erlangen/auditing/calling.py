@@ -20,6 +20,10 @@ class ModelError(ErlangenError):
     exit_code = FAILED
 
 
+class CannotBeAskedError(ModelError):
+    """A check needs an argument that the model does not have."""
+
+
 def describe_error(error: BaseException) -> str:
     """The exception at the bottom of its chain of causes, on one line: it says best what went wrong."""
     while error.__cause__ is not None:

@@ -12,10 +12,11 @@ ANY = "any domain"
 
 
 class Question(NamedTuple):
-    """What a check asks, and whether it is asked where no check is named."""
+    """What a check asks, whether it is asked where no check is named, and whether sound models may fail it then."""
 
     asks: str
     default: bool = True
+    informational: bool = False
 
 
 class Named(Protocol):
@@ -27,41 +28,41 @@ AnyCheck = TypeVar("AnyCheck", bound=Named)
 
 CHECKS: dict[str, dict[str, Question]] = {
     "images": {
-        "translation": Question("Does the output follow shifts that wrap around?"),
-        "translation-zeros": Question("Does the output follow shifts that fill with zeros?"),
+        "translation": Question("Does the output follow shifts that wrap around?", informational=True),
+        "translation-zeros": Question("Does the output follow shifts that fill with zeros?", informational=True),
         "translation-crop": Question("Does the output follow shifts of the window that the model sees?", default=False),
         "translation-subpixel": Question("Does the output follow shifts by fractions of a pixel?", default=False),
-        "quarter-turns": Question("Does the output follow rotations by 90, 180 and 270 degrees?"),
+        "quarter-turns": Question("Does the output follow rotations by 90, 180 and 270 degrees?", informational=True),
         "rotation": Question("Does the output follow rotations by any angle?", default=False),
-        "reflection": Question("Does the output follow an exchange of left and right?"),
+        "reflection": Question("Does the output follow an exchange of left and right?", informational=True),
         "scale": Question("Does the output follow zooming?", default=False),
-        "intensity": Question("Is the output the same for another brightness and contrast?"),
-        "channel-permutation": Question("Is the output the same for another order of the channels?"),
+        "intensity": Question("Is the output the same for another brightness and contrast?", informational=True),
+        "channel-permutation": Question("Is the output the same for another order of the channels?", informational=True),
     },
     "texts": {
         "causality": Question("Is the output at each position the same whatever comes later?"),
-        "token-permutation": Question("Does the output follow a permutation of the tokens?"),
+        "token-permutation": Question("Does the output follow a permutation of the tokens?", informational=True),
         "prefix-shift": Question("Is the output the same behind other tokens that are not masked?", default=False),
-        "position-shift": Question("Is the output the same if all position ids grow by the same number?"),
+        "position-shift": Question("Is the output the same if all position ids grow by the same number?", informational=True),
         "left-padding": Question("Is the output the same with masked padding on the left?"),
     },
     "graphs": {
         "node-permutation": Question("Does the output follow a renumbering of the nodes?"),
         "edge-order": Question("Is the output the same for another order of the edges?"),
-        "isolated-node": Question("Are the outputs of all nodes the same beside one more node without edges?"),
-        "duplicate-edges": Question("Is the output the same if some edges are listed twice?"),
+        "isolated-node": Question("Are all outputs the same beside one more node without edges?", informational=True),
+        "duplicate-edges": Question("Is the output the same if some edges are listed twice?", informational=True),
         "node-rotation": Question("Does the output follow rotations of the coordinates `pos`?", default=False),
         "node-reflection": Question("Does the output follow mirror images of the coordinates `pos`?", default=False),
         "node-translation": Question("Is the output the same for shifted coordinates `pos`?", default=False),
     },
     "points": {
         "point-permutation": Question("Does the output follow a permutation of the points?"),
-        "point-rotation": Question("Is the output the same for rotated points?"),
-        "point-translation": Question("Is the output the same for shifted points?"),
+        "point-rotation": Question("Is the output the same for rotated points?", informational=True),
+        "point-translation": Question("Is the output the same for shifted points?", informational=True),
     },
     "series": {
-        "time-shift": Question("Does the output follow shifts in time that wrap around?"),
-        "time-shift-zeros": Question("Does the output follow shifts in time that fill with zeros?"),
+        "time-shift": Question("Does the output follow shifts in time that wrap around?", informational=True),
+        "time-shift-zeros": Question("Does the output follow shifts in time that fill with zeros?", informational=True),
         "causality": Question("Is the output at each step the same whatever comes later?", default=False),
     },
     ANY: {
@@ -94,11 +95,17 @@ def without_skipped(checks: Sequence[AnyCheck], skip: Sequence[str]) -> list[Any
 
 
 def listing(domain: str | None = None) -> str:
-    """All checks by domain, one line each; `*` marks those that are run where none is named."""
+    """All checks by domain, one line each; `*` and `i` mark those that are run where none is named."""
     shown = {kind: checks for kind, checks in CHECKS.items() if kind in (domain or kind, ANY)}
     width = max(len(name) for checks in shown.values() for name in checks)
     lines = []
     for kind, checks in shown.items():
-        rows = [f"  {'*' if asked.default else ' '} {name:<{width}}  {asked.asks}" for name, asked in checks.items()]
+        rows = [f"  {mark(asked)} {name:<{width}}  {asked.asks}" for name, asked in checks.items()]
         lines += [kind, *rows, ""]
-    return "\n".join([*lines, "* is run by default."])
+    said = "* runs by default and counts. i runs by default, but is informational: it counts only if you ask for it by name."
+    return "\n".join([*lines, said])
+
+
+def mark(question: Question) -> str:
+    """The sign of a check in a list."""
+    return " " if not question.default else "i" if question.informational else "*"

@@ -118,9 +118,11 @@ def guess_domain(x: Tensor) -> Domain:
     """The only domain whose inputs have as many axes as x. Raises ModelError if there are several, or none."""
     possible = [domain for domain in all_domains() if len(domain.axes) == x.ndim]
     if len(possible) != 1:
-        names = " or ".join(repr(domain.name) for domain in possible or all_domains())
-        batch = "; a single image needs a batch axis, (1, C, H, W), or a layout" if x.ndim == 2 else ""
-        raise ModelError(f"cannot guess the domain of inputs of shape {tuple(x.shape)}: set domain={names}{batch}")
+        names = [domain.name for domain in possible or all_domains()]
+        gray = ["images"] if x.ndim == 2 and "images" not in names else []  # (B, H, W)
+        batch = "; a single color image needs a batch axis, (1, C, H, W)" if x.ndim == 2 else ""
+        choice = " or ".join([*(f"{name} (gray)" for name in gray), *names])
+        raise ModelError(f"cannot guess the domain of inputs of shape {tuple(x.shape)}: set the domain to {choice}{batch}")
     return possible[0]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from erlangen.auditing.calling import describe_error
+from erlangen.auditing.calling import CannotBeAskedError, describe_error
 from erlangen.auditing.model import Model
 from erlangen.auditing.pair import Elements, Outputs, Pair
 from erlangen.auditing.rewriter import NoTwinError
@@ -121,7 +121,7 @@ class SymmetryCheck:
             if symmetry.optional(g) and isinstance(aligned, tuple) and became_infinite(*aligned):
                 aligned = "NaN or infinity"
             if isinstance(aligned, str):
-                refused = symmetry.optional(g)
+                refused = symmetry.optional(g) or isinstance(aligned, Refusal)
                 yield Pair(
                     i, g, symmetry.label(g), None, None, failure="" if refused else aligned, refused=aligned if refused else ""
                 )
@@ -130,6 +130,10 @@ class SymmetryCheck:
                 loss, size = symmetry.loss(inputs[i], g), symmetry.size(g)
                 changed = differ(reference[place], moved[place])
                 yield Pair(i, g, symmetry.label(g), left, right, moved=changed, loss=loss, size=size)
+
+
+class Refusal(str):
+    """Why a model cannot be asked for an output, in place of the output: no failure of the model."""
 
 
 def became_infinite(y: Tensor, y_g: Tensor) -> bool:
@@ -183,6 +187,8 @@ def attempt(model: Model, indices: Sequence[int], inputs: Sequence[Any]) -> dict
         for i, x in zip(indices, inputs, strict=True):
             try:
                 outputs[i] = model([x])[0]
+            except CannotBeAskedError as error:
+                outputs[i] = Refusal(error)
             except Exception as error:
                 outputs[i] = describe_error(error)
         return outputs

@@ -125,14 +125,17 @@ def judge_measured(evidence: Evidence) -> Ruling | None:
         reason = f"nothing moved: none of the {tally.unmoved} elements changed its input"
         return Ruling("not measured", reason, "Give inputs that the symmetry changes.", impossible=True)
     if not tally.pairs:
-        refusal = evidence.refusal or "there is nothing to compare: no element acts on these inputs and outputs"
+        refused = next(iter(tally.refused.values()), "there is nothing to compare: no element acts on these inputs and outputs")
+        refusal = evidence.refusal or refused
         return Ruling("not measured", refusal, impossible=True)
     if tally.not_finite:
         reason = f"NaN or infinity in {tally.not_finite} of {tally.pairs} pairs"
         return Ruling("not measured", reason, "Find out where the model first returns NaN or infinity.")
     if not evidence.repeats:
         reason = "the model does not repeat itself: the same call gives different outputs"
-        return Ruling("not measured", reason, "First follow the advice of the check `repeat`.")
+        return Ruling(
+            "not measured", reason, "First mend that: call model.eval(), and seed or remove the random numbers in forward."
+        )
     if math.isnan(evidence.spread):
         return Ruling("not measured", "a single output vector has no spread", "Give at least two inputs.")
     if evidence.spread <= (CONSTANT if evidence.eps < COARSE else CONSTANT / 4) * evidence.eps * evidence.rms:

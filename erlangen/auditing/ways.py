@@ -128,5 +128,5 @@ def hint(error: BaseException) -> str:
     """What may help with a common failure; '' for others."""
     text = str(error)
     if isinstance(error, IndexError) and "out of range in self" in text:
-        return "; if these are token ids beyond the vocabulary, name its size with --vocabulary"
+        return "; token ids lie beyond the vocabulary (name its size with --vocabulary), or the text is longer than its positions"
     return ""

@@ -13,7 +13,7 @@ import typer
 
 from erlangen.cli.outputs import Html, Json, Junit, Outputs, as_json
 from erlangen.cli.terminal import Stopped, say
-from erlangen.errors import ErlangenError
+from erlangen.errors import BREACHED, ErlangenError
 
 if TYPE_CHECKING:
     from erlangen.records.audit import AuditRecord
@@ -100,6 +100,8 @@ def audit(
         request.check_files()
         check_names([name for name in (*(symmetries or ()), *(skip or ())) if ":" not in name], domain)
         expectations = read_expected(expect, compare)
+        if expectations is not None and not any(":" in name for name in symmetries or ()):  # else they may name the user's own
+            check_names(expectations.judgments, domain)
         say(f"auditing {model} in a separate process. The code runs with your full permissions: audit only code you trust.")
         record = launch(request, timeout)
     except Stopped as stopped:
@@ -128,15 +130,17 @@ def deliver(outputs: Outputs, record: AuditRecord, expectations: Expectations | 
     from erlangen.report.audit_junit import audit_junit
     from erlangen.report.audit_text import audit_text
 
+    if expectations:
+        expectations.check_domain(record)
     judged = expectations.applied(record) if expectations else record
 
     def page() -> str:
         from erlangen.report.audit_page import audit_html
 
-        return audit_html(record)
+        return audit_html(judged)
 
     def text() -> None:
-        print(audit_text(record))
+        print(audit_text(judged))
         for line in expectations.summary(record) if expectations else ():
             print(line)
 
@@ -146,7 +150,16 @@ def deliver(outputs: Outputs, record: AuditRecord, expectations: Expectations | 
         "--json": lambda: as_json(to_json(record)),
     }
     code = outputs.deliver(contents, text)
-    return code or (expectations.exit_code(record, strict) if expectations else record.exit_code(strict))
+    judgment = expectations.exit_code(record, strict) if expectations else record.exit_code(strict)
+    if judgment:
+        say(f"exit code {judgment}: {deciding(judged, judgment) or 'a check that was expected did not run'}")
+    return code or judgment
+
+
+def deciding(record: AuditRecord, code: int) -> str:
+    """The checks that an exit code comes from: `causality is broken`."""
+    wanted = ("broken", "undecided") if code == BREACHED else ("not measured",)
+    return ", ".join(f"{c.name} is {c.judgment}" for c in record.checks if not c.informational and c.judgment in wanted)
 
 
 def write_fault(outputs: Outputs, model: str, error: ErlangenError) -> None:

@@ -20,10 +20,22 @@ ALLOWED = ("exact", "holds", "undecided", "broken", IGNORED)
 
 @dataclass(frozen=True)
 class Expectations:
-    """check -> the worst judgment that is accepted, or `ignored`. source: the file that says so."""
+    """check -> the worst judgment that is accepted, or `ignored`. source: the file that says so.
+
+    optional: checks that need not be run. model, domain: of the audit that was recorded; "" if the file is no such record.
+    """
 
     judgments: Mapping[str, str]
     source: str
+    optional: frozenset[str] = frozenset()
+    model: str = ""
+    domain: str = ""
+
+    def check_domain(self, record: AuditRecord) -> None:
+        """Raises ErlangenError if the recorded audit is one of another domain, with which nothing can be compared."""
+        if self.domain and self.domain != record.domain:
+            other = f"an audit of {self.domain} ({self.model}), not of {record.domain}"
+            raise ErlangenError(f"{self.source} is {other}: there is nothing to compare")
 
     def accepts(self, check: Checked) -> bool | None:
         """Whether a judgment is as good as expected, or better; None if nothing is expected of this check."""
@@ -39,7 +51,11 @@ class Expectations:
     def missing(self, record: AuditRecord) -> list[str]:
         """Checks with an expectation that were not run."""
         run = {check.name for check in record.checks}
-        return [name for name, expected in self.judgments.items() if name not in run and expected in ORDER]
+        return [
+            name
+            for name, expected in self.judgments.items()
+            if name not in run and expected in ORDER and name not in self.optional
+        ]
 
     def applied(self, record: AuditRecord) -> AuditRecord:
         """The record as CI is to read it: an accepted check is informational, and one that is worse than expected is not."""
@@ -50,6 +66,8 @@ class Expectations:
         if accepted is None:
             return check
         expected = f"{self.judgments[check.name]} is expected by {self.source}"
+        if accepted and check.judgment in ("exact", "holds"):
+            return check
         if accepted:
             return replace(check, informational=True, reason=f"{check.reason} ({expected})")
         judgment: Judgment = check.judgment if check.judgment == "not measured" else "broken"
@@ -66,13 +84,13 @@ class Expectations:
         return code if code == BREACHED or not self.missing(record) else NOT_MEASURED
 
     def summary(self, record: AuditRecord) -> list[str]:
-        """One line for each check that is worse than expected, better, or was not run."""
+        """One line for each check that is better than expected or was not run, and one if the record is of another model."""
         lines = []
+        if self.model and self.model != record.model:
+            lines.append(f"{self.source} is an audit of {self.model}, this one of {record.model}")
         for check in record.checks:
             expected = self.judgments.get(check.name)
-            if self.accepts(check) is False:
-                lines.append(f"{check.name} is {check.judgment}, but {expected} is expected by {self.source}")
-            elif expected in ORDER and check.judgment in ORDER and ORDER.index(check.judgment) < ORDER.index(str(expected)):
+            if expected in ORDER and check.judgment in ORDER and ORDER.index(check.judgment) < ORDER.index(str(expected)):
                 lines.append(f"{check.name} is {check.judgment}, better than the {expected} of {self.source}")
         return [*lines, *(f"{name} has an expectation in {self.source}, but was not run" for name in self.missing(record))]
 
@@ -99,7 +117,9 @@ def recorded_expectations(path: Path) -> Expectations:
     if isinstance(data, dict) and "fault" in data:
         raise DamagedFileError(f"{path} records an audit that failed: {data['fault']}")
     record = from_json(AuditRecord, data, str(path))
-    return Expectations({check.name: check.judgment for check in record.checks if not check.informational}, str(path))
+    optional = frozenset(check.name for check in record.checks if check.informational)
+    judgments: dict[str, str] = {check.name: check.judgment for check in record.checks}
+    return Expectations(judgments, str(path), optional, record.model, record.domain)
 
 
 assert set(ORDER) < set(get_args(Judgment))

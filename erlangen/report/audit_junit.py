@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from erlangen.records.audit import AuditRecord
+from erlangen.records.audit import AuditRecord, Checked
+from erlangen.report.audit_text import details
 
 OUTCOMES = {"broken": "failure", "not measured": "error", "undecided": "skipped"}
 COUNTS = {"failure": "failures", "error": "errors", "skipped": "skipped"}
@@ -13,17 +14,27 @@ NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  
 
 
 def audit_junit(audit: AuditRecord) -> str:
-    """A broken check is a failure, one that was not measured an error, an undecided one skipped; informational ones pass."""
-    outcomes = [None if check.informational else OUTCOMES.get(check.judgment) for check in audit.checks]
+    """A broken check is a failure, one that was not measured an error, an undecided one skipped.
+
+    An informational one is never more than skipped. The text of each names the first layer and the worst pair.
+    """
+    outcomes = [outcome_of(check) for check in audit.checks]
     suite = Element("testsuite", name="erlangen audit", tests=str(len(outcomes)), time=f"{audit.seconds:.3f}")
     for kind, attribute in COUNTS.items():
         suite.set(attribute, str(outcomes.count(kind)))
     for check, outcome in zip(audit.checks, outcomes, strict=True):
         case = SubElement(suite, "testcase", classname=audit.model, name=check.name, time=f"{check.seconds:.3f}")
-        message = f"{check.judgment}: {check.reason}"
+        tag = ", informational" if check.informational else ""
+        message = f"{check.judgment}{tag}: {check.reason}"
         if outcome is not None:
-            SubElement(case, outcome, message=message).text = check.advice
+            SubElement(case, outcome, message=message).text = "\n".join(details(check))
         else:
             SubElement(case, "system-out").text = message
     indent(suite)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + NOT_XML.sub("�", tostring(suite, encoding="unicode")) + "\n"
+
+
+def outcome_of(check: Checked) -> str | None:
+    """The element of JUnit that a judgment becomes; None if the check passes."""
+    outcome = OUTCOMES.get(check.judgment)
+    return "skipped" if outcome is not None and check.informational else outcome

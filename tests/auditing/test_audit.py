@@ -253,7 +253,9 @@ def test_graphs_of_ours_and_of_pytorch_geometric_are_the_same():
 def test_the_domain_is_guessed_or_asked_for():
     assert audit(net(), images(3), [], elements=1).domain == "images"
     points = torch.randn(4, 5, 3)
-    with pytest.raises(ModelError, match=r"cannot guess .*\(5, 3\): set domain='graphs' or 'points' or 'series'"):
+    with pytest.raises(
+        ModelError, match=r"cannot guess .*\(5, 3\): set the domain to images \(gray\) or graphs or points or series"
+    ):
         audit(lambda x: x.mean(1), points)
     assert audit(lambda x: x.mean(1), points, ["point-permutation"], domain="points", elements=2).domain == "points"
     with pytest.raises(ErlangenError, match="unknown domain 'pictures'; choose images, texts"):

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor, nn
 
 import erlangen
+from erlangen.auditing import ModelError
 from erlangen.auditing.inputs import generated
 from erlangen.symmetries.symmetry import Symmetry
 
@@ -70,3 +72,36 @@ def test_the_more_is_asked_the_more_it_takes_to_decide() -> None:
     assert {check.judgment for check in asked} == {"undecided"}
     assert all("Holm" in check.reason for check in asked)
     assert asked[0].p > alone.p  # type: ignore[operator]
+
+
+def test_exactness_alone_repeats_the_very_batch() -> None:
+    """Batch normalization in training mode repeats itself, but not in another batch."""
+    net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.AdaptiveAvgPool2d(1), nn.Flatten()).train()
+    found = {check.name: check for check in erlangen.audit(net, IMAGES, ["batch-composition"], only_exact=True).checks}
+    assert found["repeat"].judgment == "exact"
+    assert found["batch-composition"].judgment == "broken"
+    assert found["batch-composition"].breaks is not None
+    assert found["batch-composition"].breaks.culprit == "1"
+
+
+def test_a_model_that_takes_no_large_batch_says_so_in_one_line() -> None:
+    def model(x: Tensor) -> Tensor:
+        if len(x) > 4:
+            raise ValueError("too many")
+        return x.mean((-2, -1))
+
+    with pytest.raises(ModelError, match=r"takes each input alone, but failed on \d+ of them in one call: ValueError: too many"):
+        erlangen.audit(model, IMAGES, ["translation"])
+    assert erlangen.audit(model, IMAGES, ["translation"], batch_size=4, where=False).checks[0].judgment == "exact"
+
+
+def test_a_check_that_needs_an_argument_that_the_model_lacks_is_no_failure_unless_named() -> None:
+    torch.manual_seed(0)
+    embed = nn.Embedding(20, 8)
+    texts = torch.randint(20, (8, 7))
+    by_default = erlangen.audit(lambda ids: embed(ids).cumsum(1), texts, where=False)
+    padding = next(check for check in by_default.checks if check.name == "left-padding")
+    assert padding.judgment == "not measured"
+    assert "the model takes none" in padding.reason
+    assert by_default.exit_code() == 0
+    assert erlangen.audit(lambda ids: embed(ids).cumsum(1), texts, ["left-padding"], where=False).exit_code() == 5

@@ -21,6 +21,8 @@ CATALOG = {name: load_domain(name).symmetries for name in DOMAINS} | {ANY: CONDI
 def test_the_table_is_the_catalog(domain: str) -> None:
     assert list(CHECKS) == list(CATALOG)
     assert {name: asked.default for name, asked in CHECKS[domain].items()} == {s.name: s.default for s in CATALOG[domain]}
+    told = {name for name, asked in CHECKS[domain].items() if asked.informational}
+    assert told == {s.name for s in CATALOG[domain] if s.informational and s.default}
 
 
 @pytest.mark.parametrize("domain", CATALOG)
@@ -36,8 +38,10 @@ def test_the_list_has_a_line_for_each_check() -> None:
     lines = listing().splitlines()
     assert [line for line in lines if line and not line.startswith((" ", "*"))] == list(CATALOG)
     assert sum(line.startswith("  ") for line in lines) == sum(map(len, CATALOG.values()))
-    assert sum(line.startswith("  * ") for line in lines) == sum(s.default for kind in CATALOG.values() for s in kind)
-    assert max(map(len, lines)) <= 110
+    checks = [check for kind in CATALOG.values() for check in kind]
+    assert sum(line.startswith("  * ") for line in lines) == sum(c.default and not c.informational for c in checks)
+    assert sum(line.startswith("  i ") for line in lines) == sum(c.default and c.informational for c in checks)
+    assert max(map(len, lines)) <= 112
     assert "causality" not in listing("images")
 
 

@@ -1,4 +1,4 @@
-"""Sound models of every domain pass a default audit with exit code 0, as modules and as ONNX; each with one planted fault ends in 1."""
+"""Sound models of every domain end a default audit with exit code 0, as modules and as ONNX; with one planted fault, with 1."""
 
 from collections.abc import Callable
 from pathlib import Path

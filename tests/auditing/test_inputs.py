@@ -169,7 +169,7 @@ def test_one_image_or_three_gray_ones_is_not_guessed() -> None:
         ModelError, match=r"one image, or 3 gray ones: add the missing axis, \(1, 3, 12, 12\) or \(3, 1, 12, 12\)"
     ):
         as_inputs(IMAGES[0], "images")
-    with pytest.raises(ModelError, match=r"set domain=.*; a single image needs a batch axis, \(1, C, H, W\)"):
+    with pytest.raises(ModelError, match=r"set the domain to images \(gray\) .*; a single color image needs a batch axis"):
         as_inputs(IMAGES[0])
 
 

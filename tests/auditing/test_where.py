@@ -114,12 +114,17 @@ def column(h: Tensor) -> Tensor:
     return h + 9 * functional.pad(h[..., :1], (0, h.shape[-1] - 1))
 
 
+def numbered(h: Tensor) -> Tensor:
+    """Adds the number of each node."""
+    return h + torch.linspace(-1, 1, len(h), dtype=h.dtype)[:, None]
+
+
 KINDS: dict[str, tuple[type[Net], str, tuple[int, ...], str, Fault]] = {
     "translation": (Images, "images", (3, 12, 12), "translation", column),
     "batch of images": (Images, "images", (3, 12, 12), "batch-composition", lambda h: h + h.mean(0, keepdim=True)),
     "causality": (Texts, "texts", (9,), "causality", lambda h: h + h.mean(1, keepdim=True)),
     "batch of texts": (Texts, "texts", (9,), "batch-composition", lambda h: h + h.mean(0, keepdim=True)),
-    "node order": (Graphs, "graphs", (14, 4), "node-permutation", lambda h: h + torch.linspace(-1, 1, len(h), dtype=h.dtype)[:, None]),
+    "node order": (Graphs, "graphs", (14, 4), "node-permutation", numbered),
 }  # fmt: skip
 PLACES = [(place, inside, plain) for inside in (False, True) for place in range(3 if inside else 4) for plain in (False, True)]
 

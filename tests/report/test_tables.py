@@ -61,6 +61,8 @@ def test_latex_escapes_its_special_characters():
     assert r"Net1 \textbar{} valid & 0.09 & -- \\" in text
     assert r"a\_b'' \& 5 \% & $-$89.12 & 88.9 $\pm$ 0.7 \\" in text
     assert r"\begin{tabular}{lrr}" in text
+    assert text.index(r"\begin{table}") < text.index(r"\caption{") < text.index(r"\label{tab:accuracy}")
+    assert text.endswith("\\end{tabular}\n\\end{table}\n")
     assert in_latex("~^\\{}$#") == r"\textasciitilde{}\textasciicircum{}\textbackslash{}\{\}\$\#"
     assert in_latex("Aⁿ ≤ σ²") == r"A${}^{n}$ $\leq$ $\sigma{}^{2}$"
     assert in_latex("⌊x/2⌋ 10⁻¹ x₀") == r"$\lfloor$x/2$\rfloor$ 10${}^{-}{}^{1}$ x${}_{0}$"

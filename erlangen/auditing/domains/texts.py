@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from erlangen.auditing.calling import ModelError, argument_names, split_batch
+from erlangen.auditing.calling import CannotBeAskedError, ModelError, argument_names, split_batch
 from erlangen.auditing.domain import Domain
 from erlangen.symmetries.causality import Causality
 from erlangen.symmetries.left_padding import LeftPadding
@@ -49,7 +49,7 @@ class Texts:
             values = [getattr(text, field) for text in batch]
             if values[0] is not None:
                 if name is None:
-                    raise ModelError(f"this check passes {ARGUMENTS[field]}, but the model takes none")
+                    raise CannotBeAskedError(f"this check passes {ARGUMENTS[field]}, but the model takes none")
                 named[name] = torch.stack(values)
         ids = torch.stack([text.ids for text in batch])
         if not batch[0].fixed:

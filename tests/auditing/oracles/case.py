@@ -25,7 +25,8 @@ class Case:
     """build(dtype) -> the model, inputs(seed, dtype) -> what is passed to `audit`; expected: check -> judgment, or a set of them.
 
     What is asked: the names in `expected`; those that no domain knows are found in `symmetries`. `repeat`, `batch-composition`
-    and `batch-size` are asked of every model; the first two are exact unless `expected` says otherwise. in_float32: other judgments where numbers are coarse.
+    and `batch-size` are asked of every model; the first two are exact unless `expected` says otherwise. in_float32: other
+    judgments where numbers are coarse.
     known_wrong: why the audit does not get there yet. fast: cheap enough for every run of the tests.
     elements: drawn for each input; more where the scatter of few leaves a judgment open.
     says: check -> words that the reason or the failures must hold. classes: whether the audit may speak of flips.
