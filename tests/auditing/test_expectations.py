@@ -71,7 +71,7 @@ def test_an_informational_check_counts_once_it_is_expected() -> None:
 
 
 def test_a_record_of_another_model_is_said_and_one_of_another_domain_refused(tmp_path: Path) -> None:
-    (tmp_path / "old.json").write_text(json.dumps(to_json(record(a="broken", b="exact"))))
+    (tmp_path / "old.json").write_text(json.dumps(to_json(replace(record(a="broken", b="exact"), model="one"))))
     old = recorded_expectations(tmp_path / "old.json")
     other = replace(record(a="broken", b="exact"), model="another")
     assert old.summary(other)[0].endswith("this one of another")
