@@ -13,12 +13,14 @@ from importlib import resources
 class CatalogClaim:
     """A claim of the source report, whether or not an experiment judges it yet.
 
-    statement: the claim in our words, one plain sentence. quote: the report's own words, fragments joined by " … ".
+    statement: the claim in our words, one plain sentence. quotes: the report's own words, in its order, as pages, documents and
+    the terminal quote them. open: those of the quotes that no part of any experiment judges.
     """
 
     id: str
     statement: str
-    quote: str
+    quotes: tuple[str, ...]
+    open: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,11 @@ FOUNDATIONS = Topic("foundations", "Foundations")
 def catalog() -> dict[str, CatalogClaim]:
     """The claims by id, in the report's order."""
     text = resources.files("erlangen").joinpath("claims.toml").read_text(encoding="utf-8")
-    return {claim: CatalogClaim(claim, **entry) for claim, entry in tomllib.loads(text).items()}
+    listed = tomllib.loads(text)
+    return {
+        claim: CatalogClaim(claim, entry["statement"], tuple(entry["quotes"]), tuple(entry.get("open", ())))
+        for claim, entry in listed.items()
+    }
 
 
 def topic_of(claim: str) -> Topic:

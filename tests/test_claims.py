@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from erlangen.claims import FOUNDATIONS, catalog, topic_of
-from erlangen.experiments import load, names
+from erlangen.experiments import judge, load, names, planned_jobs
+from erlangen.experiments.kit import Evidence
+from erlangen.report.wording import quoted
 
 SOURCE = Path(__file__).parents[2] / "shared" / "CLAIMS.md"
 needs_source = pytest.mark.skipif(not SOURCE.is_file(), reason="needs ../shared/CLAIMS.md")
@@ -27,7 +29,8 @@ def test_every_claim_is_one_plain_sentence():
         assert claim.statement.endswith("."), claim.id
         assert claim.statement[0].isupper(), claim.id
         assert len(claim.statement) <= 180, claim.id
-        assert claim.quote, claim.id
+        assert claim.quotes, claim.id
+        assert set(claim.open) <= set(claim.quotes), claim.id
 
 
 @needs_source
@@ -38,8 +41,33 @@ def test_the_catalog_lists_the_claims_of_the_source():
 @needs_source
 @pytest.mark.parametrize("claim", catalog())
 def test_quotes_are_the_reports_own_words(claim: str):
-    for fragment in catalog()[claim].quote.split(" … "):
-        assert any(fragment in words for words in in_italics()[claim]), fragment
+    source = " ".join(in_italics()[claim])
+    for fragment in catalog()[claim].quotes:
+        assert fragment in source, fragment
+
+
+def quoted_by_parts(name: str) -> dict[str, set[str]]:
+    """Claim -> the fragments that the parts of an experiment quote, over its presets, without any result."""
+    found: dict[str, set[str]] = {}
+    for recipe in load(name).PRESETS.values():
+        for verdict in judge(name).verdicts(recipe, Evidence((), tuple(planned_jobs(name, recipe)))):
+            found.setdefault(verdict.claim, set()).update(verdict.quote.split(" … ") if verdict.quote else ())
+    return found
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name not in ("cora-accuracy",)])
+def test_parts_quote_what_the_catalog_lists_and_the_rest_is_marked(name: str):
+    """One list of the report's words: a part quotes one of them, or several joined by an ellipsis; `open` names the others."""
+    for claim, fragments in quoted_by_parts(name).items():
+        assert fragments == set(catalog()[claim].quotes) - set(catalog()[claim].open), claim
+
+
+def test_the_documented_claims_quote_the_catalog():
+    text = (Path(__file__).parents[1] / "docs" / "claims.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## ([A-Z]\d+): (.*?)(?=^## |\Z)", text, re.M | re.S))
+    assert len(sections) > 15
+    for claim, section in sections.items():
+        assert f"The report: {quoted(catalog()[claim].quotes, catalog()[claim].open)}\n" in section, claim
 
 
 @pytest.mark.parametrize("name", names())

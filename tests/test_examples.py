@@ -132,7 +132,7 @@ def test_an_experiment_of_ones_own_runs_from_the_command_line(tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     finished = load(tmp_path)
     (verdict,), (answer,) = finished.verdicts, finished.answers
-    assert (verdict.verdict, verdict.of, verdict.n, answer.answer) == ("supported", "extension", 5, "supported")
+    assert (verdict.verdict, verdict.of, verdict.n, answer.answer) == ("supported", "claim", 5, "supported")
     assert 10 < verdict.effect < 30
     assert answer.figure in [figure.name for figure in finished.figures]
     assert "sorted" in (tmp_path / "report.html").read_text(encoding="utf-8")

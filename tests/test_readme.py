@@ -21,6 +21,12 @@ def test_its_example_runs_and_only_circular_padding_keeps_translation(capsys):
     assert all(float(change) > 0.01 for change in changes.values())
 
 
+def test_its_statistics_decide_what_the_comment_says(capsys):
+    code = next(block for block in blocks() if "paired_interval" in block)
+    exec(compile(code, "README.md", "exec"), {})
+    assert capsys.readouterr().out == "supported\n"
+
+
 def test_its_audit_says_what_the_comment_says(capsys):
     code = next(block for block in blocks() if "erlangen.audit" in block)
     exec(compile(code, "README.md", "exec"), {})

@@ -9,6 +9,7 @@ from erlangen.claims import catalog, topic_of
 from erlangen.cli.targets import discovered, listed_claims, times, topic_of_experiment
 from erlangen.experiments import Experiment
 from erlangen.records.runs import Claim
+from erlangen.report.wording import answered
 
 if TYPE_CHECKING:
     from erlangen.report.folder import Conclusion
@@ -26,6 +27,7 @@ def of_experiment(name: str, experiment: Experiment) -> dict[str, Any]:
         "topic": topic_of_experiment(experiment).name,
         "title": experiment.TITLE,
         "question": experiment.QUESTION,
+        "terms": getattr(experiment, "TERMS", ""),
         "claims": [claim.id for claim in experiment.CLAIMS],
         "seconds": times(name, experiment),
         "precisions": list(getattr(experiment, "PRECISIONS", ("float32",))),
@@ -39,21 +41,25 @@ def of_claim(claim: str, concluded: Mapping[str, Conclusion], named: Mapping[str
     `named`: an experiment by its name, which may be the user's own, unknown to discovery.
     """
     entries = judging(claim, concluded, named or {})
-    listed, best = catalog().get(claim), concluded.get(claim)
+    listed, fullest = catalog().get(claim), concluded.get(claim)
+    best = None if fullest is None or fullest.is_beyond else fullest
     statements = [entry.statement for entry in ([listed] if listed else entries.values())]
     return {
         "id": claim,
         "topic": topic_of(claim).name,
         "statement": statements[0] if statements else "",
-        "quote": listed.quote if listed else "",
+        "quotes": list(listed.quotes) if listed else [],
+        "open": list(listed.open) if listed else [],
         "how": {name: entry.how for name, entry in entries.items()},
         "parts": {name: entry.parts for name, entry in entries.items()},
         "answer": best.outcome if best else None,
-        "sentence": best.answer.sentence if best and best.answer else None,
+        "sentence": answered(best.answer) if best and best.answer else None,
         "folder": str(best.folder) if best else None,
         "preset": best.run.preset if best else None,
         "seeds": best.seeds if best else None,
+        "changed": dict(best.run.changed) if best else {},
         "source": best.source() if best else None,
+        "beyond": [str(folder) for folder in fullest.beyond] if fullest else [],
     }
 
 

@@ -14,6 +14,7 @@ import typer
 
 from erlangen.cli import gpt as gpt_cli
 from erlangen.cli.audit import audit
+from erlangen.cli.compare import compare
 from erlangen.cli.runs import report, run, verdicts
 from erlangen.cli.show import list_experiments, show
 from erlangen.cli.terminal import Stopped, abandon_stdout, report_error, say
@@ -31,6 +32,7 @@ app.command()(show)
 app.command()(run)
 app.command()(verdicts)
 app.command()(report)
+app.command()(compare)
 app.command()(audit)
 app.add_typer(gpt_cli.app, name="gpt", help="Train, evaluate, sample and inspect a small GPT.")
 

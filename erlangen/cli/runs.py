@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,10 +14,11 @@ from erlangen.cli.exit_codes import exit_code, worst
 from erlangen.cli.outputs import Csv, Json, Outputs, as_json
 from erlangen.cli.targets import check_recipes, complete, experiments_named
 from erlangen.cli.terminal import Progress, Stopped, report_error, say
-from erlangen.cli.verdict_text import print_claims
+from erlangen.cli.verdict_text import print_claims, unmeasured
 from erlangen.errors import USAGE, ErlangenError
 
 if TYPE_CHECKING:
+    from erlangen.records.runs import Claim
     from erlangen.sweep.load import LoadedRun
 
 Option = typer.Option
@@ -30,7 +32,7 @@ Strict = Annotated[bool, Option("--strict", help="Exit 1 if a claim is refuted o
 def run(
     names: Names,
     preset: Annotated[str, Option(help="Size of the recipe: quick or standard.")] = "quick",
-    out: Annotated[Path | None, Option(metavar="DIR", help="Run folder. Default: runs/NAME-PRESET.")] = None,
+    out: Annotated[Path | None, Option(metavar="DIR", help="Run folder. Default: runs/NAME-PRESET[-CHANGES].")] = None,
     seeds: Annotated[int | None, Option(min=1, help="Number of seeds, instead of the preset's.")] = None,
     settings: Annotated[list[str] | None, Option("--set", metavar="KEY=VALUE", help="Change one key of the recipe.")] = None,
     workers: Annotated[int | None, Option(min=1, help="Worker processes. Default: one per core or GPU.")] = None,
@@ -45,7 +47,8 @@ def run(
     """Run experiments and judge their claims.
 
     NAME is an experiment (padding), a claim (C5), a topic (cnns, transformers, graphs), all, or a package of your own. An
-    interrupted run resumes where it stopped. Exit code 4: a job failed; 5: something was not measured.
+    interrupted run resumes where it stopped. `erlangen show NAME --keys` lists the keys of --set; a changed recipe has a
+    folder of its own. Exit code 4: a job failed; 5: something was not measured.
     """
     from erlangen.records.files import to_json
 
@@ -69,12 +72,20 @@ def run(
             codes.append(report_error(error, f"{name}: "))  # one that lacks its data, say, does not stop the others
             continue
         rows += [to_json(verdict) for verdict in result.verdicts]
-        codes += [USAGE if outputs.write(contents) else 0, exit_code(result.verdicts, bool(result.failed), strict)]
+        asked = claims_named(names, result.run.claims)
+        codes += [USAGE if outputs.write(contents) else 0, exit_code(result.verdicts, bool(result.failed), strict, asked)]
         if not outputs.to_stdout():
-            print_claims(result.answers, result.verdicts)
+            print_claims(result.answers, result.verdicts, asked)
             print(f"\nReport: {result.folder / 'report.html'}", flush=True)
+        elif absent := unmeasured(asked, result.verdicts):
+            say(f"{name}: this run did not measure {', '.join(absent)}")
     outputs.print(contents, lambda: None)
     raise SystemExit(worst(codes))
+
+
+def claims_named(names: Sequence[str], claims: Sequence[Claim]) -> list[str]:
+    """The claims of an experiment that were asked for by their ids."""
+    return [claim.id for claim in claims if claim.id.upper() in (name.upper() for name in names)]
 
 
 def run_experiment(name: str, **options: Any) -> LoadedRun:
@@ -129,6 +140,7 @@ def report(
         print(write_markdown(folder), end="")
         return
     exported: list[Path] = []
+    titles: dict[str, str] = {}
     if figures is not None:
         from erlangen.report.charts import export
 
@@ -136,5 +148,6 @@ def report(
     if tables is not None:
         judged = verdict_table(read_answers(folder), read_verdicts(folder))
         exported += export_tables([judged, *read_figures(folder).figures], folder / "tables", tables)
+        titles |= {table.name: table.title for table in (judged, *read_figures(folder).figures)}
     for path in (write_page(folder), *exported):
-        print(path)
+        print(f"{path}  {titles[path.stem]}" if path.stem in titles else path)

@@ -35,7 +35,7 @@ def show(
         str | None, typer.Argument(metavar="[CLAIM|EXPERIMENT|PART]", help="Default: all claims.", autocompletion=complete)
     ] = None,
     keys: Annotated[bool, typer.Option("--keys", help="Explain the keys that --set changes.")] = False,
-    runs: Annotated[Path, typer.Option(metavar="DIR", help="Directory of the run folders.")] = Path("runs"),
+    runs: Annotated[Path, typer.Option(metavar="DIR", help="Directory of run folders, or one run folder.")] = Path("runs"),
     json_file: Json = None,
 ) -> None:
     """Show a claim or experiment and what came of it."""
@@ -62,7 +62,8 @@ def of_claim(claim: str, concluded: dict[str, Conclusion], runs: Path) -> tuple[
     """What there is to show of a claim, and what prints it."""
     own = {} if facts.judging(claim, concluded, {}) else {name: load(name) for name in own_judges(claim)}
     row, best = facts.of_claim(claim, concluded, own), concluded.get(claim)
-    verdicts = [asdict(verdict) for verdict in best.verdicts] if best else []
+    stands = best is not None and not best.is_beyond
+    verdicts = [asdict(verdict) for verdict in best.verdicts] if best and stands else []
     others = [str(folder) for folder in best.others] if best else []
     return {**row, "verdicts": verdicts, "others": others}, lambda: show_text.print_claim_page(row, best, runs)
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from erlangen.claims import FOUNDATIONS, TOPICS
 from erlangen.cli.text import paint, print_text
 from erlangen.cli.verdict_text import COLORS, print_claim
+from erlangen.report.citation import citation
+from erlangen.report.wording import quoted
 
 if TYPE_CHECKING:
     from erlangen.cli.recipe_keys import Key
@@ -73,9 +75,9 @@ def print_row(claim: Facts) -> None:
 def print_claim_page(claim: Facts, best: Conclusion | None, runs: Path) -> None:
     """A claim: its statement, the report's words, how it is measured, the verdicts of the fullest run."""
     print_text(claim["statement"], label=[(f"{claim['id']}  ", "bold")])
-    if claim["quote"]:
+    if claim["quotes"]:
         print()
-        print_text(f"In the report: “{claim['quote']}”")
+        print_text(f"In the report: {quoted(claim['quotes'], claim['open'])}")
     for name, how in claim["how"].items():
         print()
         print_text(f"How {name} measures it: {how}")
@@ -84,10 +86,15 @@ def print_claim_page(claim: Facts, best: Conclusion | None, runs: Path) -> None:
         print("No experiment judges this claim yet.")
     elif best is None:
         print_text(f"No result in {runs}/ yet. Run it with `erlangen run {claim['id']}`.")
+    elif best.is_beyond:
+        print_text(f"No result in {runs}/ yet. Run it with `erlangen run {claim['id']}`. {beyond(best)}".rstrip())
     else:
-        print_text(f"Result from {best.source()}.{beside(best)}")
+        print_text(" ".join(filter(None, [f"Result from {best.source()}.", beside(best), beyond(best)])))
         print()
         print_claim(claim["id"], best.answer, best.verdicts)
+        if best.answer is not None:
+            print()
+            print_text(f"Cite as: {citation(best.run, best.answer)}")
 
 
 def beside(best: Conclusion) -> str:
@@ -95,7 +102,18 @@ def beside(best: Conclusion) -> str:
     if not best.others:
         return ""
     folders = ", ".join(map(str, best.others))
-    return f" It is the run with the most seeds, or the newest of those. For another: `erlangen verdicts DIR` ({folders})."
+    return (
+        "It is the run with the most seeds among those of a preset as it is, or the newest of these. For another: "
+        f"`erlangen verdicts DIR` ({folders})."
+    )
+
+
+def beyond(best: Conclusion) -> str:
+    """Which runs judged something else than the claim as stated."""
+    if not best.beyond:
+        return ""
+    folders = ", ".join(map(str, best.beyond))
+    return f"Not counted, because they judge something else than the statement: {folders} (`erlangen verdicts DIR`)."
 
 
 def print_experiment(experiment: Facts, claims: Sequence[Facts]) -> None:
@@ -105,6 +123,8 @@ def print_experiment(experiment: Facts, claims: Sequence[Facts]) -> None:
     name = experiment["name"]
     print_text(experiment["title"], label=[(f"{name}  ", "bold")])
     print_text(experiment["question"])
+    if experiment["terms"]:
+        print_text(experiment["terms"])
     print()
     for claim in claims:
         print_row(claim)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import signal
 import sys
@@ -15,6 +14,7 @@ from types import TracebackType
 
 from erlangen.cli.time_left import TimeLeft
 from erlangen.errors import ErlangenError, UserCodeError
+from erlangen.experiments.modules import is_installed
 from erlangen.records.runs import Job
 
 LINE_EVERY = 30.0  # seconds, where there is no terminal
@@ -36,21 +36,29 @@ def say(line: str) -> None:
 def report_error(error: ErlangenError, where: str = "") -> int:
     """Print an error as one line, that of a user's own experiment below its traceback; returns the exit code."""
     if isinstance(error, UserCodeError) and error.__cause__ is not None:
-        cause = error.__cause__
-        traceback.print_exception(type(cause), cause, users_part(cause.__traceback__))
+        say(users_traceback(error.__cause__))
     say(f"erlangen: {where}{error}")
     return error.exit_code
 
 
-def users_part(trace: TracebackType | None) -> TracebackType | None:
-    """A traceback from the first line of the user's code on; None where it has none, as for a syntax error."""
-    rest = trace
-    while rest is not None:
-        file = rest.tb_frame.f_code.co_filename
-        if not (file.startswith(("<frozen", PACKAGE)) or file == importlib.__file__):
-            return rest
-        rest = rest.tb_next
-    return None
+def users_traceback(error: BaseException) -> str:
+    """The traceback of an error and of those behind it, without the lines of this package, of Python and of installed packages.
+
+    One that has no line of the user's is not shown, unless it is all there is; a syntax error names its place by itself.
+    """
+    shown = traceback.TracebackException.from_exception(error)
+    waiting = [shown]
+    while waiting:
+        part = waiting.pop()
+        part.stack = traceback.StackSummary.from_list([frame for frame in part.stack if is_users(frame.filename)])
+        waiting += [behind for behind in (part.__cause__, part.__context__) if behind is not None]
+    text = "".join(shown.format()).rstrip()
+    return text if shown.stack else text.replace("Traceback (most recent call last):\n", "", 1)
+
+
+def is_users(file: str) -> bool:
+    """Whether a line of code is the user's: neither ours nor Python's nor an installed package's."""
+    return not file.startswith(("<frozen", PACKAGE)) and not is_installed(Path(file))
 
 
 class Stopped(BaseException):

@@ -7,34 +7,47 @@ from collections.abc import Sequence
 from erlangen.cli.text import print_text
 from erlangen.records.runs import Answer, Of, Verdict
 from erlangen.report.numbers import measured, number
-from erlangen.report.wording import MARKS, condition, mark, outcome, sentence
+from erlangen.report.wording import BEYOND, answered, authors, condition, counts, mark, outcome, sentence, word
 
 HEADINGS: dict[Of, str] = {
     "report": "Stated by the report:",
     "rival": "Stated in the literature:",
+    "claim": "The claim:",
     "extension": "Beyond the claim:",
     "control": "Checks of the measurement:",
 }
 COLORS = {
     "supported": "green", "passed": "green", "partly": "yellow", "inconclusive": "yellow", "refuted": "red", "failed": "red",
-    "does not hold": "cyan",
+    "does not hold": "cyan", BEYOND: "cyan",
 }  # fmt: skip
+NO_JOBS = "This run did not measure the claim: no job of its recipe does."
 INDENT = 18  # of a part's text: two spaces, mark and outcome
 
 
-def print_claims(answers: Sequence[Answer], verdicts: Sequence[Verdict]) -> None:
-    """A block for each claim, and under all of them how many statements came to which outcome."""
-    answered = {answer.claim: answer for answer in answers}
+def print_claims(answers: Sequence[Answer], verdicts: Sequence[Verdict], asked: Sequence[str] = ()) -> None:
+    """A block for each claim, and under all of them how many statements came to which outcome.
+
+    asked: claims that were asked for by their ids, which have a block even where nothing was judged.
+    """
+    named = {answer.claim: answer for answer in answers}
     for claim in dict.fromkeys(verdict.claim for verdict in verdicts):
-        print_claim(claim, answered.get(claim), [verdict for verdict in verdicts if verdict.claim == claim])
+        print_claim(claim, named.get(claim), [verdict for verdict in verdicts if verdict.claim == claim])
+        print()
+    for claim in unmeasured(asked, verdicts):
+        print_claim(claim, named.get(claim, Answer(claim=claim, answer="not measured", sentence=NO_JOBS)), [])
         print()
     print_text(summary(verdicts))
+
+
+def unmeasured(asked: Sequence[str], verdicts: Sequence[Verdict]) -> list[str]:
+    """The claims that were asked for and of which no part was judged."""
+    return [claim for claim in asked if claim not in {verdict.claim for verdict in verdicts}]
 
 
 def print_claim(claim: str, answer: Answer | None, verdicts: Sequence[Verdict]) -> None:
     """The answer, then the parts, grouped by whose sentences they judge."""
     if answer is not None:
-        print_text(answer.sentence, label=[(f"{claim}  ", "bold"), (f"{answer.answer}  ", COLORS.get(answer.answer))])
+        print_text(answered(answer), label=[(f"{claim}  ", "bold"), (f"{word(answer)}  ", COLORS.get(word(answer)))])
     for of, heading in HEADINGS.items():
         parts = [verdict for verdict in verdicts if verdict.of == of]
         if parts:
@@ -46,7 +59,7 @@ def print_claim(claim: str, answer: Answer | None, verdicts: Sequence[Verdict]) 
 
 def print_part(verdict: Verdict) -> None:
     """Mark, outcome and statement; below it what was measured and what a reader has to know."""
-    word = outcome(verdict)
+    result = outcome(verdict)
     said = [numbers(verdict)]
     if verdict.corrected:
         said.append(f"{'Instead' if verdict.of == 'extension' else 'Corrected'}: {verdict.corrected}")
@@ -56,7 +69,7 @@ def print_part(verdict: Verdict) -> None:
         said.append(sentence(verdict.next_step))
     if verdict.note:
         said.append(f"Note: {verdict.note}")
-    print_text(verdict.statement, label=[(f"  {mark(verdict)} {word:<{INDENT - 4}}", COLORS.get(word))])
+    print_text(verdict.statement, label=[(f"  {mark(verdict)} {result:<{INDENT - 4}}", COLORS.get(result))])
     for paragraph in said:
         print_text(paragraph, INDENT)
 
@@ -70,13 +83,12 @@ def numbers(verdict: Verdict) -> str:
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:
-    """How many statements of others came to which outcome, and what else was judged."""
-    stated = [verdict.verdict for verdict in verdicts if verdict.of in ("report", "rival")]
-    counts = ", ".join(f"{stated.count(word)} {word}" for word in MARKS if word in stated) or "none judged"
+    """How many statements came to which outcome, and what else was judged."""
+    stated = ", ".join(f"{count} {outcome}" for outcome, count in counts(verdicts).items()) or "none judged"
     others = [
         f"{count} {name}{'s' * (count > 1)}"
         for of, name in (("extension", "extension"), ("control", "check"))
         if (count := sum(verdict.of == of for verdict in verdicts))
     ]
     beside = f" Judged beside them: {' and '.join(others)}." if others else ""
-    return f"Statements of the report and the literature: {counts}.{beside} The intervals of a claim hold together at 95 %."
+    return f"Statements of {authors(verdicts)}: {stated}.{beside} The intervals of a claim hold together at 95 %."

@@ -15,7 +15,7 @@ Parameter: TypeAlias = Scalar | tuple[Scalar, ...]
 Outcome: TypeAlias = Literal["supported", "refuted", "inconclusive", "not measured"]
 AnswerOutcome: TypeAlias = Literal["supported", "partly", "refuted", "inconclusive", "not measured"]
 Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]  # tf32: on CUDA devices, see erlangen.nn.tf32
-Of: TypeAlias = Literal["report", "rival", "extension", "control"]
+Of: TypeAlias = Literal["report", "rival", "claim", "extension", "control"]
 Ends: TypeAlias = tuple[float | None, float | None]
 
 
@@ -111,8 +111,8 @@ class Group:
 class Verdict:
     """What the measurements say of one part of a claim.
 
-    of: whose sentence the part is: the `report` wrote it (its words in `quote`), a `rival` in the literature did, it is an
-    `extension` of ours, or a `control` of the measurement itself.
+    of: whose sentence the part is: the `report` wrote it (its words in `quote`), a `rival` in the literature did, it is the
+    `claim` of an experiment of the user's, an `extension` that nobody claimed, or a `control` of the measurement itself.
     kind: *exact* is a proof or a counterexample (interval [x, x], n cases checked); *statistical* rests on an interval.
     region: where the true value must lie for the part to hold, None where it is unbounded; `edge` says why its ends stand
     where they stand. interval: at `level`, so that all intervals of a claim hold together at 95 %.
@@ -148,12 +148,16 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a claim comes to: one word, one plain sentence that a student can quote, and the name of the figure that shows it."""
+    """What a claim comes to: one word, one plain sentence that a student can quote, and the name of the figure that shows it.
+
+    beyond: where the run judged something else than the claim as it was stated, what that is, such as "on your graph (my.npz)".
+    """
 
     claim: str
     answer: AnswerOutcome
     sentence: str
     figure: str = ""
+    beyond: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +182,10 @@ class Figures:
 
 @dataclass(frozen=True, kw_only=True)
 class Run(Provenance):
-    """How a folder of results came to be. precision, device: as the jobs had them, several joined with commas."""
+    """How a folder of results came to be. precision, device: as the jobs had them, several joined with commas.
+
+    changed: the keys of the recipe, other than seeds, whose values are not the preset's. date: of the last command, in UTC.
+    """
 
     experiment: str
     preset: str
@@ -189,3 +196,5 @@ class Run(Provenance):
     jobs: tuple[str, ...]
     title: str = ""
     claims: tuple[Claim, ...] = ()
+    changed: dict[str, Any] = field(default_factory=dict)
+    date: str = ""

@@ -18,7 +18,8 @@ Record = TypeVar("Record")
 class Conclusion:
     """What a run says of one claim: its answer, None where the run gave none, and the verdicts behind it.
 
-    others: the folders of smaller runs that concluded something, too; the newest first.
+    others: the folders of smaller runs that concluded something, too; the newest first. beyond: those of runs that judged
+    something else than the claim as stated, such as a graph of the user's.
     """
 
     folder: Path
@@ -26,26 +27,32 @@ class Conclusion:
     answer: Answer | None
     verdicts: tuple[Verdict, ...]
     others: tuple[Path, ...] = ()
+    beyond: tuple[Path, ...] = ()
 
     @property
     def outcome(self) -> str:
-        """The answer as one word."""
+        """The answer as one word; that the claim was not run where this run judged something else."""
+        if self.is_beyond:
+            return "not run"
         return "not measured" if self.answer is None else self.answer.answer
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether the run judged something else than the claim as stated."""
+        return self.answer is not None and bool(self.answer.beyond)
 
     @property
     def seeds(self) -> int | None:
         """The number of seeds of its recipe."""
-        seeds = self.run.recipe.get("seeds")
-        return seeds if isinstance(seeds, int) else None
+        return seeds_of(self.run)
 
     def source(self) -> str:
-        """'runs/padding-standard: standard preset, 10 seeds'"""
-        seeds = f", {self.seeds} seed{'s' * (self.seeds != 1)}" if self.seeds is not None else ""
-        return f"{self.folder}: {self.run.preset} preset{seeds}"
+        """'runs/padding-standard: standard preset, changed: fit=80, 10 seeds'"""
+        return f"{self.folder}: {setting(self.run)}"
 
-    def fullness(self) -> tuple[bool, int, bool]:
-        """What makes a run tell more of a claim than another: that it measured it, its seeds, and the standard preset."""
-        return self.outcome != "not measured", self.seeds or 0, self.run.preset == "standard"
+    def fullness(self) -> tuple[bool, bool, int, bool]:
+        """What makes a run tell more of a claim: that it measured it, a preset as it is, its seeds, and the standard preset."""
+        return self.outcome != "not measured", not self.run.changed, self.seeds or 0, self.run.preset == "standard"
 
     def claim(self) -> Claim | None:
         """The claim as the run recorded it."""
@@ -92,9 +99,11 @@ def read_list(folder: Path, name: str, kind: type[Record]) -> list[Record]:
 def fullest_conclusions(runs: Path) -> tuple[dict[str, Conclusion], list[str]]:
     """For every claim the conclusion of the fullest run among the folders of `runs`, of equally full ones the newest.
 
-    A quick run after a standard one replaces nothing. Also returns why folders could not be read, a line each.
+    `runs` may be a run folder itself, whose conclusions these then are. A quick run after a standard one replaces nothing, a
+    changed recipe no preset, and one that judged something else than the claim as stated stands only where nothing else does.
+    Also returns why folders could not be read, a line each.
     """
-    files = sorted(runs.glob("*/verdicts.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    files = [runs / "verdicts.json"] if (runs / "run.json").exists() else sorted(runs.glob("*/verdicts.json"), key=age)
     concluded: dict[str, list[Conclusion]] = {}
     unreadable = []
     for file in files:
@@ -106,10 +115,35 @@ def fullest_conclusions(runs: Path) -> tuple[dict[str, Conclusion], list[str]]:
     return {claim: fullest(conclusions) for claim, conclusions in concluded.items()}, unreadable
 
 
+def age(file: Path) -> float:
+    """What sorts the newest file first."""
+    return -file.stat().st_mtime
+
+
 def fullest(conclusions: Sequence[Conclusion]) -> Conclusion:
     """The fullest of several conclusions, the newest of which comes first; it names the folders of the others."""
-    best = max(conclusions, key=Conclusion.fullness)
-    return replace(best, others=tuple(other.folder for other in conclusions if other is not best))
+    stated = [conclusion for conclusion in conclusions if not conclusion.is_beyond]
+    best = max(stated or conclusions, key=Conclusion.fullness)
+    return replace(
+        best,
+        others=tuple(other.folder for other in stated if other is not best),
+        beyond=tuple(other.folder for other in conclusions if other.is_beyond),
+    )
+
+
+def seeds_of(run: Run) -> int | None:
+    """The number of seeds of its recipe."""
+    seeds = run.recipe.get("seeds")
+    return seeds if isinstance(seeds, int) else None
+
+
+def setting(run: Run) -> str:
+    """'quick preset, changed: edge=−15, 5 seeds': how a run was set, in words."""
+    texts = {key: ",".join(map(str, value)) if isinstance(value, list | tuple) else value for key, value in run.changed.items()}
+    values = (f"{key}={text}" for key, text in texts.items())
+    seeds = seeds_of(run)
+    said = [f"{run.preset} preset", f"changed: {', '.join(values)}" if run.changed else ""]
+    return ", ".join(filter(None, [*said, f"{seeds} seed{'s' * (seeds != 1)}" if seeds is not None else ""]))
 
 
 def read_conclusions(folder: Path) -> dict[str, Conclusion]:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from erlangen.records.runs import Answer, Claim, Figure, Run, Verdict
+from erlangen.report.citation import citation, report_words
 from erlangen.report.folder import read_answers, read_figures, read_run, read_verdicts
 from erlangen.report.numbers import measured, number
 from erlangen.report.tables import markdown_table
-from erlangen.report.wording import SOURCES, needed, outcome, sentence, simultaneous
+from erlangen.report.wording import SOURCES, answered, needed, outcome, sentence, simultaneous, word
 
 LONGEST = 30  # rows of the table behind a chart that are printed
 
@@ -33,15 +34,15 @@ def verdicts_markdown(folder: Path) -> str:
 
 def claim_section(run: Run, claim: Claim, answer: Answer | None, verdicts: Sequence[Verdict]) -> str:
     """The answer, how it was measured, a row for each part, and what corrects or explains it."""
-    said = [f"**{answer.answer.capitalize()}.** {answer.sentence}"] if answer else []
-    quotes = list(dict.fromkeys(verdict.quote for verdict in verdicts if verdict.quote))
-    if quotes:
-        said.append("The report: " + " · ".join(f"“{quote}”" for quote in quotes))
+    said = [f"**{word(answer).capitalize()}.** {answered(answer)}"] if answer else []
+    if words := report_words(claim.id, verdicts):
+        said.append(f"The report: {words}")
     said.append(f"{claim.how} Run: `{run.command}`.")
     columns = ("outcome", "statement", "stated by", "measured", "holds if", "published")
     table = markdown_table(columns, [row(verdict) for verdict in verdicts])
     notes = "".join(f"- {note}\n" for verdict in verdicts for note in remarks(verdict))
-    below = [text for text in (simultaneous(verdicts), notes.rstrip("\n")) if text]
+    cited = f"Cite as: {citation(run, answer)}" if answer else ""
+    below = [text for text in (simultaneous(verdicts), notes.rstrip("\n"), cited) if text]
     return "\n\n".join([f"## {claim.id}: {claim.statement}", *said, table.rstrip("\n"), *below]) + "\n\n"
 
 

@@ -11,15 +11,28 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from erlangen.records.files import write_atomically
-from erlangen.records.runs import Answer, Claim, Figure, Verdict
+from erlangen.records.runs import Answer, Claim, Figure, Run, Verdict
 from erlangen.report import charts
+from erlangen.report.citation import citation, report_words
 from erlangen.report.folder import read_answers, read_figures, read_run, read_verdicts
 from erlangen.report.interval_plot import interval_plot
 from erlangen.report.numbers import cell, interval, measured, number
-from erlangen.report.wording import MARKS, condition, mark, outcome, sentence, simultaneous
+from erlangen.report.wording import (
+    BEYOND,
+    MARKS,
+    STATED,
+    answered,
+    authors,
+    condition,
+    counts,
+    mark,
+    outcome,
+    sentence,
+    simultaneous,
+    word,
+)
 
-ANSWERS = {**MARKS, "partly": "±"}
-HEADLINE = ("report", "rival")
+ANSWERS = {**MARKS, "partly": "±", BEYOND: "≠"}
 
 
 @dataclass(frozen=True)
@@ -31,6 +44,12 @@ class Judged:
     stated: tuple[Verdict, ...]
     beside: tuple[Verdict, ...]
     figure: Figure | None
+    citation: str = ""
+
+    @property
+    def quoted(self) -> str:
+        """The report's own words."""
+        return report_words(self.claim.id, [*self.stated, *self.beside])
 
     @property
     def intervals(self) -> str:
@@ -48,7 +67,7 @@ def write_page(folder: Path) -> Path:
 def render(folder: Path) -> str:
     """The page as text."""
     shown, run, verdicts = read_figures(folder), read_run(folder), read_verdicts(folder)
-    judged = by_claim(run.claims, read_answers(folder), verdicts, shown.figures)
+    judged = by_claim(run, read_answers(folder), verdicts, shown.figures)
     placed = {entry.figure.name for entry in judged if entry.figure is not None}
     return (
         environment()
@@ -58,7 +77,8 @@ def render(folder: Path) -> str:
             question=shown.question,
             judged=judged,
             figures=[figure for figure in shown.figures if figure.name not in placed],
-            counts=counted(verdicts),
+            counts=counts(verdicts),
+            authors=authors(verdicts),
             marks=ANSWERS,
             vega=Markup(charts.script()),
             specs={figure.name: figure.spec for figure in shown.figures if figure.spec is not None},
@@ -69,27 +89,20 @@ def render(folder: Path) -> str:
     )
 
 
-def by_claim(
-    claims: Sequence[Claim], answers: Sequence[Answer], verdicts: Sequence[Verdict], figures: Sequence[Figure]
-) -> list[Judged]:
+def by_claim(run: Run, answers: Sequence[Answer], verdicts: Sequence[Verdict], figures: Sequence[Figure]) -> list[Judged]:
     """The claims that the run judged; each figure goes with the first answer that names it."""
     named = {figure.name: figure for figure in figures}
-    answered = {answer.claim: answer for answer in answers}
+    by_id = {answer.claim: answer for answer in answers}
     judged = []
-    for claim in claims:
+    for claim in run.claims:
         parts = [verdict for verdict in verdicts if verdict.claim == claim.id]
-        if not parts or claim.id not in answered:
+        if not parts or claim.id not in by_id:
             continue
-        stated = tuple(verdict for verdict in parts if verdict.of in HEADLINE)
-        beside = tuple(verdict for verdict in parts if verdict.of not in HEADLINE)
-        judged.append(Judged(claim, answered[claim.id], stated, beside, named.pop(answered[claim.id].figure, None)))
+        answer = by_id[claim.id]
+        stated = tuple(verdict for verdict in parts if verdict.of in STATED)
+        beside = tuple(verdict for verdict in parts if verdict.of not in STATED)
+        judged.append(Judged(claim, answer, stated, beside, named.pop(answer.figure, None), citation(run, answer)))
     return judged
-
-
-def counted(verdicts: Sequence[Verdict]) -> dict[str, int]:
-    """How many parts that the report or a rival stated came to each outcome."""
-    outcomes = [verdict.verdict for verdict in verdicts if verdict.of in HEADLINE]
-    return {outcome: outcomes.count(outcome) for outcome in MARKS if outcome in outcomes}
 
 
 def environment() -> Environment:
@@ -99,7 +112,7 @@ def environment() -> Environment:
     )
     made.filters.update(
         number=number, interval=interval, measured=measured, interval_plot=interval_plot, cell=cell, condition=condition,
-        inline_json=inline_json, mark=mark, outcome=outcome, sentence=sentence,
+        inline_json=inline_json, mark=mark, outcome=outcome, sentence=sentence, word=word, answered=answered,
     )  # fmt: skip
     return made
 

@@ -82,13 +82,17 @@ def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[Scalar]]) -> 
 
 
 def latex_table(figure: Figure) -> str:
-    """A tabular environment for the package booktabs, its title and caption in a comment."""
+    """A table environment for the package booktabs, with caption and label; a comment says what to load."""
     aligned = "".join("r" if numeric(figure.rows, column) else "l" for column in range(len(figure.columns)))
     head, *lines = (" & ".join(in_latex(cell(entry)) for entry in line) + r" \\" for line in [figure.columns, *figure.rows])
-    comment = f"% {figure.title}. {figure.caption} Needs \\usepackage{{booktabs}}.".replace("\n", " ")
+    caption = in_latex(f"{figure.title}. {figure.caption}".replace("\n", " "))
     return "\n".join(
         [
-            comment,
+            r"% Needs \usepackage{booktabs}.",
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{caption}}}",
+            rf"\label{{tab:{figure.name}}}",
             rf"\begin{{tabular}}{{{aligned}}}",
             r"\toprule",
             head,
@@ -96,6 +100,7 @@ def latex_table(figure: Figure) -> str:
             *lines,
             r"\bottomrule",
             r"\end{tabular}",
+            r"\end{table}",
             "",
         ]
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from erlangen.records.runs import Of, Outcome, Verdict
+from erlangen.records.runs import Answer, Of, Outcome, Verdict
 from erlangen.report.numbers import region
 
 TOGETHER = 0.95  # the level at which all intervals of a claim hold together
@@ -14,13 +14,46 @@ OUTCOMES: dict[tuple[Of, Outcome], str] = {
     ("control", "supported"): "passed",
     ("control", "refuted"): "failed",
 }
-SOURCES: dict[Of, str] = {"report": "the report", "rival": "the literature", "extension": "this package", "control": "control"}
-CONDITIONS: dict[Of, str] = {"report": "supported if", "rival": "supported if", "extension": "holds if", "control": "passes if"}
+STATED: tuple[Of, ...] = ("report", "rival", "claim")  # that somebody stated: headlines count these
+SOURCES: dict[Of, str] = {
+    "report": "the report", "rival": "the literature", "claim": "the claim", "extension": "this package", "control": "control",
+}  # fmt: skip
+CONDITIONS: dict[Of, str] = {**dict.fromkeys(STATED, "supported if"), "extension": "holds if", "control": "passes if"}
+BEYOND = "beyond the claim"  # what stands for the outcome of an answer about something else than the claim as stated
 
 
 def outcome(verdict: Verdict) -> str:
     """What came of a part, in a word or two."""
     return OUTCOMES.get((verdict.of, verdict.verdict), verdict.verdict)
+
+
+def word(answer: Answer) -> str:
+    """What a claim came to, in a word; BEYOND where the run judged something else."""
+    return BEYOND if answer.beyond else answer.answer
+
+
+def answered(answer: Answer) -> str:
+    """The sentence of an answer; what the run judged in the claim's place stands before it."""
+    return f"{sentence(answer.beyond)} {answer.sentence}" if answer.beyond else answer.sentence
+
+
+def quoted(fragments: Sequence[str], unjudged: Sequence[str] = ()) -> str:
+    """'“acc valid < sconv < fconv” … “because larger maps keep more” (not judged)': the report's own words, in its order."""
+    return " … ".join(f"“{fragment}”{' (not judged)' * (fragment in unjudged)}" for fragment in fragments)
+
+
+def counts(verdicts: Sequence[Verdict]) -> dict[str, int]:
+    """How many of the parts that somebody stated came to each outcome."""
+    outcomes = [verdict.verdict for verdict in verdicts if verdict.of in STATED]
+    return {outcome: outcomes.count(outcome) for outcome in MARKS if outcome in outcomes}
+
+
+def authors(verdicts: Sequence[Verdict]) -> str:
+    """Who stated the parts: 'the report and the literature', 'the claim', or both."""
+    kinds = {verdict.of for verdict in verdicts}
+    others = "the report and the literature" if kinds & {"report", "rival"} or "claim" not in kinds else ""
+    claims = "the claims" if len({verdict.claim for verdict in verdicts if verdict.of == "claim"}) > 1 else "the claim"
+    return " and ".join(filter(None, (others, claims if "claim" in kinds else "")))
 
 
 def mark(verdict: Verdict) -> str:

@@ -77,7 +77,11 @@ def accuracy_interval(percents: Sequence[float], images: int, level: float = 0.9
 
 
 def paired_interval(left: Sequence[float], right: Sequence[float], level: float = 0.95) -> Interval:
-    """t interval of mean(left - right), paired entry by entry. Raises ValueError where the lengths differ."""
+    """t interval of mean(left - right), paired entry by entry.
+
+    With one pair, or an entry that is not finite, the ends are NaN, as of `mean_interval`: a region then decides *inconclusive*.
+    Raises ValueError where the lengths differ.
+    """
     if len(left) != len(right):
         raise ValueError(f"paired_interval: {len(left)} values on the left, {len(right)} on the right")
     return mean_interval([a - b for a, b in zip(left, right, strict=True)], level)

@@ -41,7 +41,9 @@ class Region:
             raise ValueError(f"region: low {self.low} is not below high {self.high}")
 
     def decide(self, interval: Interval) -> Decision:
-        """The rule. Inconclusive where an end of the interval is unknown."""
+        """The rule. Inconclusive where an end of the interval is unknown. Raises TypeError for a bare number: it has no ends."""
+        if not isinstance(interval, Interval):
+            raise TypeError(f"decide takes an Interval, as mean_interval and paired_interval return, not {interval!r}")
         if math.isnan(interval.low) or math.isnan(interval.high):
             return "inconclusive"
         if self.strict:

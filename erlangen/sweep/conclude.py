@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from erlangen.experiments import illustrator, is_ours, judge, load, module_name
@@ -11,7 +11,7 @@ from erlangen.experiments.kit.compare import AGAIN
 from erlangen.experiments.kit.evidence import Evidence
 from erlangen.experiments.user_code import user_code
 from erlangen.records.runs import Figures, Verdict
-from erlangen.sweep.check_conclusions import check_answers, check_figures, check_verdicts
+from erlangen.sweep.check_conclusions import check_answers, check_figures, check_verdicts, known
 from erlangen.sweep.check_names import with_names
 from erlangen.sweep.plan import Plan
 
@@ -34,10 +34,22 @@ def conclude(plan: Plan, notify: Callable[[str], None]) -> list[Verdict]:
     concluding, drawing = judge(plan.name), illustrator(plan.name)
     with user_code(module_name(plan.name)):
         verdicts = [pointed(verdict, failed) for verdict in check_verdicts(concluding.verdicts, plan, evidence)]
+        check_parts(concluding.verdicts, plan, verdicts)
         figures = check_figures(drawing.figures, plan, evidence)
         answers = check_answers(concluding.answers, plan, evidence, verdicts, figures)
     plan.store.conclude(verdicts, answers, Figures(question=load(plan.name).QUESTION, figures=figures))
     return verdicts
+
+
+def check_parts(function: Callable[..., object], plan: Plan, verdicts: Sequence[Verdict]) -> None:
+    """In an experiment of the user's: every part has the name of one that its claim declares, if the claim declares any.
+
+    Ours name some parts by data: one row of a table stands for all in what `erlangen show` lists.
+    """
+    declared = {claim.id: claim.parts for claim in load(plan.name).CLAIMS}
+    for verdict in verdicts:
+        if declared[verdict.claim] and not is_ours(plan.name):
+            known(function, plan, "part", verdict.part, declared[verdict.claim])
 
 
 def pointed(verdict: Verdict, failed: Mapping[str, str]) -> Verdict:

@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,6 +14,7 @@ from erlangen.errors import ErlangenError
 from erlangen.experiments import Experiment, load, module_name, planned_jobs
 from erlangen.experiments.user_code import user_code
 from erlangen.records.runs import Job, JobResult, Precision, Run
+from erlangen.sweep.differences import changes
 from erlangen.sweep.fingerprint import fingerprint
 from erlangen.sweep.machine import machine, versions
 from erlangen.sweep.store import Store
@@ -81,10 +83,12 @@ def prepare(
     notify: Callable[[str], None],
     fresh: bool = False,
     force: bool = False,
+    beside: Iterable[Path] = (),
 ) -> Plan:
     """List the jobs, open the folder, find what it holds. Raises ErlangenError where the folder or the machine does not serve.
 
-    fresh, force: see `erlangen.sweep.run.run`. Nothing in the folder is changed before all that could be refused has been.
+    fresh, force: see `erlangen.sweep.run.run`. beside: folders whose results of the same jobs are copied. Nothing that the folder
+    holds is changed before all that could be refused has been.
     """
     experiment = load(name)
     jobs = keyed_jobs(name, recipe, precision, device)
@@ -93,8 +97,11 @@ def prepare(
 
         check_device(device, precision)
     store = Store(folder)
-    lock = store.open(describe(name, experiment, recipe, preset, command, workers, jobs), force)
+    lock = store.open(describe(name, experiment, recipe, preset, command, workers, jobs), force, notify)
     try:
+        for other in () if fresh else beside:
+            if copied := store.take_over(other, jobs):
+                notify(f"{name}: results of {copied} job{'s' * (copied > 1)} copied from {other}")
         found = {} if fresh else store.load(jobs, notify)
         todo = [job for key, job in jobs.items() if key not in found]
         check_means(name, recipe, folder, len(todo))
@@ -131,6 +138,8 @@ def describe(
         claims=experiment.CLAIMS,
         preset=preset,
         recipe=dataclasses.asdict(recipe),
+        changed=changes(experiment.PRESETS[preset], recipe) if preset in experiment.PRESETS else {},
+        date=datetime.now(UTC).date().isoformat(),
         command=command,
         precision=", ".join(sorted({job.precision for job in jobs.values()})),
         device=", ".join(sorted({job.device for job in jobs.values()})),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import platform
 import shlex
 from collections.abc import Callable, Collection, Generator
@@ -17,6 +18,7 @@ from erlangen.experiments.user_code import user_code
 from erlangen.records.runs import Job, JobResult, Precision
 from erlangen.sweep.check_conclusions import check_claims
 from erlangen.sweep.conclude import conclude
+from erlangen.sweep.differences import changes, folder_name
 from erlangen.sweep.load import LoadedRun, load
 from erlangen.sweep.local import Done, Failed, execute
 from erlangen.sweep.machine import cores
@@ -54,9 +56,10 @@ def run(
         erlangen.run("padding", preset="standard", seeds=5, settings={"epochs": 20})
 
     name: an experiment of ours, or a package of your own. settings: changes to the preset's recipe, with the keys and values of
-    `--set`. seeds: number of seeds, in place of the recipe's. out: result folder; default runs/NAME-PRESET. workers: number of
-    processes; default one per core, or one for a GPU. timeout: seconds after which a job is ended and has failed. notify: called
-    with each line of progress. progress: called with the jobs to compute and the number of workers; it returns a context manager
+    `--set`. seeds: number of seeds, in place of the recipe's. out: result folder; default runs/NAME-PRESET, with the changed
+    keys and their values behind it if there are any, so that a changed recipe replaces nothing. workers: number of processes;
+    default one per core, or one for a GPU. timeout: seconds after which a job is ended and has failed. notify: called with each
+    line of progress. progress: called with the jobs to compute and the number of workers; it returns a context manager
     whose object has `advance(job)`, which is called for every job that ends.
 
     fresh: recompute every job of this recipe. Use it after a data file has changed: a job's key covers the code that computes
@@ -64,7 +67,8 @@ def run(
 
     force: replace the verdicts and the page of another run. By default a folder is refused, before anything is computed, if it
     holds those of another recipe, preset, precision or device, so that nothing is overwritten by accident. More seeds of the same
-    recipe are accepted, because they only add to it, and so is changed code. The results of single jobs are kept in any case
+    recipe are accepted, because they only add to it, and so are changed code and another recipe with the very same jobs, such as
+    one that changes an edge. The results of single jobs are kept in any case
     (unless `fresh` recomputes them), so that returning to an earlier recipe computes nothing.
 
     Returns the finished run; its `failed` lists the jobs that failed. Raises ErlangenError for whatever you can fix, and
@@ -75,16 +79,18 @@ def run(
         *others, last = get_args(Precision)
         raise ErlangenError(f"--precision {precision}: choose {', '.join(others)} or {last}")
     with user_code(module_name(name)):
-        recipe = choose_recipe(load_experiment(name).PRESETS, preset, settings, seeds)
+        presets = load_experiment(name).PRESETS
+        recipe = choose_recipe(presets, preset, settings, seeds)
         check_claims(name)
     if device == "auto":
         device = best_device_of(name)
         say(f"device: {device}")
-    folder = Path(out) if out else Path("runs") / f"{name}-{preset}"
+    plain = Path("runs") / folder_name(name, preset, {})
+    folder = Path(out) if out else Path("runs") / folder_name(name, preset, changes(presets[preset], recipe))
     plan = prepare(
         name, recipe, preset=preset, folder=folder, command=command or equivalent_command(name, preset, seeds, settings, out),
         workers=workers or (cores() if device == "cpu" else 1), precision=cast(Precision, precision), device=device, notify=say,
-        fresh=fresh, force=force,
+        fresh=fresh, force=force, beside=() if out or folder == plain else neighbors(folder, name),
     )  # fmt: skip
     with plan.lock:
         say(plan.announcement())
@@ -94,6 +100,11 @@ def run(
 
         write_page(folder)
     return replace(load(folder), failed=failed)
+
+
+def neighbors(folder: Path, name: str) -> list[Path]:
+    """The other default folders of an experiment: a changed recipe has some jobs in common with them, if not all."""
+    return sorted(other for other in folder.parent.glob(f"{glob.escape(name)}-*") if other != folder)
 
 
 def best_device_of(name: str) -> str:

@@ -11,6 +11,7 @@ report.html       the page
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable
@@ -21,7 +22,7 @@ from typing import IO, Any
 from erlangen.errors import DamagedFileError, ErlangenError, OlderSchemaError
 from erlangen.records.files import canonical, from_json, read_json, to_json, write_atomically
 from erlangen.records.runs import Answer, Figures, JobResult, Run, Verdict
-from erlangen.sweep.differences import differences
+from erlangen.sweep.differences import differences, judges_only
 from erlangen.sweep.lock import lock
 
 REMEDY = "name another folder with --out, or replace what it holds with --force (in Python: out=..., force=True)"
@@ -34,22 +35,23 @@ class Store:
 
     folder: Path
 
-    def open(self, run: Run, force: bool = False) -> IO[str]:
+    def open(self, run: Run, force: bool = False, notify: Callable[[str], None] = lambda line: None) -> IO[str]:
         """Make the folder and say in it what is being run; returns the lock that keeps other runs out while it is open.
 
         Raises ErlangenError where another run is using it, where it cannot be written, and, without `force`, where it holds what
-        must not be replaced: another experiment, the conclusions of another recipe, or a folder of an older version.
+        must not be replaced: another experiment, the conclusions of another recipe, or a folder of an older version. Another
+        recipe with the very same jobs only judges them anew: that is accepted, and said through `notify`.
         """
         held = lock(self.folder / "run.lock")
         try:
-            self.make_way(run, force)
+            self.make_way(run, force, notify)
             write_atomically(self.folder / "run.json", pretty(to_json(run)))
         except BaseException:
             held.close()
             raise
         return held
 
-    def make_way(self, run: Run, force: bool) -> None:
+    def make_way(self, run: Run, force: bool, notify: Callable[[str], None]) -> None:
         """Forget the conclusions that were drawn from other jobs than those of `run`. Raises ErlangenError as `open` does."""
         path = self.folder / "run.json"
         if not path.exists():
@@ -65,9 +67,12 @@ class Store:
             if before.experiment != run.experiment and not force:
                 raise ErlangenError(f"{self.folder} holds results of {before.experiment!r}; {REMEDY}")
             changes = differences(before, run)
-            if changes and not force and any((self.folder / name).exists() for name in CONCLUSIONS):
+            concluded = any((self.folder / name).exists() for name in CONCLUSIONS)
+            if changes and concluded and judges_only(before, run):
+                notify(f"{self.folder}: the same results are judged again, by a changed recipe ({', '.join(changes)})")
+            elif changes and concluded and not force:
                 raise ErlangenError(f"{self.folder} holds the verdicts of another recipe ({', '.join(changes)}); {REMEDY}")
-            if before.jobs == run.jobs:
+            if set(before.jobs) == set(run.jobs):
                 return
         self.forget_conclusions()
 
@@ -81,6 +86,17 @@ class Store:
         """Other jobs were asked for before: what was concluded from them must not stand beside the new ones."""
         for name in CONCLUSIONS:
             (self.folder / name).unlink(missing_ok=True)
+
+    def take_over(self, other: Path, keys: Iterable[str]) -> int:
+        """Copy the results of these jobs that another folder has and this one lacks, and count them; damaged ones stay there."""
+        copied = 0
+        for key in keys:
+            source = Store(other).path(key)
+            if source.exists() and not self.path(key).exists():
+                with contextlib.suppress(ErlangenError):
+                    self.save(read_result(source, key))
+                    copied += 1
+        return copied
 
     def save(self, result: JobResult) -> None:
         """Write one job's file; a failure of its before is forgotten."""

@@ -11,7 +11,7 @@ def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
     part = Part(
         claim="SORT",
         part="new sets",
-        of="extension",  # not the report's sentence, but ours
+        of="claim",  # the statement is the claim's own
         statement="A network classifies new sets more accurately if they are sorted.",
         effect=difference(in_order, as_drawn, "test_accuracy", unit="%"),
         region=exceeds(recipe.edge, why=f"a gain of {recipe.edge:g} points or less would not be worth the sorting"),

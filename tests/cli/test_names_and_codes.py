@@ -45,7 +45,7 @@ def verdict(of: Of, outcome: Outcome) -> Verdict:
     return Verdict(claim="X1", part="sum", of=of, kind="exact", statement="One and one is two.", verdict=outcome)
 
 
-@pytest.mark.parametrize("of", ["report", "rival", "extension", "control"])
+@pytest.mark.parametrize("of", ["report", "rival", "claim", "extension", "control"])
 @pytest.mark.parametrize(
     ("outcome", "code", "strictly"), [("supported", 0, 0), ("refuted", 0, 1), ("inconclusive", 0, 1), ("not measured", 5, 5)]
 )
@@ -55,6 +55,11 @@ def test_strict_fails_what_the_report_a_rival_or_a_control_states(of: Of, outcom
     assert exit_code(judged, False, strict=True) == (0 if (of, strictly) == ("extension", 1) else strictly)
     assert exit_code(judged, True, strict=True) == 4
     assert exit_code([], False, strict=False) == 5
+
+
+def test_a_claim_that_was_asked_for_and_has_no_verdict_was_not_measured():
+    judged = [verdict("report", "supported")]
+    assert [exit_code(judged, False, False, asked) for asked in ([], ["X1"], ["X1", "X2"])] == [0, 0, 5]
 
 
 def test_the_worst_code_of_several():

@@ -67,7 +67,7 @@ def test_json_is_exact_in_any_encoding(encoding: str, run: Path):
     expected = json.loads((run / "run" / "verdicts.json").read_text(encoding="utf-8"))
     assert json.loads(printed("verdicts", "run", "--json", "-", cwd=run, encoding=encoding)) == expected
     claim = json.loads(printed("show", "T3", "--json", "-", cwd=run, encoding=encoding))
-    assert claim["quote"].startswith("Var(q·k) = d·σ⁴")
+    assert claim["quotes"][0].startswith("Var(q·k) = d·σ⁴")
 
 
 def test_an_audit_to_ascii_writes_all_its_files(tmp_path: Path):

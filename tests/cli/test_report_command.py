@@ -60,7 +60,7 @@ def test_verdicts_as_csv(here: Path):
 def test_tables_on_request(here: Path):
     for format, ending in {"csv": "csv", "latex": "tex", "markdown": "md"}.items():
         out = erlangen("report", "run", "--tables", format, cwd=here)
-        paths = ["run/report.html", *(f"run/tables/{name}.{ending}" for name in ("verdicts", "sums"))]
+        paths = ["run/report.html", f"run/tables/verdicts.{ending}  Verdicts", f"run/tables/sums.{ending}  Sums"]
         assert out.stdout.splitlines() == paths
     tables = here / "run" / "tables"
     assert (tables / "sums.csv").read_text() == "seed,sum\n0,2.0\n1,3.0\n"

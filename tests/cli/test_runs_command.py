@@ -34,7 +34,7 @@ FAULTS = {
     "unknown preset": (("run", "padding", "--preset", "slow"), "quick, standard"),
     "unknown preset of one of several": (("run", "padding", "graph-cost", "--preset", "full"), "padding: --preset full"),
     "unknown key of one of several": (("run", "CORA", "graph-cost", "--set", "tolerance=3"), "graph-cost: --set tolerance"),
-    "unknown precision": (("run", "padding", "--precision", "float8"), "choose float32 or "),
+    "unknown precision": (("run", "padding", "--precision", "float8"), "choose float32, tf32 or bfloat16"),
     "unknown device": (("run", "padding", "--device", "tpu"), "tpu"),
     "zero workers": (("run", "padding", "--workers", "0"), "--workers"),
     "one folder for two": (("run", "padding", TOY, "--out", "x"), "--out"),
@@ -113,6 +113,22 @@ def test_another_recipe_replaces_nothing_without_force(tmp_path: Path):
     assert (tmp_path / "run" / "verdicts.json").read_bytes() == before
     assert erlangen(*other, "--force", cwd=tmp_path).returncode == 0
     assert (tmp_path / "run" / "verdicts.json").read_bytes() != before
+
+
+def test_a_claim_asked_for_by_id_that_the_recipe_cannot_measure_is_code_5(tmp_path: Path):
+    tiny = [f"--set={key}" for key in ("rows=Net1/valid", "epochs=1", "train=20", "validation=20", "test=20")]
+    out = erlangen("run", "C5", *tiny, "--seeds", "1", cwd=tmp_path)
+    assert out.returncode == 5
+    printed = " ".join(out.stdout.split())
+    assert "C5 not measured This run did not measure the claim: it needs the rows Net1/valid, Net1/sconv and" in printed
+    out = erlangen("run", "C5", *tiny, "--seeds", "1", "--json", "-", cwd=tmp_path)
+    assert (out.returncode, "padding: this run did not measure C5\n" in out.stderr) == (5, True)
+    assert erlangen("run", "padding", *tiny, "--seeds", "1", cwd=tmp_path).returncode == 0
+    page = next((tmp_path / "runs").glob("padding-quick-*")) / "report.html"
+    text = page.read_text(encoding="utf-8")
+    assert "padding · quick, changed: rows, epochs, train, validation, test" in text
+    assert "The report: “Maps after four layers are 2×2, 4×4, 6×6” … “output size" in text
+    assert "Cite as: C4, “Maps after four layers" in text
 
 
 def test_fresh_computes_everything_again(tmp_path: Path):

@@ -89,7 +89,7 @@ def test_a_claim_without_an_experiment_says_so(tmp_path: Path):
     for claim in waiting[:1]:
         text = shown("show", claim.lower(), cwd=tmp_path)
         assert in_one_line(catalog()[claim].statement) in in_one_line(text)
-        assert in_one_line(catalog()[claim].quote) in in_one_line(text)
+        assert all(in_one_line(quote) in in_one_line(text) for quote in catalog()[claim].quotes)
         assert "No experiment judges this claim yet." in text
         out = erlangen("run", claim, cwd=tmp_path)
         assert out.returncode == 2
@@ -118,6 +118,8 @@ def test_a_claim_shows_its_result_and_skips_folders_that_cannot_be_read(tmp_path
 def test_an_experiment_shows_its_claims_and_how_to_run_it(tmp_path: Path):
     text = shown("show", "padding", cwd=tmp_path)
     assert "  C5    not run" in text
+    assert "Net1 is the pooled net" in in_one_line(text)
+    assert "sconv adds one pixel of zeros, fconv two" in in_one_line(text)
     assert f"with times for {cores()} idle cores" in text
     assert "erlangen run padding" in text
 
@@ -129,6 +131,11 @@ def test_every_recipe_has_its_keys_in_words(name: str):
     assert {key.name for key in keys} >= {"seeds"}
     assert all(key.values.keys() == presets.keys() for key in keys)
     assert not [key for key in keys if "typing." in key.kind or "<" in key.kind]
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_key_of_a_recipe_is_explained(name: str):
+    assert [key.name for key in recipe_keys(load(name).PRESETS) if not key.explanation] == []
 
 
 def test_keys_have_type_bounds_default_and_explanation(lab: Path):
@@ -192,7 +199,8 @@ def test_a_smaller_run_does_not_hide_a_fuller_one(lab: Path):
         assert "From runs/my_lab-standard: standard preset, 5 seeds." in in_one_line(shown(*command, cwd=lab))
     text = in_one_line(shown("show", "Y1", cwd=lab))
     assert "Result from runs/my_lab-standard: standard preset, 5 seeds." in text
-    assert "It is the run with the most seeds, or the newest of those." in text
+    assert "It is the run with the most seeds among those of a preset as it is, or the newest of these." in text
+    assert "Cite as: Y1, “One and one is two”: supported (erlangen " in text
     assert "(runs/three, runs/my_lab-quick)" in text
     row = json.loads(shown_json("show", "Y1", cwd=lab))
     assert (row["preset"], row["seeds"], row["others"]) == ("standard", 5, ["runs/three", "runs/my_lab-quick"])

@@ -52,6 +52,7 @@ claim hold together at 95 %.
     [
         ("report", "✗ refuted", "Corrected", "supported if"),
         ("rival", "✗ refuted", "Corrected", "supported if"),
+        ("claim", "✗ refuted", "Corrected", "supported if"),
         ("extension", "≠ does not hold", "Instead", "holds if"),
         ("control", "✗ failed", "Corrected", "passes if"),
     ],
@@ -61,7 +62,7 @@ def test_what_is_outside_its_region(of: Of, label: str, correction: str, conditi
     assert f"  {label:<15} Test accuracy is higher" in text
     assert f"{correction}: It is lower." in text
     assert f"{condition} > 0" in text
-    assert ("refuted" in text) == (of in ("report", "rival"))
+    assert ("refuted" in text) == (of in ("report", "rival", "claim"))
 
 
 def test_parts_are_grouped_by_whose_they_are_and_headlines_count_what_others_said(capsys: pytest.CaptureFixture[str]):
@@ -79,6 +80,30 @@ def test_parts_are_grouped_by_whose_they_are_and_headlines_count_what_others_sai
     summary = " ".join(text[text.index("Statements of") :].split())
     assert summary.startswith("Statements of the report and the literature: 1 supported, 1 inconclusive. ")
     assert "Judged beside them: 2 extensions and 1 check." in summary
+
+
+def test_a_claim_of_the_users_own_is_a_heading_and_a_headline_of_its_own(capsys: pytest.CaptureFixture[str]):
+    text = shown(capsys, replace(PART, of="claim", verdict="refuted"), replace(PART, part="more", of="extension"))
+    assert text.index("  The claim:\n") < text.index("✗ refuted") < text.index("  Beyond the claim:\n")
+    assert "Statements of the claim: 1 refuted. Judged beside them: 1 extension." in " ".join(text.split())
+    both = " ".join(shown(capsys, PART, replace(PART, part="own", of="claim")).split())
+    assert "Statements of the report and the literature and the claim: 2 supported." in both
+
+
+def test_an_answer_about_a_graph_of_the_users_does_not_read_as_the_claims(capsys: pytest.CaptureFixture[str]):
+    about = "on your graph (my.npz): does not judge the report's statement"
+    print_claims([replace(ANSWER, answer="supported", beyond=about)], [replace(PART, of="extension")])
+    text = " ".join(capsys.readouterr().out.split())
+    assert text.startswith("C5 beyond the claim On your graph (my.npz): does not judge the report's statement. Accuracy rises")
+
+
+def test_a_claim_that_was_asked_for_and_not_measured_has_its_block(capsys: pytest.CaptureFixture[str]):
+    missing = Answer(claim="C8", answer="not measured", sentence="This run did not measure the claim: it needs a row.")
+    print_claims([ANSWER, missing], [PART], asked=["C5", "C8", "C9"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert text.count("C5 partly") == 1
+    assert "C8 not measured This run did not measure the claim: it needs a row." in text
+    assert "C9 not measured This run did not measure the claim: no job of its recipe does." in text
 
 
 def test_a_part_that_was_not_measured_says_why(capsys: pytest.CaptureFixture[str]):

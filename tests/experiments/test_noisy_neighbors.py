@@ -374,6 +374,10 @@ def test_a_graph_of_the_users_own_beside_another(own_graph: str):
     assert {(verdict.of, verdict.quote) for verdict in found} == {("extension", "")}  # the report did not mean it
     (_, g8) = answers(recipe, evidence, verdicts(recipe, evidence))
     assert " On my ring.npz, 10 % of noise in the test costs GCN " in g8.sentence
+    assert g8.beyond == "", "block models are the report's business"
+    alone = replace(recipe, data=(own_graph,))
+    (_, g8) = answers(alone, evidence, verdicts(alone, evidence))
+    assert g8.beyond == "on your graph (my ring.npz): does not judge the report's statement"
     made = figures(recipe, evidence)
     assert_drawn(made)
     assert "losses-my-ring-npz" in [figure.name for figure in made]

@@ -318,6 +318,7 @@ def test_a_graph_of_the_users_own(own_graph: str):
     assert found["one layer"].of == "report"
     made = answered(evidence, recipe)
     assert "On rings.npz, nets with B score " in made.sentence
+    assert made.beyond == "on your graph (rings.npz): does not judge the report's statement"
     assert made.answer == "inconclusive"  # that one layer is blind says nothing about this graph
     assert_drawn(figures(recipe, evidence))
 

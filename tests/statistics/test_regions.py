@@ -23,6 +23,12 @@ from erlangen.statistics import (
 )
 
 
+@pytest.mark.parametrize("number", [0.2, 1, None])
+def test_a_bare_number_has_no_ends_to_decide_by(number: object):
+    with pytest.raises(TypeError, match="decide takes an Interval, as mean_interval and paired_interval return, not"):
+        within(1).decide(number)  # type: ignore[arg-type]
+
+
 def interval(low: float, high: float, n: int = 5) -> Interval:
     return Interval((low + high) / 2, low, high, n)
 

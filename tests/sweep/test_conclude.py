@@ -67,7 +67,7 @@ SLIPS = {
         "judge",
         ('of="report"', 'of="ours"'),
         "part = Exact",
-        "ValueError: part N1 number: of must be one of report, rival, extension, control, not 'ours'",
+        "ValueError: part N1 number: of must be one of report, rival, claim, extension, control, not 'ours'",
     ),
     "whose sentence, in a verdict": (
         "judge",

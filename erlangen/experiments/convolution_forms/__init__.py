@@ -30,7 +30,7 @@ GRAPHS = {"karate": "karate club", "directed": "random directed graph"}
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Each of `seeds` draws `graphs` random graphs of up to `nodes` nodes, and `draws` signals to fit and as many held out.
+    """graphs: random graphs for each seed. nodes: of a graph, at most. draws: signals to fit for each seed, and as many held out.
 
     material: share of the variance from which on a residual counts.
     past_float32: whether to try 2²⁴ + 3 edges (1.3 GB).
@@ -101,7 +101,7 @@ CLAIMS = (
     ),
 )
 QUOTES = {
-    "message form": "The layer is one MPNN whose message does not depend on the edge or on the node's own embedding",
+    "message form": "The layer is one MPNN whose message does not depend on the edge or on the node's own embedding.",
     "matrix form": "σ(D⁻¹AHW + HB)",
     "row-normalized": "D⁻¹A is row-normalized",
     "no matrix": "No matrix form",

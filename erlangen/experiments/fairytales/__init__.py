@@ -32,12 +32,14 @@ Share = Annotated[float, Ge(0), Le(1)]
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """corpus: grimm, tales (generated) or a UTF-8 text file, which the slices of `characters` are cut from. views: of each
-    character, on average, in all of training.
+    """corpus: grimm, tales (generated) or a UTF-8 text file. characters: of the slice of it that a net is trained on. views: of
+    each character, on average, in all of training. block: characters that a net sees at once.
 
-    samples: texts of `length` characters that a net writes, each after `prompt` characters of the test part, as many passages of
-    which are the baseline. dictionary: the list of words that a word has to be in, English ones or those of the training text.
-    few: tales that are seen again and again; tale_steps: of `tale_batch` windows of 256, for few and many tales alike.
+    evaluations: times that the losses are measured in training. samples: texts that a net writes, each after a passage of the
+    test part; as many passages are the baseline. prompt: characters of a passage. length: characters of a text.
+    dictionary: the list of words that a word has to be in, English ones or those of the training text.
+    few: tales that are seen again and again; tale_steps: updates, for few and many tales alike. tale_batch: windows of 256
+    characters per update. tale_samples: tales that a net tells, which the grammar checks.
     fit: nats per character of training loss above which a net is not compared; single English letters have an entropy of 2.9.
     near: nats per character around the published training loss that count as the source's regime.
     margin: of a share, or of nats per character, below which a difference does not matter.
@@ -120,7 +122,7 @@ CLAIMS = (
     ),
 )
 QUOTES = {
-    "copied phrases": "repeats patterns, sentences and style",
+    "copied phrases": "After 5 epochs gpt-mini repeats patterns, sentences and style",
     "syntax of tales": "shows no semantic or syntactic awareness",
 }
 

@@ -12,7 +12,7 @@ from erlangen.experiments.kit.answers import answer
 from erlangen.experiments.kit.compare import decide
 from erlangen.experiments.kit.evidence import Arm, Evidence, mean
 from erlangen.experiments.kit.parts import Part
-from erlangen.experiments.kit.texts import TEXTS
+from erlangen.experiments.kit.texts import TEXTS, beyond_the_report
 from erlangen.records.runs import Answer, Verdict
 from erlangen.statistics.regions import Region, at_least, at_most, within
 
@@ -118,4 +118,4 @@ def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
         f"from its training text (held-out text: {held_out:.2g} %; the net at its best step: {best:.2g} %); no grammar decides "
         f"whether a book makes sense, but of the tales that a net tells after few tales {new:.2g} % are grammatical and new."
     )
-    return [answer("T9", verdicts, sentence, figure="copied")]
+    return [answer("T9", verdicts, sentence, figure="copied", beyond=beyond_the_report(recipe.corpus))]

@@ -24,7 +24,7 @@ NODES = range(1, 7)  # of the right graph, counted from 1 as in the report
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """length: walks of 1 to so many edges are listed one by one. Each of `seeds` draws `draws` random signals.
+    """length: walks of 1 to so many edges are listed one by one. draws: random signals for each seed.
 
     deviation: share by which the mean change of a node under white X may miss d² + d.
     """

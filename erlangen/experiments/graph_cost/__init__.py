@@ -27,9 +27,10 @@ Size = Annotated[int, Ge(16), Le(10_000_000)]
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """nodes: sizes of graphs with `degree` neighbors each, for layers that follow edges; tokens: for those over all pairs.
+    """nodes: sizes of the graphs for layers that follow edges. degree: neighbors of each node on these graphs.
 
-    degrees: neighbors of each node on a graph of `filled` nodes, up to all of them. Sizes must rise.
+    tokens: sizes for layers over all pairs. degrees: neighbors of each node on a graph of `filled` nodes, up to all of them; all
+    sizes must rise. filled: nodes of that graph. features: of each node, in and out of a layer.
     budget: seconds for which each size is timed; five steps are timed in any case. tolerance: by how much an exponent may miss
     1 or 2.
     """

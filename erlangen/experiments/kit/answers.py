@@ -6,14 +6,25 @@ from collections.abc import Sequence
 
 from erlangen.records.runs import Answer, AnswerOutcome, Of, Verdict
 
-HEADLINES: tuple[Of, ...] = ("report", "rival", "extension", "control")  # the first kind that a claim has decides its answer
+HEADLINES: tuple[Of, ...] = ("report", "rival", "claim", "extension", "control")
+"""The first kind that a claim has decides its answer."""
 
 
-def answer(claim: str, verdicts: Sequence[Verdict], sentence: str, figure: str = "", *, whole: bool = True) -> Answer:
+def answer(
+    claim: str,
+    verdicts: Sequence[Verdict],
+    sentence: str,
+    figure: str = "",
+    *,
+    whole: bool = True,
+    needs: str = "",
+    beyond: str = "",
+) -> Answer:
     """The claim's answer from the verdicts of its parts; `sentence` says it in measured numbers, `figure` shows it.
 
     whole: whether the parts are all that the claim states; one that nothing judges yet leaves the claim partly supported at
-    best. Where nothing was measured, the sentence says so in place of the judge's own.
+    best. needs: what a recipe must have for the claim to be judged, as in "the rows a and b". beyond: see `Answer`. Where nothing
+    was measured, the sentence says so in place of the judge's own.
     """
     own = headline([verdict for verdict in verdicts if verdict.claim == claim])
     outcome = combine(own)
@@ -21,12 +32,13 @@ def answer(claim: str, verdicts: Sequence[Verdict], sentence: str, figure: str =
         outcome = "partly"
     if outcome == "not measured":
         why = next((verdict.next_step for verdict in own if verdict.verdict == "not measured"), "")
+        why = why or (f"it needs {needs}" if needs and not own else "")
         sentence = f"This run did not measure the claim{f': {why}' if why else ''}."
-    return Answer(claim=claim, answer=outcome, sentence=sentence, figure=figure)
+    return Answer(claim=claim, answer=outcome, sentence=sentence, figure=figure, beyond=beyond)
 
 
 def headline(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """The parts that decide a claim's answer: the report's own; without any, its rivals'; without those, the rest."""
+    """The parts that decide a claim's answer: the report's; without any, its rivals'; then the claim's own; then the rest."""
     return next((kept for of in HEADLINES if (kept := [verdict for verdict in verdicts if verdict.of == of])), [])
 
 

@@ -31,6 +31,14 @@ def graph_title(name: str) -> str:
     return GRAPHS.get(name, Path(name).name)
 
 
+def beyond_the_report(names: Sequence[str]) -> str:
+    """What an answer is about where no graph but the user's was measured; '' where the report's statement is judged."""
+    own = [graph_title(name) for name in names if name not in GRAPHS]
+    if len(own) < len(names):
+        return ""
+    return f"on your graph{'s' * (len(own) > 1)} ({', '.join(own)}): does not judge the report's statement"
+
+
 def graph_slug(name: str) -> str:
     """The title as part of a figure's name: letters, digits and hyphens."""
     return name if name in GRAPHS else re.sub(r"\W+", "-", graph_title(name))

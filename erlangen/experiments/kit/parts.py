@@ -29,14 +29,14 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """What every part has. `of`: whose sentence it is; `quote`: the report's own words. See `Verdict` for the rest.
+    """What every part has. `of`: whose sentence it is, by default the claim's; `quote`: the report's own words.
 
-    Raises ValueError for another `of`.
+    See `Verdict` for the rest. Raises ValueError for another `of`.
     """
 
     claim: str
     part: str
-    of: Of
+    of: Of = "claim"
     statement: str
     quote: str = ""
     note: str = ""

@@ -16,6 +16,11 @@ def text_title(name: str) -> str:
     return TEXTS.get(name, Path(name).name)
 
 
+def beyond_the_report(name: str) -> str:
+    """What an answer is about where the text is a file of the user's; '' where the report's statement is judged."""
+    return "" if name in TEXTS else f"on your text ({text_title(name)}): does not judge the report's statement"
+
+
 def text_parameters(name: str) -> dict[str, str]:
     """What a task keeps of a text: its name, and the digest of a file, so that an edited one is computed anew.
 

@@ -93,7 +93,8 @@ CLAIMS = (
         statement="GAT suppresses noisy neighbors, so it is more robust to noise than GCN.",
         how="Accuracy at test nodes whose own features are clean, over noise of 0-50 %: features replaced by another node's, "
         "edges moved, both; slopes by least squares, paired by seed; all layers tuned over the same settings on the clean graph. "
-        "Attention on noisy neighbors against their share of the neighbors, at nodes with both kinds. On each graph:",
+        "Attention on noisy neighbors against their share of the neighbors, at nodes with both kinds. All of this is measured on "
+        "each graph.",
         parts={
             **{
                 f"{name}, {where}": f"With {'noise of all kinds' if kinds == ALL else name} {where}, {NAMES[better]} loses "

@@ -9,7 +9,7 @@ from dataclasses import replace
 from erlangen.experiments.kit.answers import answer
 from erlangen.experiments.kit.compare import decide
 from erlangen.experiments.kit.evidence import Evidence, difference, mean, spread_interval
-from erlangen.experiments.kit.graphs import GRAPHS, about, graph_slug, graph_title
+from erlangen.experiments.kit.graphs import GRAPHS, about, beyond_the_report, graph_slug, graph_title
 from erlangen.experiments.kit.parts import Check, Part
 from erlangen.experiments.kit.wording import Wording, wording
 from erlangen.experiments.noisy_neighbors import ALL, CLAIMS, COMPARED, KINDS, QUOTES, REGIMES, Recipe
@@ -99,7 +99,10 @@ def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
     stated = [verdict for verdict in verdicts if "GATv2" not in verdict.part]  # beside the claim, on a graph of the user's too
     sentence = " ".join(graph_sentence(recipe, evidence, data) for data in recipe.data)
     figure = f"losses-{graph_slug(recipe.data[0])}"
-    return [answer("G7", verdicts, weight_sentence(evidence), figure="weights"), answer("G8", stated, sentence, figure=figure)]
+    return [
+        answer("G7", verdicts, weight_sentence(evidence), figure="weights"),
+        answer("G8", stated, sentence, figure=figure, beyond=beyond_the_report(recipe.data)),
+    ]
 
 
 def graph_sentence(recipe: Recipe, evidence: Evidence, data: str) -> str:

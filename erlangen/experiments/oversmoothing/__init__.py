@@ -87,7 +87,7 @@ CLAIMS = (
 OF_NETS = ("energy after training", "accuracy of deep nets", "deep, B against none")
 QUOTES = {
     "one layer": "Without B the update is independent of h_v",
-    **dict.fromkeys(OF_NETS, "B prevents over-smoothing"),
+    **dict.fromkeys(OF_NETS, "B prevents over-smoothing."),
 }
 
 

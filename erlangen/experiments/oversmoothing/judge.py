@@ -9,7 +9,7 @@ from functools import partial
 from erlangen.experiments.kit.answers import answer
 from erlangen.experiments.kit.compare import decide
 from erlangen.experiments.kit.evidence import Arm, Evidence, difference, ratio
-from erlangen.experiments.kit.graphs import GRAPHS, graph_title
+from erlangen.experiments.kit.graphs import GRAPHS, beyond_the_report, graph_title
 from erlangen.experiments.kit.parts import Part
 from erlangen.experiments.kit.published import published_numbers
 from erlangen.experiments.kit.wording import Wording, wording
@@ -138,4 +138,4 @@ def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
             f"(without) of their training nodes, and need {recipe.fit:g} %."
         )
     deciding = [verdict for verdict in verdicts if recipe.data in GRAPHS or verdict.part in OF_NETS]
-    return [answer("G3", deciding, sentence, figure="accuracy")]
+    return [answer("G3", deciding, sentence, figure="accuracy", beyond=beyond_the_report([recipe.data]))]

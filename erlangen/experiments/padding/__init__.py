@@ -21,10 +21,14 @@ QUESTION = (
     "A convolution treats every place alike, so a pooled CNN should not know where things are. Does it learn absolute place "
     "all the same, from the padding at the border?"
 )
+TERMS = (
+    "Net1 is the pooled net (global max pooling), Net2 the flattened one. Paddings: valid has none; sconv adds one pixel of "
+    "zeros, fconv two; replicate, reflect and circular add two pixels, copied from the edge, mirrored or from the opposite side."
+)
 MEMORY_MB = 700  # one worker: torch, the images, one net in training
 PRECISIONS = ("float32", "tf32", "bfloat16")
 DEVICES = ("cpu", "cuda")
-SEEDS_AT_ONCE = 40  # nets whose steps a GPU takes together: 0.1 GB each
+SEEDS_AT_ONCE = 40  # nets whose steps a GPU takes together: 0.5 GB each
 
 _SECONDS_PER_EPOCH = {"valid": 0.55, "sconv": 0.7, "fconv": 1.1}  # of 3000 images, one core; the copying paddings take 1.25
 

@@ -18,6 +18,10 @@ from erlangen.experiments.padding.tasks import SPLITS, Border, Data
 from erlangen.records.runs import Answer, Verdict
 
 GROWING = ("valid", "sconv", "fconv")
+NEEDS = {
+    "C5": "the rows Net1/valid, Net1/sconv and Net1/fconv (--set rows=Net1/valid,Net1/sconv,Net1/fconv)",
+    "C8": "a row of Net2, and the row of Net1 with the same padding (--set rows=Net1/valid,Net2/valid)",
+}
 SAME_SIZE = ("fconv", "replicate", "reflect", "circular")  # two pixels of padding: maps of 6×6
 
 
@@ -37,8 +41,8 @@ def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
         answer("C2", verdicts, table_sentence(recipe, evidence, verdicts), figure="seeds"),
         answer("C3", verdicts, data_sentence(evidence, pooled), figure="samples"),
         answer("C4", verdicts, maps_sentence(evidence), figure="maps"),
-        answer("C5", verdicts, order_sentence(pooled), figure="seeds", whole=False),  # nothing judges the cause yet
-        answer("C8", stated, flattening_sentence(pooled, flattened), figure="place"),
+        answer("C5", verdicts, order_sentence(pooled), figure="seeds", whole=False, needs=NEEDS["C5"]),  # the cause is not judged
+        answer("C8", stated, flattening_sentence(pooled, flattened), figure="place", needs=NEEDS["C8"]),
     ]
 
 

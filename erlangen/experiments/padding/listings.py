@@ -9,6 +9,7 @@ import altair as alt
 
 from erlangen.experiments.kit.evidence import Arm
 from erlangen.experiments.kit.panels import Row, records, spec, tooltip
+from erlangen.experiments.padding import TERMS
 from erlangen.experiments.padding.accuracies import published
 from erlangen.experiments.padding.tasks import PADDINGS
 from erlangen.records.runs import Figure, JobResult
@@ -46,7 +47,7 @@ def accuracy_table(rows: Mapping[str, Arm]) -> Figure:
         title="Accuracy beside the published ones",
         caption="Percent, mean ± population standard deviation over seeds. Validation: at the last epoch. Test: with the weights "
         "of the smallest validation loss. Leak-free: the same nets on images that do not occur in training. Kayhan & van Gemert "
-        "(CVPR 2020) have images and training of their own, and a circular padding that keeps the size of the map.",
+        "(CVPR 2020) have images and training of their own, and a circular padding that keeps the size of the map. " + TERMS,
         columns=(
             "net",
             *("test", *(f"test, {source}" for source in columns)),

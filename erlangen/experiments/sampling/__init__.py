@@ -45,8 +45,10 @@ EXTREMES: dict[str, tuple[Setting, Setting]] = {  # where least and most is left
 class Recipe:
     """corpus: grimm, tales (generated) or a UTF-8 text file; split into 0.77 to train, 0.03 to stop by and 0.2 for prompts.
 
+    dictionary: what counts as a word: an English word list, or the words of the training text. steps: updates of each net.
     other_steps: of a second net with each, of another seed and trained for less long, which only reads what the first writes.
-    prompts: passages of the test part, `prompt` characters each, after which every net writes `length` in every setting.
+    block: characters that a net sees at once. prompts: passages of the test part after which every net writes, in every setting.
+    prompt: characters of a passage. length: characters that a net writes after it.
     fit: nats per character of validation loss above which a net is not judged; single English letters have an entropy of 2.9.
     margin: the smallest difference that matters, in standard deviations between the text's own passages.
     """
@@ -117,7 +119,7 @@ CLAIMS = (
         },
     ),
 )
-QUOTES = {REPORT: "Adjusting temperature or top_p did not make a significant difference"}
+QUOTES = {REPORT: "Adjusting temperature or top_p did not make a significant difference."}
 
 
 def fetch(recipe: Recipe) -> None:

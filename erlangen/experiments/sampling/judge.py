@@ -10,7 +10,7 @@ from erlangen.experiments.kit.answers import answer
 from erlangen.experiments.kit.compare import decide
 from erlangen.experiments.kit.evidence import Arm, Evidence
 from erlangen.experiments.kit.parts import AllOf, Check, Part
-from erlangen.experiments.kit.texts import TEXTS
+from erlangen.experiments.kit.texts import TEXTS, beyond_the_report
 from erlangen.experiments.kit.wording import wording
 from erlangen.experiments.sampling import CLAIMS, EXTREMES, OUTCOMES, QUOTES, REPORT, Recipe, higher_first, part_name
 from erlangen.experiments.sampling.evidence import difference, largest_difference, mean, nets, spread, text_noise
@@ -100,4 +100,4 @@ def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
         f"In the report's four settings of temperature and top-p, {distinct} of two-word phrases are distinct, {words} of words "
         f"are in the dictionary, and the loss under another net is {min(loss):.3g} to {max(loss):.3g} nats per character."
     )
-    return [answer("T10", verdicts, sentence, figure="outcomes")]
+    return [answer("T10", verdicts, sentence, figure="outcomes", beyond=beyond_the_report(recipe.corpus))]

@@ -28,7 +28,7 @@ MEMORY_MB = 500
 class Recipe:
     """What is compared, on how many graphs, and the edges of the verdicts.
 
-    sizes: tokens of the layers compared in G9, for each of `draws` seeds.
+    sizes: tokens of the layers compared in G9. draws: seeds of that comparison.
     classes: of the block models; homophilies: share of edges within a class, to which 1 / classes is added, where an edge says
     nothing. nodes: of each graph, a new one for each seed.
     fit: mean training accuracy in percent, of the weights chosen by the validation nodes, that an arm must reach before a verdict
@@ -120,7 +120,7 @@ CLAIMS = (
 QUOTES = {
     "complete graph": "A Transformer layer is a graph network on the complete graph.",
     "attention on true edges": "Attention to every node dilutes structure",
-    "all graphs with structure": "Attention to every node dilutes structure, so GAT is better on graphs.",
+    "all graphs with structure": "so GAT is better on graphs.",
 }
 """The report's own words, by the part that judges them."""
 

@@ -148,7 +148,7 @@ def test_no_edge_is_tried_that_the_quantity_cannot_reach():
 
 
 def test_a_source_that_is_none_is_refused_where_the_part_is_made():
-    with pytest.raises(ValueError, match="part X1 score: of must be one of report, rival, extension, control, not 'ours'"):
+    with pytest.raises(ValueError, match="part X1 score: of must be one of report, rival, claim, extension, control, not 'ours'"):
         replace(score(exceeds(0.6)), of="ours")
 
 
