@@ -27,6 +27,7 @@ from erlangen.statistics.clustered import Moments, RelativeError
 from erlangen.statistics.intervals import Interval
 
 FEW = 4  # inputs that decide on exactness
+AGREES = 1e-2  # of RMS(y): a larger difference between a model and its twin is none of rounding
 AMPLIFIED = 1024  # eps·RMS(y): rounding errors of the model beyond this are not put down to rounding
 
 
@@ -106,6 +107,7 @@ class Auditor:
         if self.model.eps < 1e-12:  # rounding is as large in the twin
             return 0.0
         seen = 0.0 if sampled.loss or not self.moments.rms > 0 else sampled.largest / self.moments.rms
+        seen = seen if seen < AGREES else 0.0  # a model with such rounding errors would have no twin
         return max(self.twin.noise, seen) / self.model.eps
 
     def served_floor(self, exactness: Exactness | None) -> float:

@@ -28,8 +28,10 @@ def load_session(path: Path) -> Any:
         import onnxruntime
     except ImportError:
         raise ModelError("ONNX files need onnxruntime: pip install onnxruntime") from None
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what fails is reported by the audit, once
     try:
-        return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise ModelError(f"onnxruntime cannot load {path}: {describe_error(error)}") from None
 
@@ -90,7 +92,7 @@ class GraphFunction:
         feeds: dict[str, Any] = {**dict(zip(free, tensors, strict=True)), **named}
         sizes = self.sizes(feeds)
         filled = {**dict.fromkeys(self.state, "zeros"), **self.arguments}
-        feeds |= {name: self.fill(name, value, sizes) for name, value in filled.items() if name not in feeds}
+        feeds |= {name: self.fill(name, value, sizes, feeds) for name, value in filled.items() if name not in feeds}
         arrays = {name: to_numpy(tensor, self.inputs[name].type) for name, tensor in feeds.items() if name in self.inputs}
         outputs = [entry.name for entry in self.session.get_outputs()]
         returned = {*self.state.values(), *matching_states(list(self.arguments), outputs).values()}
@@ -105,10 +107,10 @@ class GraphFunction:
             sizes |= {axis: size for axis, size in zip(axes, tensor.shape, strict=False) if isinstance(axis, str)}
         return sizes
 
-    def fill(self, name: str, value: Any, sizes: Mapping[str, int]) -> Tensor:
+    def fill(self, name: str, value: Any, sizes: Mapping[str, int], feeds: Mapping[str, Any]) -> Tensor:
         """A constant in the shape of its input: ones, zeros, or the value, repeated if it is a single number."""
-        main = self.inputs[self.given[0]].shape if self.given else []
-        batch = sizes.get(str(main[0]), 1) if main else 1  # for axes that no tensor given tells
+        main = feeds.get(self.given[0]) if self.given else None
+        batch = len(main) if isinstance(main, Tensor) and main.ndim else 1  # for axes without a name, such as a state's
         shape = [axis if isinstance(axis, int) else sizes.get(axis, batch) for axis in self.inputs[name].shape]
         if isinstance(value, str) and value in ("ones", "zeros"):
             return torch.full(shape, float(value == "ones"))

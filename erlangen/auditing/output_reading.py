@@ -37,7 +37,7 @@ ACTS = 0.1  # or at most this error if nothing acts on the likeliest
 class MapAdapter:
     """An adapter whose outputs, as far as `reading` covers them, are brought into the form of a map.
 
-    (h, w, K) becomes (K, h, w), (h, w) becomes (1, h, w), and (t, D) of a series (D, t).
+    (h, w, K) becomes (K, h, w), (h, w) becomes (1, h, w); of a series, (t, D) becomes (D, t) and (t,) becomes (1, t).
     """
 
     inner: Adapter
@@ -63,7 +63,7 @@ class MapAdapter:
 
     def as_map(self, y: Tensor) -> Tensor:
         if self.reading.output == "steps":
-            return y.T
+            return y[None] if y.ndim == 1 else y.T
         return y.permute(2, 0, 1) if y.ndim == 3 else y[None]
 
     def sites(self, y: Tensor) -> Tensor:
@@ -182,7 +182,7 @@ def trial_error(
     if unit <= CONSTANT * model.eps * size and not single:
         return math.inf  # nothing can be said of what does not vary
     squares, entries, error = 0.0, 0, math.inf
-    for g in list(fitted.generators(x))[:2] or list(fitted.elements(x, 1, np.random.default_rng(0))):
+    for g in trial_elements(fitted, reading, x):
         for left, right in trial_pairs(fitted, g, model, inputs, outputs, few):
             squares += float((right.double() - left.double()).square().sum())
             entries += left.numel()
@@ -194,6 +194,14 @@ def trial_error(
         if error > limit and entries:
             break
     return error
+
+
+def trial_elements(fitted: Symmetry, reading: Reading | None, x: Any) -> list[Any]:
+    """The generators; for a vector, random elements, since its generator may move x by less than a cell of a map."""
+    drawn = list(fitted.elements(x, 2, np.random.default_rng(0)))
+    generators = list(fitted.generators(x))[:2]
+    is_vector = reading is not None and reading.output == "vector"
+    return (drawn or generators) if is_vector else (generators or drawn[:1])
 
 
 def trial_pairs(

@@ -19,6 +19,9 @@ NOTHING = ("–", "")
 ENDINGS = {"csv": "csv", "latex": "tex", "markdown": "md"}
 SPREAD = re.compile(r"([-−]?\d+(?:\.\d+)?) ± (\d+(?:\.\d+)?)")  # mean and standard deviation in one cell
 
+COLUMNS = 6  # more than fit beside one another on a page
+SENTENCE = 50  # characters, beyond which a cell is set as a paragraph
+
 
 def verdict_table(answers: Sequence[Answer], verdicts: Sequence[Verdict]) -> Figure:
     """Every part of every claim with the statement that it judges, the claim's answer first."""
@@ -82,28 +85,36 @@ def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[Scalar]]) -> 
 
 
 def latex_table(figure: Figure) -> str:
-    """A table environment for the package booktabs, with caption and label; a comment says what to load."""
-    aligned = "".join("r" if numeric(figure.rows, column) else "l" for column in range(len(figure.columns)))
+    """A table environment with caption and label, scaled to the width of the text if it is wide; a comment says what to load."""
+    aligned = "".join(alignment(figure.rows, column) for column in range(len(figure.columns)))
+    wide = len(figure.columns) > COLUMNS or "p{" in aligned
     head, *lines = (" & ".join(in_latex(cell(entry)) for entry in line) + r" \\" for line in [figure.columns, *figure.rows])
     caption = in_latex(f"{figure.title}. {figure.caption}".replace("\n", " "))
     return "\n".join(
         [
-            r"% Needs \usepackage{booktabs}.",
+            r"% Needs \usepackage{booktabs,graphicx}." if wide else r"% Needs \usepackage{booktabs}.",
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{caption}}}",
             rf"\label{{tab:{figure.name}}}",
+            *([r"\resizebox{\textwidth}{!}{%"] if wide else []),
             rf"\begin{{tabular}}{{{aligned}}}",
             r"\toprule",
             head,
             r"\midrule",
             *lines,
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}" + ("}" if wide else ""),
             r"\end{table}",
             "",
         ]
     )
+
+
+def alignment(rows: Sequence[Sequence[Scalar]], column: int) -> str:
+    """The letter of a column: numbers to the right, text to the left, sentences as paragraphs."""
+    longest = max((len(str(row[column])) for row in rows if row[column] is not None), default=0)
+    return "r" if numeric(rows, column) else r"p{0.3\textwidth}" if longest > SENTENCE else "l"
 
 
 def numeric(rows: Sequence[Sequence[Scalar]], column: int) -> bool:

@@ -38,6 +38,8 @@ def cells_of(y: Tensor, x: Tensor, layout: Layout) -> Tensor | None:
         return y if x.ndim == 3 else y[:, None]
     if layout.output == "pixels":
         return y[None] if y.ndim == 2 else y.permute(2, 0, 1)
+    if y.ndim == 1:
+        return y.reshape(1, *layout.side)
     return y[layout.leading :].T.reshape(-1, *layout.side)
 
 
@@ -55,7 +57,7 @@ def in_form_of(y: Tensor, x: Tensor, cells: Tensor, layout: Layout) -> Tensor:
         return cells if x.ndim == 3 else cells[:, 0]
     if layout.output == "pixels":
         return cells[0] if y.ndim == 2 else cells.permute(1, 2, 0)
-    return torch.cat([y[: layout.leading], cells.flatten(1).T])
+    return cells.flatten() if y.ndim == 1 else torch.cat([y[: layout.leading], cells.flatten(1).T])
 
 
 def on_grid(y: Tensor, x: Tensor, change: Callable[[Tensor], Tensor | None], reading: Reading | None = None) -> Tensor | None:

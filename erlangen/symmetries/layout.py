@@ -4,7 +4,7 @@
     map      (C', h, w); for a series, (C', t)
     pixels   a map with its classes last, (h, w, K), or without any, (h, w): a depth or a class for each pixel
     tokens   (k + h·w, D): k class or register tokens without a position, then the grid, row by row
-    steps    (t, D): rows in time, or, for an image, in reading order from left to right
+    steps    (t, D): rows in time, or, for an image, in reading order from left to right; (t,) for a series: a number per step
 
 Cell c of an axis sees the pixels around offset + stride·c. The stride is H / h where all of the image is seen. A convolution
 without padding sees no window across the border, h = (H - kernel) / stride + 1, and one with much padding has h > H / stride.
@@ -83,6 +83,8 @@ class Reading:
             return True
         if y.ndim != len(self.shape) or self.output == "vector":
             return tuple(y.shape) == self.shape
+        if y.ndim == 1:  # numbers in time, of which another text has more or fewer
+            return True
         axis = 0 if self.output == "map" else -1
         return (y.ndim != 3 and self.output == "pixels") or y.shape[axis] == self.shape[axis]
 
@@ -103,6 +105,9 @@ def layouts_of_shape(shape: tuple[int, ...], of: tuple[int, ...]) -> tuple[Layou
 
 def series_layouts(shape: tuple[int, ...], steps: int) -> list[Layout]:
     """The same for a series of so many steps. A map of one step counts as a vector."""
+    if len(shape) == 1 and shape[0] > 1:  # a number for each step, or a vector
+        numbers = [Layout("steps", 0, (1, shape[0]), (ONE, s), shape[0] == steps) for s in axis_strides(shape[0], steps)]
+        return ordered([*numbers, Layout("vector", likely=shape[0] != steps)])
     vector = Layout("vector", likely=len(shape) <= 1 or (len(shape) == 2 and shape[1] == 1))
     if len(shape) != 2 or vector.likely:
         return [vector]
@@ -205,7 +210,8 @@ def map_strides(side: tuple[int, int], sides: tuple[int, int]) -> list[Stride]:
     (h, w), (height, width) = side, sides
     proportional = Fraction(height, h), Fraction(width, w)
     exact = [proportional] if has_ratio(side, sides, rounded=False) and 1 in proportional[0].as_integer_ratio() else []
-    whole = [(Fraction(s), Fraction(s)) for s in nearest(max(proportional)) if spare_alike(side, sides, s)]
+    most = max(math.ceil(pixels / max(cells - 2, 1)) for cells, pixels in zip(side, sides, strict=True))
+    whole = [(Fraction(s), Fraction(s)) for s in nearest(max(proportional), most) if spare_alike(side, sides, s)]
     rounded = [proportional] if has_ratio(side, sides) else []
     return list(dict.fromkeys([*exact, *whole, *rounded]))
 
@@ -214,14 +220,14 @@ def axis_strides(cells: int, side: int) -> list[Fraction]:
     """The same along one axis."""
     if not (cells and side):
         return []
-    whole = [Fraction(s) for s in nearest(Fraction(side, cells)) if spare(cells, side, s) >= least_spare(side, s)]
+    most = math.ceil(side / max(cells - 2, 1))  # with padding, the first and the last cell lie half outside
+    whole = [Fraction(s) for s in nearest(Fraction(side, cells), most) if spare(cells, side, s) >= least_spare(side, s)]
     exact = [Fraction(side, cells)] if side % cells == 0 or cells % side == 0 else []
     return list(dict.fromkeys([*exact, *whole, Fraction(side, cells)]))
 
 
-def nearest(ratio: Fraction) -> list[int]:
-    """Products of 2, 3, 5 and 7 up to the ratio, rounded up, the nearest first: what a few layers with strides multiply to."""
-    most = math.ceil(ratio)
+def nearest(ratio: Fraction, most: int) -> list[int]:
+    """Products of 2, 3, 5 and 7 up to `most`, the nearest to the ratio first: what a few layers with strides multiply to."""
     candidates = [s for s in range(1, most + 1) if largest_prime(s) <= 7]
     return sorted(candidates, key=lambda s: (abs(s - ratio), -s))[:MOST_STRIDES]
 

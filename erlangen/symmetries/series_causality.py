@@ -103,8 +103,9 @@ class SeriesCausality(Symmetry):
         return next((axis for axis in axes if y.ndim == 2 and y.shape[axis] == x.shape[1]), None)
 
     def readings(self, x: Tensor, y: Tensor) -> Sequence[SeriesCausality]:
-        kinds: tuple[Output, ...] = ("map", "steps", "vector")
-        return [replace(self, reading=Reading(kind, None, tuple(y.shape))) for kind in kinds] if y.ndim == 2 else ()
+        numbers = y.ndim == 1 and len(y) == x.shape[1]  # one for each step
+        kinds: tuple[Output, ...] = ("steps", "vector") if numbers else ("map", "steps", "vector") if y.ndim == 2 else ()
+        return [replace(self, reading=Reading(kind, None, tuple(y.shape))) for kind in kinds]
 
     def size(self, g: Future) -> float:
         return float(g.t)

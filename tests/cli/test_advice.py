@@ -39,7 +39,8 @@ def options(path: str) -> set[str]:
     made = command()
     for word in path.split():
         made = made.commands[word]
-    return {option for parameter in made.params for option in getattr(parameter, "opts", [])}
+    names = [[*getattr(parameter, "opts", []), *getattr(parameter, "secondary_opts", [])] for parameter in made.params]
+    return {option for parameter in names for option in parameter}  # --capture and --no-capture
 
 
 def mentioned(file: Path) -> set[str]:

@@ -61,7 +61,8 @@ def table_sentence(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdic
     stated = {row: fmean(published()["padding_table"][row]["test"][: recipe.seeds]) for row in arms}
     gaps = {arms[row].name: mean - stated[row] for row, mean in measured.items()}
     name, gap = max(gaps.items(), key=lambda item: abs(item[1]), default=("", math.nan))
-    furthest = f". The largest gap to a published mean test accuracy is {abs(gap):.1f} points ({name})"
+    seeds = f"the same {recipe.seeds} seeds" if recipe.seeds > 1 else "the same seed"
+    furthest = f". The largest gap between mean test accuracies is {abs(gap):.1f} points ({name}, against {seeds} as published)"
     furthest = furthest if gaps else ""
     if not as_published(recipe, evidence):
         return f"Not judged: these networks were not trained as in the report (--preset standard does){furthest}."

@@ -1,6 +1,6 @@
 """All of them."""
 
-from auditing.oracles import causality, conditions, geometry, graphs, images, points, series, texts
+from auditing.oracles import causality, conditions, geometry, graphs, images, more_geometry, points, series, texts
 
 CASES = [
     *images.CASES,
@@ -11,4 +11,5 @@ CASES = [
     *conditions.CASES,
     *causality.CASES,
     *geometry.CASES,
+    *more_geometry.CASES,
 ]
