@@ -12,7 +12,7 @@ from torch import Tensor
 
 from erlangen.auditing.calling import ModelError, describe_error
 from erlangen.auditing.domain import Domain, all_domains, load_domain
-from erlangen.auditing.layout import to_channels_first
+from erlangen.auditing.layout import doubtful_layout, to_channels_first
 from erlangen.auditing.request import LAYOUTS
 from erlangen.auditing.single import split_inputs
 from erlangen.errors import ErlangenError
@@ -24,6 +24,9 @@ class Reading(NamedTuple):
     inputs: list[Any]
     domain: Domain
     notes: tuple[str, ...] = ()
+
+
+PIXELS = "The pixels were bytes (uint8); the model was given float32 in [0, 1]."
 
 
 def as_inputs(given: Any, domain: str | None = None, vocabulary: int | None = None) -> tuple[list[Any], Domain]:
@@ -58,7 +61,9 @@ def read_inputs(
             f"cannot read inputs of type {type(given).__name__} as a batch or a list: {describe_error(error)}"
         ) from error
     if preprocess is not None:
-        inputs, notes = preprocessed(inputs, preprocess), (*notes, "The inputs are what the preprocessing function returned.")
+        notes = tuple(note for note in notes if note != PIXELS)
+        given, inputs = inputs, preprocessed(inputs, preprocess)
+        notes = (*notes, f"The preprocessing function was given {span(given)} and returned {span(inputs)}.")
     for place, x in enumerate(inputs):
         if not all(torch.isfinite(tensor).all() for tensor in float_tensors(x)):
             raise ModelError(f"input {place} contains NaN or infinity: remove such inputs, or an audit would measure nothing")
@@ -82,6 +87,7 @@ def _read(given: Any, name: str | None, vocabulary: int | None, layout: str | No
     if domain.name not in LAYOUTS.values():
         return Reading(domain.read(tensors, vocabulary), domain, notes)
     arranged, channels = to_channels_first(tensors, domain.name, layout)
+    notes += doubtful_layout(arranged, tensors, domain.name, layout)
     if domain.name == "images":
         arranged, pixels = to_unit_range(arranged)
         notes += pixels
@@ -90,12 +96,20 @@ def _read(given: Any, name: str | None, vocabulary: int | None, layout: str | No
     return Reading(domain.read(arranged, vocabulary), at_place, notes)
 
 
+def span(inputs: Sequence[Any]) -> str:
+    """`values from 0 to 1`; `inputs` where they are no arrays of numbers."""
+    if not all(isinstance(x, Tensor) and x.numel() for x in inputs):
+        return "inputs"
+    low, high = min(float(x.min()) for x in inputs), max(float(x.max()) for x in inputs)
+    return f"values from {low:.3g} to {high:.3g}"
+
+
 def to_unit_range(images: Sequence[Tensor]) -> tuple[list[Tensor], tuple[str, ...]]:
     """Images of bytes (uint8, 0 to 255) as float32 in [0, 1]; others as they are."""
     if not any(image.dtype == torch.uint8 for image in images):
         return list(images), ()
     scaled = [image.float() / 255 if image.dtype == torch.uint8 else image for image in images]
-    return scaled, ("The pixels were bytes (uint8); the model was given float32 in [0, 1].",)
+    return scaled, (PIXELS,)
 
 
 def preprocessed(inputs: Sequence[Any], function: Callable[[Any], Any]) -> list[Any]:

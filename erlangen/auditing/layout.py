@@ -31,6 +31,17 @@ def to_channels_first(tensors: Sequence[Tensor], domain: str, layout: str | None
     return [tensor.movedim(-1, 0) if channels == "last" else tensor for tensor in tensors], channels
 
 
+def doubtful_layout(arranged: Sequence[Tensor], given: Sequence[Tensor], domain: str, layout: str | None) -> tuple[str, ...]:
+    """A sentence if a declared layout gives images an unusual number of channels where the other one would not."""
+    if layout is None or domain != "images" or given[0].ndim != 3 or len(arranged[0]) in COLORS:
+        return ()
+    other = given[0].shape[-1 if PLACES[layout] == "first" else 0]
+    if other not in COLORS:
+        return ()
+    opposite = WORDS[domain][PLACES[layout] == "first"]
+    return (f"Check the layout: {layout} gives these images {len(arranged[0])} channels, {opposite} would give {other}.",)
+
+
 def guess_channels(shapes: Sequence[tuple[int, ...]], domain: str) -> Channels:
     """Where inputs of these shapes have their channels. Raises ModelError if that cannot be told, or differs between them."""
     guesses = {guess_of_image(shape) if domain == "images" else guess_of_series(shape) for shape in shapes} - {None}

@@ -86,6 +86,8 @@ def audit(
     from erlangen.auditing.request import AuditRequest
     from erlangen.auditing.targets import parse_assignments
 
+    if compare is not None and json_file is not None and Path(json_file).resolve() == compare.resolve():
+        raise ErlangenError(f"--json {json_file} would replace the record that --compare reads: name another file")
     outputs = Outputs({"--html": html, "--junitxml": junit, "--json": json_file})
     try:
         request = AuditRequest(
@@ -146,7 +148,7 @@ def deliver(outputs: Outputs, record: AuditRecord, expectations: Expectations | 
 
     contents: dict[str, Callable[[], str]] = {
         "--html": page,
-        "--junitxml": lambda: audit_junit(judged),
+        "--junitxml": lambda: audit_junit(judged, strict, expectations.missing(record) if expectations else ()),
         "--json": lambda: as_json(to_json(record)),
     }
     code = outputs.deliver(contents, text)

@@ -69,9 +69,11 @@ class Expectations:
         if accepted and check.judgment in ("exact", "holds"):
             return check
         if accepted:
-            return replace(check, informational=True, reason=f"{check.reason} ({expected})")
-        judgment: Judgment = check.judgment if check.judgment == "not measured" else "broken"
-        return replace(check, informational=False, judgment=judgment, reason=f"{check.judgment}, but {expected}: {check.reason}")
+            return replace(check, informational=True, reason=f"{check.reason}; accepted by {self.source}")
+        if check.judgment in ("not measured", "broken"):
+            return replace(check, informational=False, reason=f"{check.reason}; {expected}")
+        worse: Judgment = "broken"
+        return replace(check, informational=False, judgment=worse, reason=f"{check.judgment}, but {expected}: {check.reason}")
 
     def exit_code(self, record: AuditRecord, strict: bool = False) -> int:
         """That of the record as CI is to read it; NOT_MEASURED if a check with an expectation was not run.

@@ -107,7 +107,7 @@ def series_layouts(shape: tuple[int, ...], steps: int) -> list[Layout]:
     """The same for a series of so many steps. A map of one step counts as a vector."""
     if len(shape) == 1 and shape[0] > 1:  # a number for each step, or a vector
         numbers = [Layout("steps", 0, (1, shape[0]), (ONE, s), shape[0] == steps) for s in axis_strides(shape[0], steps)]
-        return ordered([*numbers, Layout("vector", likely=shape[0] != steps)])
+        return [*numbers, Layout("vector", likely=False)] if shape[0] == steps else [Layout("vector"), *numbers]
     vector = Layout("vector", likely=len(shape) <= 1 or (len(shape) == 2 and shape[1] == 1))
     if len(shape) != 2 or vector.likely:
         return [vector]

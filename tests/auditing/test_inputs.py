@@ -214,7 +214,9 @@ def test_a_preprocessing_changes_what_is_moved() -> None:
     found = erlangen.audit(Pooled(), IMAGES.movedim(1, -1), "translation", preprocess=crop, only_exact=True)
     assert set(shapes) == {(3, 12, 12)}
     assert (found.shape, found.checks[-1].judgment) == ("3 × 8 × 8", "exact")
-    assert "The inputs are what the preprocessing function returned." in found.notes
+    low, high = float(IMAGES.min()), float(IMAGES.max())
+    note = next(note for note in found.notes if note.startswith("The preprocessing function was given values"))
+    assert f"given values from {low:.3g} to {high:.3g} and returned" in note
     assert read_inputs(IMAGES, preprocess=lambda x: x.numpy() + 1).inputs[0].equal(IMAGES[0] + 1)
 
 
@@ -230,3 +232,9 @@ def test_a_preprocessing_changes_what_is_moved() -> None:
 def test_a_preprocessing_that_fails_is_named(function: Any, words: str) -> None:
     with pytest.raises(ModelError, match=words):
         read_inputs(IMAGES, preprocess=function)
+
+
+def test_a_doubtful_layout_is_said() -> None:
+    assert any("hwc gives these images 12 channels, chw would give 3" in note for note in read_inputs(IMAGES, layout="hwc").notes)
+    assert not any("layout" in note for note in read_inputs(IMAGES, layout="chw").notes)
+    assert not any("layout" in note for note in read_inputs(torch.rand(4, 8, 9, 9), layout="chw").notes)

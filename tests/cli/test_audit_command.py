@@ -44,7 +44,7 @@ def test_an_expectations_file_decides_the_exit_code(here: Path):
     (here / "e.toml").write_text('translation = "exact"\n')
     out = erlangen("audit", target, *ARGS, "--expect", "e.toml", "--junitxml", "ci.xml", cwd=here)
     assert out.returncode == 1
-    assert "broken, but exact is expected by e.toml" in out.stdout
+    assert "; exact is expected by e.toml" in out.stdout
     assert "exit code 1: translation is broken" in out.stderr
     suite = ElementTree.parse(here / "ci.xml").getroot()
     assert suite.get("failures") == "1"
@@ -57,7 +57,26 @@ def test_worse_than_a_recorded_audit_is_a_failure(here: Path):
     assert erlangen("audit", "m.py:build", *ARGS, "--json", "old.json", cwd=here).returncode == 0
     out = erlangen("audit", "m.py:build", "--build", "border=zeros", *ARGS, "--compare", "old.json", cwd=here)
     assert out.returncode == 1
-    assert "broken, but exact is expected by old.json" in out.stdout
+    assert "; exact is expected by old.json" in out.stdout
+
+
+def test_a_record_is_not_replaced_by_the_audit_that_it_is_compared_with(here: Path):
+    assert erlangen("audit", "m.py:build", *ARGS, "--json", "old.json", cwd=here).returncode == 0
+    before = (here / "old.json").read_text()
+    out = erlangen("audit", "m.py:build", *ARGS, "--compare", "old.json", "--json", "./old.json", cwd=here)
+    assert out.returncode == 2
+    assert "name another file" in out.stderr
+    assert (here / "old.json").read_text() == before
+
+
+def test_junit_fails_where_the_command_does(here: Path):
+    """Under --strict an undecided check, and an expected check that was not run."""
+    (here / "e.toml").write_text('reflection = "exact"\n')
+    out = erlangen("audit", "m.py:build", *ARGS, "--expect", "e.toml", "--junitxml", "ci.xml", cwd=here)
+    assert out.returncode == 5
+    suite = ElementTree.parse(here / "ci.xml").getroot()
+    assert suite.get("errors") == "1"
+    assert [case.get("name") for case in suite if case.find("error") is not None] == ["reflection"]
 
 
 def test_a_fault_replaces_what_an_earlier_run_wrote(here: Path):
@@ -152,7 +171,7 @@ def test_arrays_with_channels_last_and_arguments_from_the_command_line(here: Pat
     assert out.returncode == 0, out.stderr
     record = json.loads(out.stdout)
     assert (record["shape"], record["inputs"]) == ("3 × 4 × 4", 5)
-    assert record["notes"][0] == "The pixels were bytes (uint8); the model was given float32 in [0, 1]."
+    assert record["notes"][0].startswith("The preprocessing function was given values from 0 to 1 and returned values from 0")
     assert erlangen("audit", *args, *options, "--select", "rows", cwd=here).returncode == 1
     assert "also needs scale" in erlangen("audit", *args, "--select", "all", cwd=here).stderr
 

@@ -251,6 +251,8 @@ def test_junit_counts_and_survives_what_xml_cannot_hold():
     }  # fmt: skip
     text = next(case for case in suite if case.get("name") == "translation")[0].text
     assert "worst pair: input 0, 7 px down" in str(text)
+    strictly = ElementTree.fromstring(audit_junit(AUDIT, strict=True, missing=["gone"]).encode())
+    assert {key: strictly.get(key) for key in ("tests", "failures", "errors")} == {"tests": "8", "failures": "3", "errors": "2"}
     odd = ElementTree.fromstring(audit_junit(hostile(replace(AUDIT, checks=CHECKS[:2]))).encode())
     assert [case.get("name") for case in odd] == [HOSTILE, HOSTILE]
     reason = "bell \x07, null \x00, half \ud800"

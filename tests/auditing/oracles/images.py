@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from auditing.oracles.case import BROKEN, EXACT, HOLDS, UNMEASURED, Case, served
+from auditing.oracles.case import BROKEN, EXACT, HOLDS, SHIFTED, UNMEASURED, Case, served
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -176,7 +176,7 @@ CASES = [
         {"translation": BROKEN, "translation-zeros": EXACT},
     ),
     # p4 convolutions commute with quarter turns, the mean over places and orientations forgets them; kernels are not mirrored.
-    case("p4 net", module(P4Net), ALL | {"quarter-turns": EXACT}, inputs=small),
+    case("p4 net", module(P4Net), ALL | {"quarter-turns": EXACT, "reflection": SHIFTED}, inputs=small),
     # The mean over a whole group is invariant under it, and under nothing else.
     case(
         "averaged over D4",
