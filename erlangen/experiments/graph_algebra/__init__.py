@@ -57,7 +57,7 @@ CLAIMS = (
         "its change under the smoothest X that is not constant.",
         parts={
             "nodes that change most": "The nodes that change most under LX are 2, 3 and 5, those of degree 3.",
-            "node that changes least": "Node 1 changes least under LX.",
+            "node that changes least": "Node 1 changes least under LX, if X is random and independent.",
             "smooth X": "Under the smoothest X that is not constant, a node of lower degree changes most.",
             "white X": "Under white X the expected squared change of every node of degree d is d² + d.",
             **{

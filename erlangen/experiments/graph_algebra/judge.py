@@ -84,7 +84,7 @@ def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
     )
     changes = (
         f"The report names nodes {listed(set(published()['stated_most_changed']))}; for random, independent X, nodes "
-        f"{listed(extreme(change))} change most, and those of the highest degree are {listed(extreme(degree))}. Node "
-        f"{listed(extreme(change, min))} changes least."
+        f"{listed(extreme(change))} change most and node {listed(extreme(change, min))} least; the nodes of the highest degree "
+        f"are {listed(extreme(degree))}."
     )
     return [answer("G1", verdicts, counts, figure="walks"), answer("G2", verdicts, changes, figure="graph")]
