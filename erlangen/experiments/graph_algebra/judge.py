@@ -87,4 +87,6 @@ def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
         f"{listed(extreme(change))} change most and node {listed(extreme(change, min))} least; the nodes of the highest degree "
         f"are {listed(extreme(degree))}."
     )
+    if extreme(change) == extreme(degree):
+        changes += " So the rule of the degree holds for such X, but not every node that the report names."
     return [answer("G1", verdicts, counts, figure="walks"), answer("G2", verdicts, changes, figure="graph")]
