@@ -235,7 +235,7 @@ def test_answers_and_figures_are_made_of_whatever_there_is(evidence: Evidence, k
     if kept >= 3:
         assert "from the number of paths" in paths.sentence
         assert (
-            "nodes 2, 4 and 5 change most, and those of the highest degree are 2, 4 and 5. Node 1 changes least."
+            "nodes 2, 4 and 5 change most and node 1 least; the nodes of the highest degree are 2, 4 and 5."
             in nodes.sentence
         )
     shown = figures(SMALL, some)
