@@ -234,10 +234,7 @@ def test_answers_and_figures_are_made_of_whatever_there_is(evidence: Evidence, k
     assert nodes.answer == ("partly" if kept >= 3 else "not measured")
     if kept >= 3:
         assert "from the number of paths" in paths.sentence
-        assert (
-            "nodes 2, 4 and 5 change most and node 1 least; the nodes of the highest degree are 2, 4 and 5."
-            in nodes.sentence
-        )
+        assert "nodes 2, 4 and 5 change most and node 1 least; the nodes of the highest degree are 2, 4 and 5." in nodes.sentence
     shown = figures(SMALL, some)
     assert_drawn(shown)
     assert [figure.name for figure in shown] == (["walks", "graph"] if kept >= 3 else ["walks"] if kept == 2 else [])
