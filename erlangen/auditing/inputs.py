@@ -18,7 +18,7 @@ from erlangen.auditing.single import split_inputs
 from erlangen.errors import ErlangenError
 
 
-class Reading(NamedTuple):
+class InputsRead(NamedTuple):
     """The inputs, one record or tensor each, without a batch dimension; their domain; and what was done to them, in sentences."""
 
     inputs: list[Any]
@@ -40,7 +40,7 @@ def read_inputs(
     vocabulary: int | None = None,
     layout: str | None = None,
     preprocess: Callable[[Any], Any] | None = None,
-) -> Reading:
+) -> InputsRead:
     """Inputs as users have them -> one record or tensor each.
 
     images: (B, C, H, W), (B, H, W, C), (B, H, W) or a list of these without B; uint8 becomes float32 in [0, 1]. texts: integers
@@ -67,13 +67,13 @@ def read_inputs(
     for place, x in enumerate(inputs):
         if not all(torch.isfinite(tensor).all() for tensor in float_tensors(x)):
             raise ModelError(f"input {place} contains NaN or infinity: remove such inputs, or an audit would measure nothing")
-    return Reading(inputs, kind, notes)
+    return InputsRead(inputs, kind, notes)
 
 
-def _read(given: Any, name: str | None, vocabulary: int | None, layout: str | None) -> Reading:
+def _read(given: Any, name: str | None, vocabulary: int | None, layout: str | None) -> InputsRead:
     for domain in all_domains():
         if (inputs := domain.recognize(given)) is not None:
-            return Reading(inputs, domain.fitted(domain, inputs))
+            return InputsRead(inputs, domain.fitted(domain, inputs))
     items, notes = split_inputs(given, name, layout)
     if not items:
         raise ModelError("there are no inputs: an audit needs at least one, and at least two for intervals")
@@ -81,11 +81,11 @@ def _read(given: Any, name: str | None, vocabulary: int | None, layout: str | No
         recognized = [domain.recognize(item) for item in items]
         if all(part is not None for part in recognized):
             inputs = [x for part in recognized for x in part or ()]
-            return Reading(inputs, domain.fitted(domain, inputs))
+            return InputsRead(inputs, domain.fitted(domain, inputs))
     tensors = [torch.as_tensor(item) for item in items]
     domain = load_domain(name) if name else guess_domain(tensors[0])
     if domain.name not in LAYOUTS.values():
-        return Reading(domain.read(tensors, vocabulary), domain, notes)
+        return InputsRead(domain.read(tensors, vocabulary), domain, notes)
     arranged, channels = to_channels_first(tensors, domain.name, layout)
     notes += doubtful_layout(arranged, tensors, domain.name, layout)
     if domain.name == "images":
@@ -93,7 +93,7 @@ def _read(given: Any, name: str | None, vocabulary: int | None, layout: str | No
         notes += pixels
     adapter = domain.adapter
     at_place = replace(domain, adapter=lambda function: replace(adapter(function), channels=channels))  # type: ignore[type-var]
-    return Reading(domain.read(arranged, vocabulary), at_place, notes)
+    return InputsRead(domain.read(arranged, vocabulary), at_place, notes)
 
 
 def span(inputs: Sequence[Any]) -> str:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from erlangen.auditing.calling import ModelError, describe_error
-from erlangen.auditing.part import Outputs, named_outputs
+from erlangen.auditing.part import NamedOutputs, named_outputs
 
 DTYPES = {
     "float": torch.float32, "double": torch.float64, "float16": torch.float16, "bfloat16": torch.bfloat16, "bool": torch.bool,
@@ -80,7 +80,7 @@ class GraphFunction:
             [inspect.Parameter(name, kind, default=None if name in optional else inspect.Parameter.empty) for name in names]
         )
 
-    def __call__(self, *tensors: Tensor, **named: Tensor) -> Tensor | Outputs:
+    def __call__(self, *tensors: Tensor, **named: Tensor) -> Tensor | NamedOutputs:
         """Raises ModelError, which lists the inputs, if one is missing or there are too many."""
         free = [name for name in self.given if name not in named]
         if len(tensors) != len(free):

@@ -31,17 +31,17 @@ class Part:
         return part
 
 
-class Outputs(tuple[Tensor, ...]):
+class NamedOutputs(tuple[Tensor, ...]):
     """The outputs of a graph, in order; `names` has the name of each."""
 
     names: tuple[str, ...] = ()
 
 
-def named_outputs(outputs: Mapping[str, Tensor]) -> Tensor | Outputs:
+def named_outputs(outputs: Mapping[str, Tensor]) -> Tensor | NamedOutputs:
     """Several outputs with their names, or the only one."""
     if len(outputs) == 1:
         return next(iter(outputs.values()))
-    named = Outputs(outputs.values())
+    named = NamedOutputs(outputs.values())
     named.names = tuple(outputs)
     return named
 

@@ -211,7 +211,8 @@ def judge_bitwise(evidence: Evidence) -> Ruling:
 def judge_size(evidence: Evidence) -> Ruling:
     """Rule 5."""
     interval, delta, tally = evidence.estimate.interval, evidence.threshold, evidence.sampled
-    size = describe_size(interval) + (", for this input only" if len(tally.errors) == 1 else "") + describe_rounding(evidence)
+    size = describe_size(interval) + (", for this input only" if len(tally.errors) == 1 else "")
+    rounding = describe_rounding(evidence)
     if tally.mean_loss > delta:
         if evidence.lossless is not None and evidence.lossless.low > delta:
             return Ruling("broken", f"{describe_size(evidence.lossless)}, on elements that lose nothing")
@@ -219,17 +220,17 @@ def judge_size(evidence: Evidence) -> Ruling:
         remedy = "Give smooth inputs (natural images, with margins), or rely on the exact elements."
         return Ruling("undecided", f"{reason}; {size}", remedy)
     if interval.estimate == 0:
-        return Ruling("holds", f"no error in any of {tally.pairs} pairs" + describe_rounding(evidence))
+        return Ruling("holds", f"no error in any of {tally.pairs} pairs{rounding}")
     more = "Give more inputs, or draw more elements."
     if math.isnan(interval.low) or math.isnan(interval.high):
         return Ruling("undecided", f"error {interval.estimate:.3g} of the spread, without an interval", more)
     if interval.low <= delta <= interval.high:
-        return Ruling("undecided", f"{size}, which contains the threshold {delta:g}", more)
+        return Ruling("undecided", f"{size}, which contains the threshold {delta:g}{rounding}", more)
     if evidence.p >= 0.05:
-        return Ruling("undecided", f"{size}, not significant after Holm correction", more)
+        return Ruling("undecided", f"{size}, not significant after Holm correction{rounding}", more)
     if interval.high < delta:
-        return judge_small(evidence, f"{size}, below the threshold {delta:g}")
-    return Ruling("broken", f"{size}, above the threshold {delta:g}")
+        return judge_small(evidence, f"{size}, below the threshold {delta:g}{rounding}")
+    return Ruling("broken", f"{size}, above the threshold {delta:g}{rounding}")
 
 
 def judge_small(evidence: Evidence, reason: str) -> Ruling:
@@ -258,8 +259,8 @@ def describe_rounding(evidence: Evidence) -> str:
     if exactness is None or not exactness.holds or evidence.sampled.loss:
         return ""
     if evidence.in_float64:
-        return f" as served{'' if evidence.served else ', beyond rounding'}; exact in float64"
-    return "" if evidence.tells else f"; rounding {exactness.precision} could hide or explain up to {share(evidence):.2g} of it"
+        return "; exact in float64, so this is rounding" if evidence.served else "; exact in float64, but not as it is served"
+    return "" if evidence.tells else f"; rounding {exactness.precision} may reach {share(evidence):.2g} of the spread"
 
 
 def share(evidence: Evidence) -> float:

@@ -14,7 +14,7 @@ from erlangen.auditing.calling import ModelError
 from erlangen.auditing.inputs import generated
 from erlangen.auditing.loading import load_model
 from erlangen.auditing.onnx import load_session, matching_states, session_function, to_numpy
-from erlangen.auditing.part import Outputs, Part
+from erlangen.auditing.part import NamedOutputs, Part
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -70,7 +70,7 @@ def test_states_and_outputs_may_be_named(detector: Path) -> None:
     session = load_session(detector)
     assert isinstance(session_function(session, {"rate": 1, "c": "zeros"}, {"h": "hn"})(SERIES), Tensor)  # cn is a state, too
     y = session_function(session, {"rate": 1, "c": "ones"}, {"h": "cn"})(SERIES)
-    assert isinstance(y, Outputs)
+    assert isinstance(y, NamedOutputs)
     assert y.names == ("hn", "p")
     assert torch.allclose(Part("p")(y), SERIES.mean(2) + 1)
     assert torch.equal(Part("0")(y), y[0])

@@ -5,7 +5,7 @@ import torch
 from auditing.oracles.images import noise
 from auditing.oracles.soundness import QUESTIONS, After, Question
 from hypothesis import given, settings, strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 import erlangen
 
@@ -57,3 +57,26 @@ def test_exact_is_never_said_beside_an_error_that_can_be_seen(
     assert judged.error <= 0.01
     assert judged.flips is None or judged.flips.rate <= judged.flips.chance
     assert leak < 1e-4 or dtype in (torch.float16, torch.bfloat16), "a leak of 1e-3 is no rounding of float32"
+
+
+class StoredRotation(nn.Module):
+    """Distances after a rotation that is stored in float32, so that it is not quite orthogonal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        q, _ = torch.linalg.qr(torch.randn(3, 3, dtype=torch.float64))
+        self.register_buffer("q", q.float())
+        self.head = nn.Linear(2, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x @ self.q.to(x.dtype).T
+        squares = (y[:, :, None] - y[:, None]).square().sum(-1)  # (B, N, N)
+        return self.head(torch.stack([squares.mean((1, 2)), (-squares).exp().mean((1, 2))], 1))
+
+
+def test_constants_stored_in_float32_do_not_break_a_rotation() -> None:
+    torch.manual_seed(0)
+    found = erlangen.audit(StoredRotation().eval(), torch.randn(16, 9, 3), ["point-rotation"], domain="points", where=False)
+    assert found.checks[-1].judgment == "holds"
+    assert 1e-12 < (found.checks[-1].leak or 0) < 1e-6
+    assert "constants" in found.checks[-1].reason
