@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 TORCH := $(shell grep '^torch==' constraints.txt)
+TORCHVISION := $(shell grep '^torchvision==' constraints.txt)
+CPU_INDEX := https://download.pytorch.org/whl/cpu
 
 .PHONY: demo test test-all lint bench
 
@@ -31,13 +33,18 @@ bench: .venv/installed
 
 # On Linux the registry's torch brings gigabytes of CUDA packages. Without an NVIDIA driver the CPU build is asked for by name, from
 # wherever pip is set up to look, then from PyTorch's own index; only where neither has one for this Python does the registry's come.
+# torchvision, which timm imports, must be of the same kind: built for CUDA it does not import beside a torch for the CPU.
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "erlangen needs Python 3.11 or later: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
 	if [ "$$(uname)" = Linux ] && ! nvidia-smi > /dev/null 2>&1; then \
-	  $(BIN)/pip install --quiet '$(TORCH)+cpu' 2> /dev/null || \
-	  $(BIN)/pip install --quiet --index-url https://download.pytorch.org/whl/cpu '$(TORCH)' 2> /dev/null || \
-	  echo "No CPU build of $(TORCH) for this Python: installing the registry's, which brings about 5 GB of CUDA libraries." >&2; \
+	  if $(BIN)/pip install --quiet '$(TORCH)+cpu' 2> /dev/null || \
+	    $(BIN)/pip install --quiet --index-url $(CPU_INDEX) '$(TORCH)' 2> /dev/null; then \
+	    $(BIN)/pip install --quiet --no-deps '$(TORCHVISION)+cpu' 2> /dev/null || \
+	    $(BIN)/pip install --quiet --no-deps --index-url $(CPU_INDEX) '$(TORCHVISION)' 2> /dev/null || true; \
+	  else \
+	    echo "No CPU build of $(TORCH) for this Python: installing the registry's, which brings about 5 GB of CUDA libraries." >&2; \
+	  fi; \
 	fi
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,graph,images,onnx,gpt]'
 	touch $@
