@@ -126,7 +126,9 @@ def _asserted(
 
 def _worst_in_words(check: Checked) -> str:
     """The worst pair and the layer where the symmetry is lost, as far as they are known."""
+    from erlangen.report.audit_text import first_lost
+
     worst = check.worst[0] if check.worst else None
     size = f", error {worst.error:.3g} of the spread" if worst and worst.error is not None else ""
     place = f"; worst: input {worst.input}, {worst.element}{size}" if worst else ""
-    return place + (f"; first at {check.breaks.why}" if check.breaks and check.breaks.culprit else "")
+    return place + (f"; {first_lost(check.breaks)}" if check.breaks and check.breaks.culprit else "")

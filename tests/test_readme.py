@@ -32,7 +32,7 @@ def test_its_audit_says_what_the_comment_says(capsys):
     exec(compile(code, "README.md", "exec"), {})
     said = capsys.readouterr().out
     assert re.search(r"translation +broken", said)
-    assert "first at 0 (Conv2d" in said
+    assert "first lost at 0 (Conv2d" in said
 
 
 def test_its_files_exist():

@@ -10,13 +10,22 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from erlangen.auditing import exported
 from erlangen.auditing.arithmetic import declared_eps, watched
-from erlangen.auditing.calling import ModelError, Select, describe_error, select_tensor
+from erlangen.auditing.calling import ModelError, Select, describe_error
+from erlangen.auditing.choice import Choice
 from erlangen.auditing.domain import Domain
+from erlangen.auditing.judged import choose_outputs
 from erlangen.auditing.model import Model
 from erlangen.auditing.onnx import fixed_batch_of, is_session, session_function
-from erlangen.auditing.part import parts_of
+from erlangen.auditing.onnx_decoder import shows_decoder
+from erlangen.auditing.promises import OF_DECODERS, unpromised
 from erlangen.auditing.ways import find_way, takes_batches
+
+UNDECLARED = (
+    "The graph shows no cache and no causal mask, so it may be an encoder: causality and left-padding are informational. Name "
+    "them (--symmetry causality) to make them count."
+)
 
 
 def adapt(
@@ -36,13 +45,14 @@ def adapt(
     Raises ModelError if it cannot be called, or fails on the first input.
     """
     name = getattr(function, "__qualname__", "") or type(function).__name__
-    fixed = None
+    fixed, encoder = None, False
     if is_session(function):
-        fixed, name = fixed_batch_of(function), "ONNX session"
+        fixed, name, encoder = fixed_batch_of(function), "ONNX session", domain.name == "texts" and not shows_decoder(function)
         function, arguments = session_function(function, arguments, state), None
     if not callable(function):
         raise ModelError(f"a model must be callable as f(inputs), but {type(function).__name__} objects are not")
     module = function if isinstance(function, nn.Module) else None
+    fixed = fixed if module is None else exported.fixed_batch_of(module)
     parameter = next(module.parameters(), None) if module is not None else None
     model = Model(
         function=function,
@@ -53,17 +63,16 @@ def adapt(
         batch_size=batch_size,
         fixed_batch=fixed,
         device=parameter.device if parameter is not None else device,
+        unpromised=OF_DECODERS if encoder else unpromised(module),
     )
     model, notes = find_way(model, inputs[0], arguments)
     together, why = takes_batches(model, inputs)
     if not together:
         model, notes = replace(model, fixed_batch=1), (*notes, why)
-    returned: list[Any] = []
-    seen = replace(model, select=lambda output: returned.append(output) or select_tensor(output, select))  # type: ignore[func-returns-value]
-    output, eps = first_call(seen, inputs[0])
-    if select is None:
-        notes = (*notes, *describe_choice(returned[-1]))
-    return replace(model, eps=max(eps, declared_eps(module, output)), notes=notes)
+    choice = choose_outputs(model, inputs, domain) if select is None else Choice()
+    output, eps = first_call(model, inputs[0])
+    notes = (*notes, UNDECLARED) if encoder else notes
+    return replace(model, eps=max(eps, declared_eps(module, output)), notes=notes, choice=choice)
 
 
 def first_call(model: Model, x: Any) -> tuple[Tensor, float]:
@@ -73,17 +82,6 @@ def first_call(model: Model, x: Any) -> tuple[Tensor, float]:
         return cast(Tensor, output), eps
     except Exception:  # some operations cannot be watched, and some models fail in any case
         return model([x])[0], 0.0
-
-
-def describe_choice(output: Any) -> tuple[str, ...]:
-    """A sentence on which of several tensors is judged; () if there is only one."""
-    tensors = {name: part for name, part in parts_of(output).items() if isinstance(part, Tensor) and part.ndim}
-    if len(tensors) < 2:
-        return ()
-    judged = select_tensor(output, None)
-    chosen = next((name for name, part in tensors.items() if part is judged), "the first")
-    others = ", ".join(name for name in tensors if name != chosen)
-    return (f"Of what the model returns, only {chosen} is judged, not {others}: audit each with select= (--select NAME).",)
 
 
 def call_all(model: Model, inputs: Sequence[Any], domain: Domain) -> list[Tensor]:

@@ -21,7 +21,7 @@ class Arrays:
 
     channels_first: an output (C, T) has one site per column; otherwise, an output (N, D) has one site per row.
     channels: where the model takes its axis of channels, and returns it: x is (C, ...) here, and the model is called with
-    (B, C, ...), (B, ..., C) or, for a single channel, (B, ...).
+    (B, C, ...), (B, ..., C) or, for a single channel, (B, ...). `time-first`: series go in and come out as (T, B, C).
     """
 
     channels_first: bool = False
@@ -35,9 +35,13 @@ class Arrays:
         x = torch.stack(list(batch))  # (B, C, ...)
         if self.channels == "none":
             return (x[:, 0],), {}
+        if self.channels == "time-first":
+            return (x.permute(2, 0, 1).contiguous(),), {}
         return (x.movedim(1, -1).contiguous() if self.channels == "last" else x,), {}
 
     def split(self, y: Tensor, batch: Sequence[Any]) -> list[Tensor]:
+        if self.channels == "time-first" and y.ndim == 3 and y.shape[1] == len(batch):
+            return list(y.permute(1, 2, 0).unbind())
         rows = split_batch(y, len(batch))
         if self.channels == "last" and rows[0].ndim == batch[0].ndim:
             return [row.movedim(-1, 0) for row in rows]

@@ -13,26 +13,29 @@ from torch import Tensor
 
 from erlangen._version import __version__
 from erlangen.auditing import numbers
-from erlangen.auditing.adapt import adapt, call_all, describe_model
-from erlangen.auditing.auditor import FEW, Auditor
+from erlangen.auditing.adapt import describe_model
+from erlangen.auditing.auditor import Auditor
+from erlangen.auditing.box_outputs import as_boxes
 from erlangen.auditing.calling import Select
 from erlangen.auditing.casting import cast_inputs
 from erlangen.auditing.catalog import find_checks
 from erlangen.auditing.checks import without_skipped
-from erlangen.auditing.domain import Domain
 from erlangen.auditing.domains.texts import special_tokens, with_special
+from erlangen.auditing.exported import as_callable, is_exported
 from erlangen.auditing.inputs import read_inputs
 from erlangen.auditing.judging import Progress, judge_all
-from erlangen.auditing.output_reading import settled, with_maps
+from erlangen.auditing.output_kinds import check_permuted
 from erlangen.auditing.pair import Check
 from erlangen.auditing.part import as_select
+from erlangen.auditing.permuted import with_permuted
+from erlangen.auditing.preparing import prepare, settle
 from erlangen.auditing.request import AuditRequest, as_names
 from erlangen.auditing.result import Audit as Audit
+from erlangen.auditing.shared_calls import part_name, sharing
 from erlangen.auditing.state import quiet, undisturbed
 from erlangen.auditing.symmetry_check import SymmetryCheck
-from erlangen.auditing.twin import make_twin
-from erlangen.auditing.untrained import untrained_errors
-from erlangen.statistics.clustered import Moments
+from erlangen.auditing.untrained import with_baselines
+from erlangen.records.audit import OutputRecord
 from erlangen.symmetries.symmetry import Symmetry
 
 TRAINING = "The model is in training mode and was audited in it. To audit it as it will be used, call model.eval() first."
@@ -51,6 +54,7 @@ def audit(
     arguments: Mapping[str, Any] | None = None,
     select: Callable[[Any], Tensor] | str | int | None = None,
     output: str | None = None,
+    permuted_classes: Mapping[str, Any] | None = None,
     state: Mapping[str, str] | None = None,
     vocabulary: int | None = None,
     elements: int = 8,
@@ -69,10 +73,11 @@ def audit(
     model: a torch module or any callable. It is called as it is, in its current mode, and its buffers are restored. inputs: see
     `auditing.inputs.read_inputs`. symmetries: names of checks, or symmetries of your own, one or several; by default, those of
     the domain. skip: names of checks to leave out. threshold: the largest error that counts as holding, in units of the spread.
-    domain: images, texts, graphs, points or series, if it cannot be guessed. layout: the order of an input's axes, chw, hwc, ct
-    or tc, if their sizes do not tell. preprocess: is called with each input. arguments: further arguments of the model by name:
+    domain: images, texts, graphs, points, series or volumes, if it cannot be guessed. layout: the order of an input's axes, such
+    as hwc, if their sizes do not tell. preprocess: is called with each input. arguments: further arguments of the model by name:
     values, or `ones` or `zeros` like its first one. select: the tensor to judge, by name, by place, or as a function of the
-    output. output: how outputs are read, if their shape does not tell. state: of an ONNX graph, input -> the output that returns
+    output. output: how outputs are read, if their shape does not tell. permuted_classes: name of a symmetry -> cycles of the
+    classes that it permutes, {"reflection": [(0, 1)]}. state: of an ONNX graph, input -> the output that returns
     it. vocabulary: the number of tokens; by default from the model's config, or else from the inputs. elements: how many to draw
     per input. only_exact: tests exactness alone, on a few inputs. where: also finds the layer in which a symmetry is lost.
     baseline: also measures an untrained copy. name: of the model, in the record. notify: called with a line of text when a check
@@ -89,6 +94,7 @@ def audit(
         preprocess=preprocess,
         arguments=arguments,
         output=output,
+        permuted_classes=permuted_classes,
         state=state,
         vocabulary=vocabulary,
         elements=elements,
@@ -109,7 +115,7 @@ def run_audit(
     request: AuditRequest, model: Any, inputs: Any, *, select: Select | None = None, progress: Progress | None = None
 ) -> Audit:
     """The audit that a request asks for, of a model and inputs as objects."""
-    start = time.perf_counter()
+    start, model = time.perf_counter(), as_callable(model)
     reading = read_inputs(
         inputs, request.domain, request.vocabulary or config_vocabulary(model), request.layout, request.preprocess
     )
@@ -117,36 +123,38 @@ def run_audit(
     items = [on_cpu(x) for x in given]  # where symmetries act
     if domain.name == "texts":
         items = with_special(items, *special_tokens(model))
-    checks = without_skipped(find_checks(request.symmetries, domain), request.skip)
+    checks = declared(without_skipped(find_checks(request.symmetries, domain), request.skip), request)
     module = model if isinstance(model, torch.nn.Module) else None
     notes = [*reading.notes, *([converted] if converted else [])]
-    notes += [TRAINING] if module is not None and module.training else []
+    notes += [TRAINING] if module is not None and module.training and not is_exported(module) else []
     with undisturbed(module):
-        auditor = prepare(request, domain, model, items, select, checks, device_of(given[0]))
-        notes += auditor.model.notes
-        with quiet(request.seed):
-            checks = [settle(auditor, check) for check in checks]
-        judged = judge_all(auditor, checks, progress or (lambda number, total, check: None))
+        auditors, choice = prepare(request, domain, model, items, select, checks, device_of(given[0]))
+        auditor = auditors[0]
+        notes += [*auditor.model.notes, *choice.notes()]
+        functions = [part.model.function for part in auditors]
+        with quiet(request.seed), sharing(functions):
+            settled = [settle(auditor, checks) for auditor in auditors]
+        judged = judge_all(auditors, settled, progress or (lambda number, total, check: None))
         if request.baseline:
-            errors, warnings = untrained_errors(auditor, checks, select)
-            judged = [replace(check, baseline=errors.get(check.name)) for check in judged]
+            judged, warnings = with_baselines(judged, auditors, settled, select)
             notes += warnings
     shapes = sorted({domain.describe(x) for x in items})
-    output = auditor.outputs[0]
+    outputs = [describe_output(auditor) for auditor in auditors]
     return Audit(
         model=describe_model(auditor.model),
         domain=domain.name,
         inputs=len(items),
         source=type(inputs).__name__,
         shape=shapes[0] if len(shapes) == 1 else f"{shapes[0]}, and {len(shapes) - 1} other shapes",
-        output=" × ".join(map(str, output.shape)),
-        precision=str(output.dtype).removeprefix("torch."),
+        output=outputs[0].shape,
+        precision=outputs[0].precision,
         device=str(auditor.model.device),
         twin=auditor.twin.words,
         threshold=request.threshold,
         seed=request.seed,
-        spread=numbers.finite(auditor.spread),
-        rms=numbers.finite(auditor.moments.rms),
+        spread=outputs[0].spread,
+        rms=outputs[0].rms,
+        outputs=tuple(outputs) if len(outputs) > 1 else (),
         checks=tuple(judged),
         notes=tuple(notes),
         versions={"erlangen": __version__, "torch": torch.__version__, "python": platform.python_version()},
@@ -155,44 +163,27 @@ def run_audit(
     )
 
 
-def prepare(
-    request: AuditRequest,
-    domain: Domain,
-    model: Any,
-    inputs: Sequence[Any],
-    select: Select | None,
-    checks: Sequence[Check],
-    device: torch.device = torch.device("cpu"),  # noqa: B008
-) -> Auditor:
-    """The model adapted, its outputs as the checks read them, and its twin.
-
-    device: where the inputs were given, for models that do not say.
-    """
-    with quiet(request.seed):
-        adapted = adapt(
-            model, inputs, domain, select, request.batch_size, device, arguments=request.arguments, state=request.state
-        )
-        outputs = call_all(adapted, inputs, domain)
-        read = with_maps(adapted, inputs, dict(enumerate(outputs)), checks, request.output)
-        if read is not adapted:
-            adapted, outputs = read, call_all(read, inputs, domain)
-    few = adapted.chunks(inputs)[0][:FEW]
-    return Auditor(
-        request=request,
-        domain=domain,
-        model=adapted,
-        inputs=inputs,
-        outputs=dict(enumerate(outputs)),
-        moments=Moments.of(adapted.rows(y).double().numpy() for y in outputs),
-        twin=make_twin(adapted, inputs, outputs, few, request.seed),
+def describe_output(auditor: Auditor) -> OutputRecord:
+    """The output of one auditor, for the record."""
+    y = auditor.outputs[0]
+    return OutputRecord(
+        name=part_name(auditor.model),
+        shape=" × ".join(map(str, y.shape)),
+        precision=str(y.dtype).removeprefix("torch."),
+        twin=auditor.twin.words,
+        spread=numbers.finite(auditor.spread),
+        rms=numbers.finite(auditor.moments.rms),
     )
 
 
-def settle(auditor: Auditor, check: Check) -> Check:
-    """A symmetry with the reading of the outputs that fits this model."""
-    if not isinstance(check, SymmetryCheck):
-        return check
-    return settled(check, auditor.model, auditor.inputs, auditor.outputs, auditor.request.output)
+def declared(checks: Sequence[Check], request: AuditRequest) -> list[Check]:
+    """The checks, with what was declared of outputs: that they are boxes, or that classes are permuted."""
+    permuted = request.permuted_classes or {}
+    check_permuted(permuted, [check.name for check in checks if isinstance(check, SymmetryCheck)])
+    return [
+        as_boxes(with_permuted(check, permuted), request.output) if isinstance(check, SymmetryCheck) else check
+        for check in checks
+    ]
 
 
 def on_cpu(x: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 
 from erlangen.auditing import numbers
+from erlangen.auditing.class_scores import are_scores
 from erlangen.auditing.conditions import Condition, Elsewhere, Repeat
 from erlangen.auditing.domain import Domain
 from erlangen.auditing.model import Model
 from erlangen.auditing.pair import Check, Elements, Outputs, Pair
 from erlangen.auditing.request import AuditRequest
 from erlangen.auditing.rewriter import NoTwinError
+from erlangen.auditing.shared_calls import part_name
 from erlangen.auditing.state import quiet
 from erlangen.auditing.symmetry_check import SymmetryCheck
 from erlangen.auditing.tally import FLOOR, MARGIN, Bad, Exactness, Tally, count, rounding_floor, with_contrasts
@@ -48,6 +50,11 @@ class Auditor:
     def few(self) -> list[int]:
         """The inputs on which exactness is decided."""
         return self.model.chunks(self.inputs)[0][:FEW]
+
+    @property
+    def functions(self) -> list[Callable[..., Any]]:
+        """What the calls of its checks go to: the model, and its twin."""
+        return [model.function for model in (self.model, self.twin.model) if model is not None]
 
     @property
     def spread(self) -> float:
@@ -137,16 +144,21 @@ class Auditor:
 
     def count(self, pairs: Iterator[Pair]) -> Tally:
         """In a sequence, the worst position counts: a leak at one position is a leak."""
-        return count(
-            pairs, worst_site=bool(self.domain.site), classes=self.outputs[0].ndim == 1 and self.outputs[0].is_floating_point()
-        )
+        return count(pairs, worst_site=bool(self.domain.site), classes=self.classes)
+
+    @cached_property
+    def classes(self) -> bool:
+        """Whether the largest entry of an output may be the predicted class."""
+        return are_scores(list(self.outputs.values()), part_name(self.model))
 
     def exactness(self, check: Check, sampled: Tally) -> Exactness | None:
         """Errors on generators: on the twin, or on the model itself if there is no twin or only the twin fails."""
         if isinstance(check, Elsewhere):
             return None
-        twin = None if isinstance(check, Repeat) else self.twin.model
-        if twin is None:
+        if self.is_gross(sampled) or (isinstance(check, Repeat) and self.request.only_exact):
+            return self.exactness_of_sampled(sampled)
+        twin = self.twin.model
+        if twin is None or isinstance(check, Repeat):
             return self.exactness_of_model(check, sampled)
         try:
             exactness = self.exactness_of_twin(check, sampled, twin)
@@ -182,7 +194,9 @@ class Auditor:
         inputs = self.twin.inputs
         if isinstance(check, SymmetryCheck):
             return twin([inputs[i]])[0]
-        chunk = self.few if self.request.only_exact else next(chunk for chunk in twin.chunks(inputs) if i in chunk)
+        if self.request.only_exact:
+            return self.twin.outputs[i]
+        chunk = next(chunk for chunk in twin.chunks(inputs) if i in chunk)
         return twin.once([inputs[j] for j in chunk])[chunk.index(i)]
 
     def exactness_of_model(self, check: Check, sampled: Tally) -> Exactness:
@@ -191,9 +205,21 @@ class Auditor:
         tally = self.count_on_model(check, elements, self.few_outputs)
         if not sampled.loss:
             tally.largest = max(tally.largest, sampled.largest)
+        return self.exactness_of_sampled(tally)
+
+    def exactness_of_sampled(self, tally: Tally) -> Exactness:
+        """That of pairs that the model itself was asked."""
         is_double = self.model.eps < 1e-15
         precision = "in float64" if is_double else f"in the model's own precision, eps {self.model.eps:.1e}"
         return Exactness(tally=tally, eps=self.model.eps, precision=precision)
+
+    def is_gross(self, sampled: Tally) -> bool:
+        """Whether exactness alone is asked, and what the model itself did is no rounding: then its twin need not be asked.
+
+        A model whose rounding errors are as large as that has no twin.
+        """
+        error = sampled.largest / self.moments.rms if self.moments.rms > 0 and not sampled.loss else 0.0
+        return self.request.only_exact and error > max(AGREES, self.served_floor(None))
 
     def lossless(self, check: Check, sampled: Tally) -> Interval | None:
         """Error / spread on the generators, if random elements lose more than the threshold."""

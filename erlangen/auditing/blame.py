@@ -13,7 +13,7 @@ LIBRARIES = tuple({Path(sysconfig.get_path(name)).resolve() for name in ("stdlib
 def place_of(error: BaseException) -> str:
     """` (m.py, line 12)`: the last line outside of libraries and of this package, on the way to the exception that came first.
 
-    '' if there is none, or if the message has the line already.
+    '' if there is none.
     """
     while error.__cause__ is not None:
         error = error.__cause__

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 from torch import Tensor
 
+from erlangen.auditing.blame import place_of
+from erlangen.auditing.containers import tensors_of
 from erlangen.errors import FAILED, ErlangenError
 
 Select: TypeAlias = Callable[[Any], Tensor]
@@ -25,11 +27,12 @@ class CannotBeAskedError(ModelError):
 
 
 def describe_error(error: BaseException) -> str:
-    """The exception at the bottom of its chain of causes, on one line: it says best what went wrong."""
+    """The exception at the bottom of its chain of causes, on one line: it says best what went wrong; and where in whose code."""
     while error.__cause__ is not None:
         error = error.__cause__
     text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
+    said = f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
+    return said + place_of(error)
 
 
 def argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
@@ -41,7 +44,10 @@ def argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def select_tensor(output: Any, select: Select | None) -> Tensor:
-    """The tensor to judge: what `select` returns, or else the output itself, its `logits` or the like, or its first tensor."""
+    """The tensor to judge: what `select` returns, or else the output itself, its `logits` or the like, or its first tensor.
+
+    The first one of numbers, where there is any: class ids and masks come after them.
+    """
     if select is not None:
         output = select(output)
     for name in OUTPUTS:
@@ -49,11 +55,16 @@ def select_tensor(output: Any, select: Select | None) -> Tensor:
             break
         part = output.get(name) if isinstance(output, Mapping) else getattr(output, name, None)
         output = part if isinstance(part, Tensor) else output
-    if isinstance(output, (tuple, list)) and output and isinstance(output[0], Tensor):
-        output = output[0]
+    if not isinstance(output, Tensor) and (tensors := list(tensors_of(output).values())):
+        output = next((tensor for tensor in tensors if tensor.ndim and is_real(tensor)), tensors[0])
     if not isinstance(output, Tensor):
-        raise ModelError(f"the model returned a {type(output).__name__} instead of a tensor: choose a part of it with select=")
+        raise ModelError(f"the model returned a {type(output).__name__} instead of a tensor, and without one in it")
     return output.to_dense() if output.is_sparse else output
+
+
+def is_real(y: Tensor) -> bool:
+    """Whether a tensor holds numbers, real or complex, and no class ids or masks."""
+    return y.is_floating_point() or y.is_complex()
 
 
 def split_batch(y: Tensor, batch: int) -> list[Tensor]:

@@ -65,6 +65,14 @@ CHECKS: dict[str, dict[str, Question]] = {
         "time-shift-zeros": Question("Does the output follow shifts in time that fill with zeros?", informational=True),
         "causality": Question("Is the output at each step the same whatever comes later?", default=False),
     },
+    "volumes": {
+        "translation": Question("Does the output follow shifts that wrap around?", informational=True),
+        "translation-zeros": Question("Does the output follow shifts that fill with zeros?", informational=True),
+        "quarter-turns": Question("Does the output follow rotations by 90 degrees about the axes?", informational=True),
+        "reflection": Question("Does the output follow a reversal of the axes?", informational=True),
+        "intensity": Question("Is the output the same for another brightness and contrast?", informational=True),
+        "channel-permutation": Question("Is the output the same for another order of the channels?", informational=True),
+    },
     ANY: {
         "repeat": Question("Does the same call give the same output again?"),
         "batch-composition": Question("Is the output for an input the same beside other inputs of the batch?"),

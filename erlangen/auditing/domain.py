@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from erlangen.auditing.output_kinds import listed, suggestion
 from erlangen.errors import ErlangenError
 
 if TYPE_CHECKING:
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from erlangen.auditing.model import Adapter
     from erlangen.symmetries.symmetry import Symmetry
 
-DOMAINS = ("images", "texts", "graphs", "points", "series")  # the catalog: each is a module in `domains` that defines DOMAIN
+DOMAINS = (
+    "images",
+    "texts",
+    "graphs",
+    "points",
+    "series",
+    "volumes",
+)  # the catalog: each is a module in `domains` that defines DOMAIN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +69,4 @@ def all_domains() -> list[Domain]:
 def check_domain(name: str) -> None:
     """Raises ErlangenError, with a suggestion, if there is no domain of this name."""
     if name not in DOMAINS:
-        close = difflib.get_close_matches(name, DOMAINS, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"choose {', '.join(DOMAINS[:-1])} or {DOMAINS[-1]}"
-        raise ErlangenError(f"unknown domain {name!r}; {hint}")
+        raise ErlangenError(f"unknown domain {name!r}; {suggestion(name, DOMAINS, f'choose {listed(DOMAINS)}')}")

@@ -47,7 +47,8 @@ def read_inputs(
     (B, T), a list of (T,), Hugging Face's `input_ids` with `attention_mask`, or `Text`s. graphs: `Graph`s or PyTorch Geometric's
     `Data`. points (B, N, d) and series (B, C, T), (B, T, C) or (B, T) need `domain`, since their shapes look alike; one text,
     series or cloud needs no B. The vocabulary of texts ends at their largest token unless it is given.
-    layout: `chw`, `hwc`, `ct` or `tc`, where it cannot be told from the sizes. preprocess: is called with each input, images
+    volumes: (B, C, D, H, W), (B, D, H, W, C) or (B, D, H, W). layout: the order of the axes, such as `hwc`, where it cannot be
+    told from the sizes; with `tbc`, series are (T, B, C). preprocess: is called with each input, images
     (C, H, W) and series (C, T), and returns another.
 
     Raises ModelError if there are no inputs, their domain or layout cannot be told, or a number in them is not finite.
@@ -160,8 +161,9 @@ def to_double(x: Any) -> Any:
 def generated(domain: str, shape: Sequence[int], n: int = 32, vocabulary: int = 100, seed: int = 0) -> list[Any]:
     """n random inputs of one shape.
 
-    images (C, H, W): smooth random fields, so that rotations lose little. texts (T,): uniform tokens. points (N, d) and series
-    (C, T): standard normal. graphs (N, F): N nodes with normal features and about 3N undirected edges, each in both directions.
+    images (C, H, W) and volumes (C, D, H, W): smooth random fields, so that rotations lose little. texts (T,): uniform tokens.
+    points (N, d) and series (C, T): standard normal. graphs (N, F): N nodes with normal features and about 3N undirected edges,
+    each in both directions.
     """
     kind, rng = load_domain(domain), np.random.default_rng(seed)
     if len(shape) != len(kind.axes) or min(shape) < 1:

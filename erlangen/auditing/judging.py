@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from erlangen.auditing import numbers
 from erlangen.auditing.auditor import Auditor
@@ -14,40 +14,96 @@ from erlangen.auditing.conditions import BatchComposition, BatchSize, Repeat, la
 from erlangen.auditing.derivative import derivative
 from erlangen.auditing.layers import locate
 from erlangen.auditing.pair import Check
-from erlangen.auditing.promises import unpromised
+from erlangen.auditing.shared_calls import part_name, sharing
 from erlangen.auditing.state import quiet
 from erlangen.auditing.symmetry_check import SymmetryCheck
 from erlangen.auditing.tally import Bad
 from erlangen.auditing.verdict import Evidence, Ruling, judge
-from erlangen.records.audit import Breaks, Checked, Worst
+from erlangen.records.audit import Breaks, Checked, OutputJudgment, Worst
 from erlangen.statistics.intervals import holm
 
-LOCATED = 4  # inputs on which a layer is located
+LOCATED, QUICKLY = 4, 2  # inputs on which a layer is located, in general and where exactness alone is asked
 Progress = Callable[[int, int, str], None]  # number of the check, from 1; how many there are; its name
 
 
-def judge_all(auditor: Auditor, checks: Sequence[Check], progress: Progress) -> list[Checked]:
-    """The record of each check. `repeat` must come first, since nothing can be said about a model that does not repeat itself.
+@dataclass(frozen=True)
+class Measured:
+    """What one check found for one output. auditor: that of the output."""
 
-    The p-values of all checks are adjusted by Holm's method before any check is judged.
+    auditor: Auditor
+    check: Check
+    evidence: Evidence
+    ruling: Ruling
+
+
+def judge_all(auditors: Sequence[Auditor], checks: Sequence[Sequence[Check]], progress: Progress) -> list[Checked]:
+    """The record of each check, which is about the worst of several outputs. checks: for each auditor, the same by name.
+
+    `repeat` must come first, since nothing can be said about a model that does not repeat itself. The p-values of all checks of
+    all outputs are adjusted by Holm's method before any check is judged.
     """
-    measured, seconds = [], []
-    for number, check in enumerate(checks, start=1):
-        progress(number, len(checks), check.name)
+    auditors, seconds = list(auditors), []
+    measured: list[list[Evidence]] = []
+    for number, asked in enumerate(zip(*checks, strict=True), start=1):
+        progress(number, len(checks[0]), asked[0].name)
         start = time.perf_counter()
-        measured.append(auditor.measure(check))
+        measured.append(measure_outputs(auditors, asked))
         seconds.append(time.perf_counter() - start)
-        if isinstance(check, Repeat):
-            auditor = replace(auditor, repeats=judge(measured[-1]).judgment != "broken")
-    adjusted = [replace(evidence, p=p) for evidence, p in zip(measured, holm([e.p for e in measured]), strict=True)]
-    return [record(auditor, *entry) for entry in zip(checks, adjusted, seconds, strict=True)]
+        if isinstance(asked[0], Repeat):
+            auditors = [with_repeats(*entry) for entry in zip(auditors, measured[-1], strict=True)]
+    adjusted = iter(holm([evidence.p for row in measured for evidence in row]))
+    judged = [[replace(evidence, p=next(adjusted)) for evidence in row] for row in measured]
+    rows = zip(zip(*checks, strict=True), judged, seconds, strict=True)
+    return [record_worst(auditors, *row) for row in rows]
 
 
-def record(auditor: Auditor, check: Check, evidence: Evidence, seconds: float) -> Checked:
+def measure_outputs(auditors: Sequence[Auditor], checks: Sequence[Check]) -> list[Evidence]:
+    """One check of all outputs, by calls that these share."""
+    with sharing([function for auditor in auditors for function in auditor.functions]):
+        return [auditor.measure(check) for auditor, check in zip(auditors, checks, strict=True)]
+
+
+def with_repeats(auditor: Auditor, evidence: Evidence) -> Auditor:
+    """The auditor, which knows whether the model repeats itself."""
+    repeats = judge(evidence).judgment != "broken"
+    return auditor if repeats == auditor.repeats else replace(auditor, repeats=repeats)
+
+
+def record_worst(auditors: Sequence[Auditor], checks: Sequence[Check], evidences: Sequence[Evidence], seconds: float) -> Checked:
+    """The record of the output with the worst judgment, and the judgments of all, if there are several."""
+    measured = [Measured(*entry, judge(entry[-1])) for entry in zip(auditors, checks, evidences, strict=True)]
+    worst = min(measured, key=lambda one: rank(one.ruling))
+    checked = record(worst.auditor, worst.check, worst.evidence, worst.ruling, seconds)
+    if len(measured) == 1:
+        return checked
+    outputs = tuple(judgment_of(one) for one in measured)
+    return replace(checked, output=part_name(worst.auditor.model), outputs=outputs)
+
+
+def rank(ruling: Ruling) -> int:
+    """The worst first. What cannot be asked of one output is nothing against another, of which it can."""
+    order = ("broken", "not measured", "undecided", "holds", "exact")
+    return len(order) if ruling.impossible else order.index(ruling.judgment)
+
+
+def judgment_of(measured: Measured) -> OutputJudgment:
+    """What is recorded of each of several outputs."""
+    interval, exactness = measured.evidence.estimate.interval, measured.evidence.exactness
+    return OutputJudgment(
+        name=part_name(measured.auditor.model),
+        judgment=measured.ruling.judgment,
+        reason=measured.ruling.reason,
+        error=numbers.finite(interval.estimate),
+        interval=(numbers.finite(interval.low), numbers.finite(interval.high)),
+        leak=numbers.finite(exactness.leak) if exactness else None,
+        floor=exactness.floor if exactness else None,
+    )
+
+
+def record(auditor: Auditor, check: Check, evidence: Evidence, ruling: Ruling, seconds: float) -> Checked:
     """The judgment of one check, with everything that a reader may ask about it. seconds: that measuring took."""
     start = time.perf_counter()
     sampled, exactness, interval = evidence.sampled, evidence.exactness, evidence.estimate.interval
-    ruling = judge(evidence)
     broken = ruling.judgment == "broken"
     return Checked(
         name=check.name,
@@ -85,7 +141,7 @@ def is_informational(auditor: Auditor, check: Check, ruling: Ruling) -> bool:
     asked = auditor.request.symmetries or ()
     if any(check.name == entry or check.name == getattr(entry, "name", None) for entry in asked):
         return check.informational and check.kind == "condition"
-    return check.informational or ruling.impossible or check.name in unpromised(auditor.model.module)
+    return check.informational or ruling.impossible or check.name in auditor.model.unpromised
 
 
 def worst_pair(auditor: Auditor, check: Check, bad: Bad) -> Worst:
@@ -117,7 +173,8 @@ def find_break(auditor: Auditor, check: Check, bad: Bad) -> Breaks | None:
             return locate(model, first, second, lambda i, y, y_g: (y, y_g), bad.label, keep=1, start=place)
         if isinstance(check, SymmetryCheck):
             key = model.key(inputs[bad.input])
-            same = [bad.input, *(i for i in auditor.few if i != bad.input and model.key(inputs[i]) == key)][:LOCATED]
+            same = [bad.input, *(i for i in auditor.few if i != bad.input and model.key(inputs[i]) == key)]
+            same = same[: QUICKLY if auditor.request.only_exact else LOCATED]
             fitted = [check.symmetry.fitted(inputs[i], auditor.outputs[i]) for i in same]
             moved = [symmetry.act(inputs[i], bad.element) for symmetry, i in zip(fitted, same, strict=True)]
             reference = [symmetry.reference(inputs[i], bad.element) for symmetry, i in zip(fitted, same, strict=True)]

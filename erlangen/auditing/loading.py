@@ -18,7 +18,7 @@ from erlangen.errors import ErlangenError
 
 
 def load_model(target: str, build: Mapping[str, Any] | None = None) -> tuple[Callable[..., Any], Any]:
-    """The model that `FILE.py:name`, `module:name`, `FILE.onnx` or `FILE.pt` names; and its inputs if the builder returns them.
+    """The model that `FILE.py:name`, `module:name` or a file such as `FILE.onnx` names; and its inputs if a builder returns them.
 
     name is a function that returns the model or (model, inputs), a class of modules, or the model itself. build: arguments of
     that function or class, beside those in the target. Raises ErlangenError if the target names nothing or lacks arguments,
@@ -45,7 +45,11 @@ def load_model(target: str, build: Mapping[str, Any] | None = None) -> tuple[Cal
 
 
 def load_file(path: Path) -> Any:
-    """A whole model in a file: an ONNX session, or a TorchScript module in evaluation mode as it was saved."""
+    """A whole model in a file: an ONNX session, an exported program, or a TorchScript module in the mode that it was saved in."""
+    if path.suffix == ".pt2":
+        from erlangen.auditing.exported import load_program
+
+        return load_program(path)
     if path.suffix == ".onnx":
         from erlangen.auditing.onnx import load_session
 

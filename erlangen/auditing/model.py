@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from erlangen.auditing.calling import Select, select_tensor
+from erlangen.auditing.choice import Choice
 from erlangen.auditing.rows import real_rows
 
 
@@ -45,6 +46,7 @@ class Model:
 
     module: the torch module behind it, if any. eps: the machine epsilon of its coarsest operation. fixed_batch: the only batch
     size that an exported graph accepts; a shorter batch is filled up with copies of its last input. notes: how it is called.
+    unpromised: names of checks that it may fail by right. choice: which outputs are to be judged, if the model returns several.
     """
 
     function: Callable[..., Any]
@@ -57,6 +59,8 @@ class Model:
     fixed_batch: int | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     notes: tuple[str, ...] = ()
+    unpromised: tuple[str, ...] = ()
+    choice: Choice = field(default_factory=Choice)
 
     def key(self, x: Any) -> Hashable:
         """Inputs with equal keys do share a call: only if the model knows where one ends and the next begins."""

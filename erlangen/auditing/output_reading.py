@@ -18,12 +18,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from erlangen.auditing.box_outputs import box_adapter
 from erlangen.auditing.model import Adapter, Model
+from erlangen.auditing.output_kinds import COORDINATES, kind_of, parse_output
 from erlangen.auditing.pair import Check, Outputs
 from erlangen.auditing.symmetry_check import SymmetryCheck, align, attempt
 from erlangen.auditing.verdict import CONSTANT
 from erlangen.errors import ErlangenError
-from erlangen.symmetries.layout import OUTPUTS, Reading, layout_of
+from erlangen.symmetries.layout import layout_of
+from erlangen.symmetries.reading import Reading
 from erlangen.symmetries.symmetry import Symmetry
 
 FEW = 3  # inputs that readings are tried on
@@ -37,7 +40,8 @@ ACTS = 0.1  # or at most this error if nothing acts on the likeliest
 class MapAdapter:
     """An adapter whose outputs, as far as `reading` covers them, are brought into the form of a map.
 
-    (h, w, K) becomes (K, h, w), (h, w) becomes (1, h, w); of a series, (t, D) becomes (D, t) and (t,) becomes (1, t).
+    (h, w, K) becomes (K, h, w), (h, w) becomes (1, h, w), likewise of a volume; of a series, (t, D) becomes (D, t) and (t,)
+    becomes (1, t).
     """
 
     inner: Adapter
@@ -55,16 +59,15 @@ class MapAdapter:
 
     def split(self, y: Tensor, batch: Sequence[Any]) -> list[Tensor]:
         rows = self.inner.split(y, batch)
-        return [self.as_map(row) if self.applies(row, x) else row for row, x in zip(rows, batch, strict=False)]
+        return [self.as_map(row, x) if self.applies(row, x) else row for row, x in zip(rows, batch, strict=False)]
 
     def applies(self, y: Tensor, x: Tensor) -> bool:
         """Not to the outputs of inner layers."""
         return self.reading.covers(y) and layout_of(y, x, self.reading) is not None
 
-    def as_map(self, y: Tensor) -> Tensor:
-        if self.reading.output == "steps":
-            return y[None] if y.ndim == 1 else y.T
-        return y.permute(2, 0, 1) if y.ndim == 3 else y[None]
+    def as_map(self, y: Tensor, x: Tensor) -> Tensor:
+        plain = y.ndim == x.ndim - 1  # one number for each place
+        return y[None] if plain else y.movedim(-1, 0)
 
     def sites(self, y: Tensor) -> Tensor:
         return self.inner.sites(y)
@@ -76,11 +79,12 @@ def with_maps(model: Model, inputs: Sequence[Any], outputs: Outputs, checks: Seq
 
     Raises ErlangenError as `settled` does.
     """
-    check_word(output)
     few = few_of(model, inputs, outputs)
+    if output is not None and parse_output(output)[0] in COORDINATES:
+        return replace(model, adapter=box_adapter(model.adapter, inputs[few[0]], outputs[few[0]], output)) if few else model
     symmetries = [check.symmetry for check in checks if isinstance(check, SymmetryCheck)]
     flat = "steps" if few and isinstance(inputs[few[0]], Tensor) and inputs[few[0]].ndim == 2 else "pixels"
-    if not few or output not in (None, flat):
+    if not few or kind_of(output) not in (None, flat):
         return model
     options = [list(symmetry.readings(inputs[few[0]], outputs[few[0]])) for symmetry in symmetries]
     options = [group for group in options if group]
@@ -109,10 +113,10 @@ def is_flat(
     return wins > 0 or (likely and not losses)
 
 
-def check_word(output: str | None) -> None:
-    """Raises ErlangenError for an unknown kind of output."""
-    if output is not None and output not in OUTPUTS:
-        raise ErlangenError(f"outputs can be read as {', '.join(OUTPUTS[:-1])} or {OUTPUTS[-1]}, not as {output!r}")
+def is_of_kind(reading: Any, output: str) -> bool:
+    """Whether outputs are read as declared: as `steps`, or as `steps:width`."""
+    kind, words = parse_output(output)
+    return bool(reading.output == kind and (kind != "steps" or not words or reading.along in words))
 
 
 def unreadable(x: Tensor, y: Tensor, output: str) -> str:
@@ -131,7 +135,6 @@ def settled(
 
     model: that of `with_maps`. Raises ErlangenError if no output of this shape can be read as `output`, or for another word.
     """
-    check_word(output)
     few, symmetry = few_of(model, inputs, outputs), check.symmetry
     if not few or reading_of(symmetry) is not None:
         return check
@@ -140,15 +143,20 @@ def settled(
         return check
     is_map = isinstance(model.adapter, MapAdapter)
     if output is not None:
-        options = [option for option in options if reading_of(option).output == ("map" if is_map else output)]
+        options = [option for option in options if is_of_kind(reading_of(option), "map" if is_map else output)]
         if not options:
             raise ErlangenError(unreadable(inputs[few[0]], outputs[few[0]], output))
         errors = [trial_error(option, model, inputs, outputs, few) for option in options] if len(options) > 1 else [0.0]
         return replace(check, symmetry=options[errors.index(min(errors))])
     options = [option for option in options if not (is_map and reading_of(option).output not in ("map", "vector"))]
-    if len(options) == 1:
+    if len(options) == 1 and is_plain(reading_of(options[0]), outputs[few[0]]):
         return check
     return replace(check, symmetry=likeliest(symmetry, options, model, inputs, outputs, few))
+
+
+def is_plain(reading: Any, y: Tensor) -> bool:
+    """Whether the only reading of an output needs no trial: any but a vector in the form of a matrix."""
+    return reading.output != "vector" or y.ndim < 2 or max(y.shape[1:]) == 1
 
 
 def likeliest(
@@ -159,7 +167,8 @@ def likeliest(
     Where the shape says little, as that of a matrix does, the reading is written down, so that the audit can name it.
     """
     first = trial_error(symmetry, model, inputs, outputs, few, SMALL)
-    named = options[0] if outputs[few[0]].ndim == 2 and inputs[few[0]].ndim == 3 and math.isfinite(first) else symmetry
+    is_matrix = outputs[few[0]].ndim == 2 and isinstance(inputs[few[0]], Tensor) and inputs[few[0]].ndim == 3
+    named = options[0] if is_matrix and math.isfinite(first) else symmetry
     if first <= SMALL:
         return named
     limit = BETTER * first if math.isfinite(first) else ACTS

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
 from erlangen.auditing.calling import ModelError
+from erlangen.auditing.containers import parts_of, tensors_of
 
 
 @dataclass(frozen=True)
 class Part:
-    """Takes the part of this name, or at this place from 0, out of a dict, a tuple or an object with fields."""
+    """Takes the part of this name, or at this place from 0, out of a dict, a tuple or an object with fields.
+
+    A part inside another one is named by its path, `hidden.0`.
+    """
 
     name: str
 
@@ -23,6 +27,8 @@ class Part:
         part = parts.get(self.name)
         if part is None and self.name.lstrip("-").isdigit() and -len(parts) <= int(self.name) < len(parts):
             part = list(parts.values())[int(self.name)]
+        if part is None:
+            part = tensors_of(output).get(self.name)
         if part is None:
             there = f"it returns {', '.join(parts)}" if parts else f"it returns a {type(output).__name__}"
             raise ModelError(f"the model returns no {self.name!r} to select; {there}")
@@ -44,18 +50,6 @@ def named_outputs(outputs: Mapping[str, Tensor]) -> Tensor | NamedOutputs:
     named = NamedOutputs(outputs.values())
     named.names = tuple(outputs)
     return named
-
-
-def parts_of(output: Any) -> dict[str, Any]:
-    """What a model returns, by name; the entries of a tuple or list are named by their places."""
-    if isinstance(output, Mapping):
-        return {str(name): part for name, part in output.items()}
-    if isinstance(output, (tuple, list)):
-        names = getattr(output, "names", None) or getattr(output, "_fields", None) or range(len(output))
-        return {str(name): part for name, part in zip(names, output, strict=True)}
-    if is_dataclass(output) and not isinstance(output, type):
-        return {field.name: getattr(output, field.name) for field in fields(output)}
-    return {}
 
 
 def as_select(select: Any) -> Any:

@@ -38,7 +38,10 @@ def load_inputs(request: AuditRequest, model: Any = None) -> tuple[Any, tuple[st
         if path.is_dir():
             return read_pictures(path, request.n)
         if path.exists():
-            return first_rows(read_file(path), request.n), ()
+            content = read_file(path)
+            if request.layout == "tbc" and isinstance(content, (np.ndarray, Tensor)) and content.ndim == 3:
+                return content[:, : request.n or None], ()
+            return first_rows(content, request.n), ()
         return make_inputs(parse_shape(request.input), request, model)
     except InputError as error:
         raise ErlangenError(f"--input {request.input}: {error}") from None

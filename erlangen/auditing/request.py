@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from erlangen.auditing.domain import check_domain
+from erlangen.auditing.output_kinds import parse_output, parse_permutations, suggestion
 from erlangen.auditing.targets import MODEL_FILES, parse_shape, parse_target
 from erlangen.errors import ErlangenError
 
-OUTPUTS = ("vector", "map", "pixels", "tokens", "steps")  # see `symmetries.layout`
-LAYOUTS = {"chw": "images", "hwc": "images", "ct": "series", "tc": "series"}  # order of the axes -> domain
+LAYOUTS = {  # order of the axes -> domain
+    "chw": "images", "hwc": "images", "ct": "series", "tc": "series", "tbc": "series", "cdhw": "volumes", "dhwc": "volumes",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +25,11 @@ class AuditRequest:
     target, input, n, build: what names the model and its inputs on the command line, how many inputs to read or make (0: all),
     and arguments of the builder; `erlangen.audit` is given model and inputs as objects. symmetries: names of checks, symmetries
     or checks; None: those that are the default of the domain. skip: names of checks to leave out. domain: None if it can be
-    guessed. layout: the order of the axes, `chw`, `hwc`, `ct` or `tc`; None if it can be told from the sizes. preprocess: a
+    guessed. layout: the order of the axes, one of LAYOUTS; None if it can be told from the sizes. preprocess: a
     function of one input, or `FILE.py:function`. arguments: further arguments of the model by name: a value, or `ones` or
     `zeros` like its first argument. select: the name or the place of the output to judge (a function goes to `audit` itself).
-    output: how outputs are read, `vector`, `map`, `pixels`, `tokens` or `steps`; None if it can be told from their shape.
+    output: how outputs are read, `vector`, `map`, `pixels`, `tokens`, `steps`, `boxes:FORMAT` or `keypoints`; None if it can be
+    told from their shape. permuted_classes: name of a symmetry -> cycles of the classes that it permutes.
     state: of an ONNX graph, the name of each input that takes a state -> the output that returns it. threshold: in units of the
     output's spread.
     """
@@ -43,6 +46,7 @@ class AuditRequest:
     arguments: Mapping[str, Any] | None = None
     select: Any = None
     output: str | None = None
+    permuted_classes: Mapping[str, Any] | None = None
     state: Mapping[str, str] | None = None
     vocabulary: int | None = None
     threshold: float = 0.1
@@ -64,8 +68,9 @@ class AuditRequest:
             raise ErlangenError(f"elements ({self.elements}) and batch_size ({self.batch_size}) must be at least 1")
         if self.domain is not None:
             check_domain(self.domain)
-        if self.output is not None and self.output not in OUTPUTS:
-            raise ErlangenError(f"unknown kind of output {self.output!r}; choose {', '.join(OUTPUTS[:-1])} or {OUTPUTS[-1]}")
+        if self.output is not None:
+            parse_output(self.output)
+        object.__setattr__(self, "permuted_classes", parse_permutations(self.permuted_classes))
         if self.layout is not None:
             check_layout(self.layout, self.domain)
 
@@ -93,6 +98,7 @@ def as_names(names: Any) -> tuple[Any, ...] | None:
 def check_layout(layout: str, domain: str | None) -> None:
     """Raises ErlangenError for an unknown layout, or for one of another domain."""
     if layout not in LAYOUTS:
-        raise ErlangenError(f"unknown layout {layout!r}; choose chw or hwc for images, ct or tc for series")
+        choices = "choose chw or hwc for images, ct, tc or tbc for series, cdhw or dhwc for volumes"
+        raise ErlangenError(f"unknown layout {layout!r}; {suggestion(layout, tuple(LAYOUTS), choices)}")
     if domain is not None and domain != LAYOUTS[layout]:
         raise ErlangenError(f"layout {layout} is one of {LAYOUTS[layout]}, not of {domain}")

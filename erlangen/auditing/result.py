@@ -34,8 +34,10 @@ class Audit(AuditRecord):
 
     def raise_if_broken(self, strict: bool = False) -> Audit:
         """Raises BrokenError if a check is broken (strict: or undecided, or not measured); otherwise returns the audit."""
+        from erlangen.report.audit_text import reason_of
+
         bad = ("broken", "undecided", "not measured") if strict else ("broken",)
-        lines = [f"{c.name} {c.judgment}: {c.reason}" for c in self.checks if c.judgment in bad and not c.informational]
+        lines = [f"{c.name} {c.judgment}: {reason_of(c)}" for c in self.checks if c.judgment in bad and not c.informational]
         if lines:
             raise BrokenError(f"{self.model}\n" + "\n".join(lines))
         return self

@@ -26,7 +26,8 @@ def split_inputs(given: Any, domain: str | None, layout: str | None) -> tuple[li
         given = torch.as_tensor(given)
     if not isinstance(given, Tensor) or not given.ndim:
         return list(given), ()
-    return ([given], (ONE,)) if is_one_input(given, domain, layout) else (list(given.unbind()), ())
+    one = is_one_input(given, domain, layout)
+    return ([given], (ONE,)) if one else (list(given.unbind(1 if layout == "tbc" else 0)), ())
 
 
 def is_numbers(given: Any) -> bool:

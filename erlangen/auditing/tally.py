@@ -28,11 +28,14 @@ def error_of(expected: Tensor, actual: Tensor, worst_site: bool = False) -> floa
 
     Computed in float64, in units of the output itself. NaN if anything is not finite.
     """
-    difference = actual.double() - expected.double()  # (S, D)
-    if not (torch.isfinite(expected).all() and torch.isfinite(difference).all()):
-        return math.nan
-    sites = difference.square().mean(1)  # (S,)
-    return float((sites.max() if worst_site else sites.mean()).sqrt())
+    return rms_of(expected, (actual.double() - expected.double()).square(), worst_site)
+
+
+def rms_of(expected: Tensor, squares: Tensor, worst_site: bool) -> float:
+    """The same from the squares of the difference, (S, D)."""
+    sites = squares.mean(1)  # (S,)
+    error = float((sites.max() if worst_site else sites.mean()).sqrt())
+    return error if math.isfinite(error) and bool(torch.isfinite(expected).all()) else math.nan
 
 
 def flip_of(expected: Tensor, actual: Tensor) -> bool | None:
@@ -98,17 +101,19 @@ class Tally:
             return
         self.pairs += 1
         self.loss += pair.loss
-        error = error_of(pair.expected, pair.actual, self.worst_site)
+        expected = pair.expected.double()
+        difference = pair.actual.double() - expected  # (S, D)
+        squares = difference.square()
+        error = rms_of(expected, squares, self.worst_site)
         if not math.isfinite(error):
             self.not_finite += 1
             return
-        self.scale += float(pair.expected.double().square().sum())
+        self.scale += float(expected.square().sum())
         self.entries += pair.expected.numel()
         self.largest = max(self.largest, error)
         self.errors.setdefault(pair.input, []).append((error, pair.label, pair.size))
-        squares = (pair.actual.double() - pair.expected.double()).square()  # (S, D)
         if 1 < squares.shape[1] <= COLUMNS:
-            errors = with_contrasts(pair.actual.double() - pair.expected.double()).square().mean(0).sqrt()
+            errors = with_contrasts(difference).square().mean(0).sqrt()
             before = self.columns.get(pair.input, torch.zeros_like(errors))
             if before.shape == errors.shape:  # an output of several readings may have columns of several kinds
                 self.columns[pair.input] = before + errors

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from erlangen.errors import ErlangenError
 
-MODEL_FILES = (".onnx", ".pt", ".ts")  # files that hold a whole model: ONNX and TorchScript
+TORCHSCRIPT = (".pt", ".pth", ".ts", ".jit", ".torchscript")
+MODEL_FILES = (".onnx", ".pt2", *TORCHSCRIPT)  # files that hold a whole model: ONNX, programs of torch.export, TorchScript
 
 
 class Target(NamedTuple):
@@ -21,7 +22,7 @@ class Target(NamedTuple):
 
 
 def parse_target(target: str) -> Target:
-    """`FILE.py:build`, `FILE.py:build(width=8)`, `package.module:build`, `FILE.onnx` or `FILE.pt`.
+    """`FILE.py:build`, `FILE.py:build(width=8)`, `package.module:build`, `FILE.onnx`, `FILE.pt2` or `FILE.pt`.
 
     Raises ErlangenError for anything else.
     """

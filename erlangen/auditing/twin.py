@@ -18,9 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from erlangen.auditing.calling import describe_error
+from erlangen.auditing.exported import unguarded
 from erlangen.auditing.inputs import to_double
 from erlangen.auditing.model import Model
 from erlangen.auditing.rewriter import HIGH, DoubleCall, NoTwinError, storage_of, to_high
+from erlangen.auditing.shared_calls import part_name, sharing, split_model, unshared
 from erlangen.auditing.state import quiet
 from erlangen.auditing.tally import FLOOR, error_of, with_contrasts
 
@@ -41,23 +43,53 @@ class Twin:
     column_noise: Tensor | None = None
 
 
-def make_twin(model: Model, inputs: Sequence[Any], outputs: Sequence[Tensor], few: Sequence[int], seed: int) -> Twin:
-    """The verified twin of a model, or why it has none. outputs: of the model on all inputs; few: the inputs to verify on."""
-    is_double = model.eps < 1e-15  # judged by its outputs: inside, it may still compute in lower precision
+def make_twins(
+    models: Sequence[Model], inputs: Sequence[Any], outputs: Sequence[Sequence[Tensor]], few: Sequence[int], seed: int
+) -> list[Twin]:
+    """The verified twin for each output of a model, or why there is none: one copy of the model serves them all.
+
+    models: the model itself, for each of its outputs. outputs: of each on all inputs; few: the inputs to verify on.
+    """
     doubled = [to_double(x) for x in inputs]
     try:
         with quiet(seed):
-            twin = twin_of(model)
-            given = model([inputs[i] for i in few])  # both in one batch of these few
-            verify(twin, model, [doubled[i] for i in few], given)
-            answers = twin([doubled[i] for i in few])
+            copied = twin_of(unshared(models[0]))
     except NoTwinError as error:
-        return Twin(words="the model is in float64 itself" if is_double else f"none: {error}")
+        return [no_twin(model, error) for model in models]
+    twins = [copied] if len(models) == 1 else split_model(copied, [part_name(model) for model in models])
+    with sharing([part.function for part in (*models, *twins)]):
+        return [
+            make_twin(model, replace(twin, adapter=model.adapter, select=model.select), inputs, doubled, answers, few, seed)
+            for model, twin, answers in zip(models, twins, outputs, strict=True)
+        ]
+
+
+def make_twin(
+    model: Model,
+    twin: Model,
+    inputs: Sequence[Any],
+    doubled: Sequence[Any],
+    outputs: Sequence[Tensor],
+    few: Sequence[int],
+    seed: int,
+) -> Twin:
+    """The twin, verified on the few inputs, or why it is none."""
+    is_double = model.eps < 1e-15  # judged by its outputs: inside, it may still compute in lower precision
+    try:
+        with quiet(seed):
+            given = model([inputs[i] for i in few])  # both in one batch of these few
+            answers = verify(twin, model, [doubled[i] for i in few], given)
+    except NoTwinError as error:
+        return no_twin(model, error)
     if is_double and all(is_rounding(y, outputs[i], model.eps) for i, y in zip(few, answers, strict=True)):
         return Twin(words="the model is in float64 itself")
     noise, columns = rounding_noise(model, answers, given)
     exact = dict(zip(few, answers, strict=True))
     return Twin(words="float64", model=twin, inputs=doubled, outputs=exact, noise=noise, column_noise=columns)
+
+
+def no_twin(model: Model, error: NoTwinError) -> Twin:
+    return Twin(words="the model is in float64 itself" if model.eps < 1e-15 else f"none: {error}")
 
 
 def rounding_noise(model: Model, answers: Sequence[Tensor], given: Sequence[Tensor]) -> tuple[float, Tensor | None]:
@@ -96,7 +128,7 @@ def twin_of(model: Model) -> Model:
             raise NoTwinError(f"{name or 'the model'} is TorchScript, whose compiled code keeps its own dtypes")
         if ".quantized." in f"{type(part).__module__}.":
             raise NoTwinError(f"{name or 'the model'} is quantized ({type(part).__name__})")
-    memo: dict[int, Any] = {}
+    memo: dict[int, Any] = {**unguarded(module)}
     for part in module.modules():  # results kept from a training step: deepcopy refuses tensors with a gradient history
         for value in vars(part).values():
             if isinstance(value, Tensor) and value.grad_fn is not None:
@@ -113,8 +145,8 @@ def twin_of(model: Model) -> Model:
     return replace(model, function=call, module=module_copy, eps=torch.finfo(torch.float64).eps)
 
 
-def verify(twin: Model, model: Model, inputs: Sequence[Any], outputs: Sequence[Tensor] | None = None) -> None:
-    """Raises NoTwinError unless the twin's outputs for these inputs are finite, in float64, and agree with the model's.
+def verify(twin: Model, model: Model, inputs: Sequence[Any], outputs: Sequence[Tensor] | None = None) -> list[Tensor]:
+    """The twin's outputs. Raises NoTwinError unless they are finite, in float64, and agree with the model's.
 
     They agree if RMS(y₆₄ - y) ≤ (1e-2 + 32·eps)·RMS(y), eps that of the model. Rounding may add up to that; a larger difference
     means another function: one that is random, keeps state, or jumps. outputs: the model's outputs, if already known.
@@ -138,6 +170,7 @@ def verify(twin: Model, model: Model, inputs: Sequence[Any], outputs: Sequence[T
     difference, size = (float(tensor.abs().square().mean().sqrt()) for tensor in (exact - given, given))
     if not difference <= (1e-2 + 32 * model.eps) * size:
         raise NoTwinError(f"the twin disagrees with the model by {difference / size if size else difference:.2g} of its RMS")
+    return answers
 
 
 def rebind(value: Any, memo: dict[int, Any]) -> Any:

@@ -14,12 +14,28 @@ from erlangen.auditing.auditor import Auditor
 from erlangen.auditing.calling import Select, describe_error
 from erlangen.auditing.numbers import finite
 from erlangen.auditing.pair import Check
+from erlangen.auditing.part import Part
+from erlangen.auditing.shared_calls import part_name
 from erlangen.auditing.state import quiet
 from erlangen.auditing.symmetry_check import SymmetryCheck
 from erlangen.errors import ErlangenError
+from erlangen.records.audit import Checked
 from erlangen.statistics.clustered import Moments
 
 TINY = 1e-3  # a parameter that scales a branch by less than this hides the branch
+
+
+def with_baselines(
+    judged: Sequence[Checked], auditors: Sequence[Auditor], checks: Sequence[Sequence[Check]], select: Select | None
+) -> tuple[list[Checked], tuple[str, ...]]:
+    """The judged checks with the error of an untrained copy, in the output that each is about; and notes for the reader."""
+    errors: dict[str, dict[str, float | None]] = {}
+    notes: tuple[str, ...] = ()
+    for auditor, asked in zip(auditors, checks, strict=True):
+        name = part_name(auditor.model)
+        errors[name], notes = untrained_errors(auditor, asked, Part(name) if name else select)
+    fallback = part_name(auditors[0].model)
+    return [replace(check, baseline=errors[check.output or fallback].get(check.name)) for check in judged], notes
 
 
 def untrained_errors(

@@ -2,7 +2,7 @@
 
 1. nothing moved, or something is not finite                              not measured
 2. the model does not repeat itself                                       not measured
-3. the output does not vary beyond rounding                               not measured
+3. the output does not vary beyond rounding                               not measured; broken, if a strict check changes it
 4. arithmetic could have told, and nothing but rounding was seen          exact
    the float64 twin is exact, but the model itself errs beyond rounding   broken, if the check is strict
    a strict check errs beyond rounding                                    broken
@@ -139,6 +139,9 @@ def judge_measured(evidence: Evidence) -> Ruling | None:
     if math.isnan(evidence.spread):
         return Ruling("not measured", "a single output vector has no spread", "Give at least two inputs.")
     if evidence.spread <= (CONSTANT if evidence.eps < COARSE else CONSTANT / 4) * evidence.eps * evidence.rms:
+        if evidence.strict and not evidence.served and evidence.served_floor <= VISIBLE:
+            change = f"changes by up to {tally.largest / evidence.rms:.2g} of RMS(y)"
+            return Ruling("broken", f"the output is the same for all inputs, but {change}")
         reason = f"the output does not vary: its spread is {evidence.spread:.1e}, its RMS {evidence.rms:.1e}"
         remedy = "A constant output has every symmetry. Give inputs that it distinguishes, or choose another output with select=."
         return Ruling("not measured", reason, remedy)
@@ -200,6 +203,7 @@ def judge_exact(evidence: Evidence) -> Ruling | None:
 def judge_bitwise(evidence: Evidence) -> Ruling:
     """Two equal calls: equal in every bit, or equal but for sums that run in another order each time, or not."""
     largest, rounding = evidence.sampled.largest, CONSTANT * evidence.eps * evidence.rms
+    largest = max(largest, evidence.exactness.tally.largest) if evidence.exactness is not None else largest
     if largest == 0:
         return Ruling("exact", "no error: equal in every bit")
     size = f"largest error {largest / evidence.rms:.2g} of RMS(y)"

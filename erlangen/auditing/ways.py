@@ -12,12 +12,14 @@ import torch
 
 from erlangen.auditing.arguments import WithArguments, check_call
 from erlangen.auditing.arrays import Arrays
+from erlangen.auditing.batch_second import BatchSecond
 from erlangen.auditing.calling import ModelError, describe_error
 from erlangen.auditing.model import Model, map_tensors
 
 FIRST = "The model is called with the channels first, unlike the inputs."
 LAST = "The model is called with the channels last, as the inputs have them."
 NUMPY = "The model takes and returns NumPy arrays."
+SECOND = "The model returns the batch on the second axis, as in (T, B, D)."
 UNBATCHED = "The model takes one input without a batch axis."
 
 
@@ -68,7 +70,7 @@ def find_way(model: Model, x: Any, arguments: Mapping[str, Any] | None = None) -
         if isinstance(first, ModelError) and way.fixed_batch != model.fixed_batch:
             break  # it ran, and what it returned does not fit: fewer inputs a call do not mend that
         try:
-            way([x])
+            way([x, x] if isinstance(way.adapter, BatchSecond) else [x])  # of one input alone, any output could be one
             return way, notes
         except Exception as error:
             first = first or error
@@ -82,6 +84,7 @@ def ways(model: Model) -> Iterator[tuple[Model, tuple[str, ...]]]:
     """Every way to call a model, the likely ones first."""
     placed = list(placings(model))
     yield from placed
+    yield from ((replace(way, adapter=BatchSecond(way.adapter)), (*notes, SECOND)) for way, notes in placed)
     if model.module is None and model.fixed_batch is None:
         yield from ((replace(way, function=NumpyCall(way.function)), (*notes, NUMPY)) for way, notes in placed)
     if model.fixed_batch is None and model.adapter.separates_inputs:

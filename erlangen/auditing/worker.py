@@ -32,7 +32,8 @@ def answer(request: AuditRequest) -> dict[str, Any]:
     try:
         return {"record": run(request)}
     except ErlangenError as error:
-        return {"fault": " ".join(str(error).split()) + place_of(error), "exit_code": error.exit_code}
+        fault, place = " ".join(str(error).split()), place_of(error)
+        return {"fault": fault if place in fault else fault + place, "exit_code": error.exit_code}
     except SystemExit as error:
         return {"fault": f"the code of {request.target} called sys.exit({error.code!r})", "exit_code": FAILED}
     except MemoryError as error:

@@ -42,8 +42,8 @@ def audit(
     checks: Annotated[
         bool, Option("--list", callback=print_checks, is_eager=True, help="List all checks by domain and exit.")
     ] = False,
-    domain: Annotated[str | None, Option(help="images, texts, graphs, points or series.")] = None,
-    layout: Annotated[str | None, Option(metavar="AXES", help="Order of the axes: chw, hwc, ct or tc.")] = None,
+    domain: Annotated[str | None, Option(help="images, texts, graphs, points, series, volumes.")] = None,
+    layout: Annotated[str | None, Option(metavar="AXES", help="Order of the axes: chw, hwc, ct, tc, tbc, ...")] = None,
     preprocess: Annotated[str | None, Option(metavar="FILE.py:F", help="Function to apply to each input.")] = None,
     build: Annotated[
         list[str] | None, Option("--build", metavar="NAME=VALUE", help="Argument of the builder; repeatable.")
@@ -53,7 +53,10 @@ def audit(
     ] = None,
     state: Annotated[list[str] | None, Option("--state", metavar="IN=OUT", help="State of an ONNX graph; repeatable.")] = None,
     select: Annotated[str | None, Option(metavar="NAME", help="Output to judge, by name or place from 0.")] = None,
-    output: Annotated[str | None, Option(metavar="KIND", help="Read it as vector, map, pixels, tokens or steps.")] = None,
+    output: Annotated[str | None, Option(metavar="KIND", help="What it is: vector, map, steps, boxes:xyxy, ...")] = None,
+    permuted: Annotated[
+        list[str] | None, Option("--permuted-classes", metavar="NAME=A:B", help="Classes it permutes: reflection=0:1.")
+    ] = None,
     threshold: Annotated[float, Option(help="Error threshold, in units of the output's spread.")] = 0.1,
     only_exact: Annotated[bool, Option("--only-exact", help="Test exactness only, on a few inputs: fast.")] = False,
     baseline: Annotated[bool, Option("--baseline", help="Also measure a copy with fresh weights.")] = False,
@@ -95,13 +98,15 @@ def audit(
             symmetries=tuple(symmetries) if symmetries else None, skip=tuple(skip or ()), domain=domain, layout=layout,
             preprocess=preprocess, arguments=parse_assignments("--argument", arguments or ()),
             state={name: str(value) for name, value in parse_assignments("--state", state or ()).items()}, select=select,
-            output=output,
+            output=output, permuted_classes=parse_assignments("--permuted-classes", permuted or ()) or None,
             vocabulary=vocabulary, threshold=threshold, elements=elements, batch_size=batch_size, seed=seed,
             only_exact=only_exact, baseline=baseline,
         )  # fmt: skip
         request.check_files()
         check_names([name for name in (*(symmetries or ()), *(skip or ())) if ":" not in name], domain)
         expectations = read_expected(expect, compare)
+        if expectations is not None and domain is not None:
+            expectations.check_domain(domain)
         if expectations is not None and not any(":" in name for name in symmetries or ()):  # else they may name the user's own
             check_names(expectations.judgments, domain)
         say(f"auditing {model} in a separate process. The code runs with your full permissions: audit only code you trust.")
@@ -133,7 +138,7 @@ def deliver(outputs: Outputs, record: AuditRecord, expectations: Expectations | 
     from erlangen.report.audit_text import audit_text
 
     if expectations:
-        expectations.check_domain(record)
+        expectations.check_domain(record.domain)
     judged = expectations.applied(record) if expectations else record
 
     def page() -> str:

@@ -73,6 +73,31 @@ class Breaks:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OutputRecord:
+    """One of several outputs of a model: its shape for one input, and its spread and RMS over all."""
+
+    name: str
+    shape: str
+    precision: str
+    twin: str
+    spread: float | None
+    rms: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputJudgment:
+    """What a check found for one of several outputs; all numbers mean the same as those of `Checked`."""
+
+    name: str
+    judgment: Judgment
+    reason: str
+    error: float | None = None
+    interval: tuple[float | None, float | None] = (None, None)
+    leak: float | None = None
+    floor: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Checked:
     """The result of one check.
 
@@ -81,6 +106,7 @@ class Checked:
     p: of the test against the threshold, adjusted by Holm's method. detectable: the largest error below the threshold that could
     have been distinguished from it. loss: what the elements themselves lose of the input, in units of its spread.
     baseline: the error of an untrained copy. derivative: RMS of the Lie derivative, in units of the spread per `unit`.
+    outputs: the judgments of all outputs, if several are judged; output: the name of the worst, which all else is about.
     """
 
     name: str
@@ -110,12 +136,17 @@ class Checked:
     worst: tuple[Worst, ...] = ()
     failures: tuple[str, ...] = ()
     breaks: Breaks | None = None
+    output: str = ""
+    outputs: tuple[OutputJudgment, ...] = ()
     seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditRecord(Provenance):
-    """An audit as data. spread, rms: of the model's outputs for the unchanged inputs."""
+    """An audit as data. spread, rms: of the model's outputs for the unchanged inputs.
+
+    outputs: all outputs that were judged, if there are several; output, precision, twin, spread and rms are those of the first.
+    """
 
     domain: str
     inputs: int
@@ -129,6 +160,7 @@ class AuditRecord(Provenance):
     spread: float | None
     rms: float | None
     checks: tuple[Checked, ...]
+    outputs: tuple[OutputRecord, ...] = ()
     seconds: float = 0.0
 
     def exit_code(self, strict: bool = False) -> int:

@@ -22,7 +22,8 @@ ALLOWED = ("exact", "holds", "undecided", "broken", IGNORED)
 class Expectations:
     """check -> the worst judgment that is accepted, or `ignored`. source: the file that says so.
 
-    optional: checks that need not be run. model, domain: of the audit that was recorded; "" if the file is no such record.
+    optional: checks that need not be run. model, domain, threshold, inputs: of the audit that was recorded; "" or None if the
+    file is no such record.
     """
 
     judgments: Mapping[str, str]
@@ -30,11 +31,13 @@ class Expectations:
     optional: frozenset[str] = frozenset()
     model: str = ""
     domain: str = ""
+    threshold: float | None = None
+    inputs: int | None = None
 
-    def check_domain(self, record: AuditRecord) -> None:
+    def check_domain(self, domain: str) -> None:
         """Raises ErlangenError if the recorded audit is one of another domain, with which nothing can be compared."""
-        if self.domain and self.domain != record.domain:
-            other = f"an audit of {self.domain} ({self.model}), not of {record.domain}"
+        if self.domain and self.domain != domain:
+            other = f"an audit of {self.domain} ({self.model}), not of {domain}"
             raise ErlangenError(f"{self.source} is {other}: there is nothing to compare")
 
     def accepts(self, check: Checked) -> bool | None:
@@ -86,10 +89,14 @@ class Expectations:
         return code if code == BREACHED or not self.missing(record) else NOT_MEASURED
 
     def summary(self, record: AuditRecord) -> list[str]:
-        """One line for each check that is better than expected or was not run, and one if the record is of another model."""
+        """One line for each check that is better than expected or was not run, and for each difference between the two audits."""
         lines = []
         if self.model and self.model != record.model:
             lines.append(f"{self.source} is an audit of {self.model}, this one of {record.model}")
+        if self.threshold not in (None, record.threshold):
+            lines.append(f"{self.source} has a threshold of {self.threshold:g}, this audit one of {record.threshold:g}")
+        if self.inputs not in (None, record.inputs):
+            lines.append(f"{self.source} is an audit of {self.inputs} inputs, this one of {record.inputs}")
         for check in record.checks:
             expected = self.judgments.get(check.name)
             if expected in ORDER and check.judgment in ORDER and ORDER.index(check.judgment) < ORDER.index(str(expected)):
@@ -121,7 +128,7 @@ def recorded_expectations(path: Path) -> Expectations:
     record = from_json(AuditRecord, data, str(path))
     optional = frozenset(check.name for check in record.checks if check.informational)
     judgments: dict[str, str] = {check.name: check.judgment for check in record.checks}
-    return Expectations(judgments, str(path), optional, record.model, record.domain)
+    return Expectations(judgments, str(path), optional, record.model, record.domain, record.threshold, record.inputs)
 
 
 assert set(ORDER) < set(get_args(Judgment))

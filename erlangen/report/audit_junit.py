@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from erlangen.records.audit import AuditRecord, Checked
-from erlangen.report.audit_text import details
+from erlangen.report.audit_text import details, judgments_of, reason_of
 
 OUTCOMES = {"broken": "failure", "not measured": "error", "undecided": "skipped"}
 COUNTS = {"failure": "failures", "error": "errors", "skipped": "skipped"}
@@ -28,11 +28,11 @@ def audit_junit(audit: AuditRecord, strict: bool = False, missing: Sequence[str]
     for check, outcome in zip(audit.checks, outcomes, strict=False):
         case = SubElement(suite, "testcase", classname=target, name=check.name, time=f"{check.seconds:.3f}")
         tag = ", informational" if check.informational else ""
-        message = f"{check.judgment}{tag}: {check.reason}"
+        message = f"{check.judgment}{tag}: {reason_of(check)}"
         if outcome is not None:
             SubElement(case, outcome, message=message).text = "\n".join(details(check))
         else:
-            SubElement(case, "system-out").text = message
+            SubElement(case, "system-out").text = "\n".join([message, *([judgments_of(check)] if check.outputs else [])])
     for name in missing:
         case = SubElement(suite, "testcase", classname=target, name=name)
         SubElement(case, "error", message="not measured: an expected check that was not run")

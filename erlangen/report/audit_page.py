@@ -15,7 +15,7 @@ from erlangen.records.audit import AuditRecord, Checked
 from erlangen.records.files import finite, to_json, write_atomically
 from erlangen.report import charts
 from erlangen.report.audit_charts import curve_spec, layers_spec, plotted_layers
-from erlangen.report.audit_text import MARKS, describe_twin
+from erlangen.report.audit_text import MARKS, describe_outputs, describe_twin, judgments_of, reason_of
 from erlangen.report.page import environment
 
 ORDER = ("broken", "undecided", "not measured", "holds", "exact")  # what a reader has to look at comes first
@@ -51,7 +51,7 @@ def audit_html(audit: AuditRecord) -> str:
     named = {judgment: names for judgment, names in named.items() if names}
     numbered = sorted(enumerate(audit.checks), key=lambda entry: (entry[1].informational, ORDER.index(entry[1].judgment)))
     pages = environment()
-    pages.filters.update(brief=brief, percent=percent)
+    pages.filters.update(brief=brief, percent=percent, reason=reason_of, by_output=judgments_of, outputs=describe_outputs)
     return pages.get_template("audit.html.j2").render(
         audit=audit,
         summary=" ".join(f"{judgment.capitalize()}: {', '.join(names)}." for judgment, names in named.items()),

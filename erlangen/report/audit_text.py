@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from erlangen.records.audit import AuditRecord, Checked
+from erlangen.records.audit import AuditRecord, Breaks, Checked
 
 MARKS = {"exact": "=", "holds": "✓", "broken": "✗", "undecided": "?", "not measured": "–"}
 WIDTH = 110
@@ -12,7 +12,8 @@ WIDTH = 110
 
 def audit_text(audit: AuditRecord) -> str:
     """The whole audit; apart from long names and reasons, at most 110 columns wide."""
-    head = f"{audit.model}: {audit.inputs} inputs ({audit.shape}) -> {audit.output}, {audit.precision} on {audit.device}"
+    outputs = f"{describe_outputs(audit)}, {audit.precision} on {audit.device}"
+    head = f"{audit.model}: {audit.inputs} inputs ({audit.shape}) -> {outputs}"
     width = max((len(check.name) for check in audit.checks), default=0)
     notes = [*audit.notes, *([describe_twin(audit)] if audit.twin.startswith("none") else [])]
     lines = [head, *(f"note: {note}" for note in notes)]
@@ -24,7 +25,7 @@ def audit_text(audit: AuditRecord) -> str:
 def check_lines(check: Checked, width: int) -> list[str]:
     """One check: its judgment and the reason, then the details."""
     tag = " (informational)" if check.informational else ""
-    lines = [f"{MARKS[check.judgment]} {check.name:<{width}}  {check.judgment:<12}  {check.reason}{tag}"]
+    lines = [f"{MARKS[check.judgment]} {check.name:<{width}}  {check.judgment:<12}  {reason_of(check)}{tag}"]
     indent = " " * (width + 4)
     for text in details(check):
         lines += textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
@@ -32,10 +33,10 @@ def check_lines(check: Checked, width: int) -> list[str]:
 
 
 def details(check: Checked) -> list[str]:
-    """Where a broken check breaks, the changes of the predicted class, the untrained baseline, and advice."""
-    texts = []
+    """The judgment of each output, where a broken check breaks, the changes of the class, the untrained baseline, and advice."""
+    texts = [judgments_of(check)] if check.outputs else []
     if check.judgment == "broken" and check.breaks is not None and check.breaks.culprit is not None:
-        texts.append(f"first at {check.breaks.why}")
+        texts.append(first_lost(check.breaks))
     if check.judgment == "broken" and check.worst:
         worst = check.worst[0]
         place = f", {worst.where}" if worst.where else ""
@@ -52,6 +53,27 @@ def details(check: Checked) -> list[str]:
     if check.advice and not check.informational:
         texts.append(f"advice: {check.advice}")
     return texts
+
+
+def first_lost(breaks: Breaks) -> str:
+    """`first lost at conv1 (Conv2d, 8 × 30 × 30): error 0.3 of its spread`; `first lost before fc (function, 12 × 8): ...`"""
+    return f"first lost {breaks.why}" if breaks.why.startswith("before ") else f"first lost at {breaks.why}"
+
+
+def describe_outputs(audit: AuditRecord) -> str:
+    """The shape of the output; `logits 12 × 5 and boxes 12 × 4` if there are several."""
+    shapes = [f"{output.name} {output.shape}" for output in audit.outputs] or [audit.output]
+    return " and ".join([", ".join(shapes[:-1]), shapes[-1]] if len(shapes) > 1 else shapes)
+
+
+def reason_of(check: Checked) -> str:
+    """The reason for a judgment; if there are several outputs, which one it is about."""
+    return f"{check.output}: {check.reason}" if check.output else check.reason
+
+
+def judgments_of(check: Checked) -> str:
+    """`logits exact; boxes broken`"""
+    return "; ".join(f"{output.name} {output.judgment}" for output in check.outputs)
 
 
 def describe_twin(audit: AuditRecord) -> str:

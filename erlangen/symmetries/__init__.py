@@ -39,5 +39,7 @@ if TYPE_CHECKING:
     from erlangen.symmetries.time_shift import TimeShift as TimeShift
     from erlangen.symmetries.token_permutation import TokenPermutation as TokenPermutation
     from erlangen.symmetries.translation import Translation as Translation
+    from erlangen.symmetries.volume_reflection import VolumeReflection as VolumeReflection
+    from erlangen.symmetries.volume_turns import VolumeTurns as VolumeTurns
 else:
     __getattr__, __dir__, __all__ = attach(__name__, __file__)

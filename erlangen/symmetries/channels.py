@@ -10,6 +10,7 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 from torch import Tensor
 
+from erlangen.symmetries.motion import Motion, still
 from erlangen.symmetries.symmetry import Symmetry
 
 Order: TypeAlias = tuple[int, ...]
@@ -51,6 +52,9 @@ class ChannelPermutation(Symmetry):
     def act(self, x: Tensor, g: Order) -> Tensor:
         """x (C, H, W) with its channels in the order g."""
         return x[list(g)]
+
+    def motion(self, x: Tensor, g: Order) -> Motion:
+        return still(x)
 
     def label(self, g: Order) -> str:
         return "channels " + ", ".join(map(str, g))

@@ -11,8 +11,10 @@ import numpy as np
 from torch import Tensor
 
 from erlangen.symmetries.grid import shift_pair, stride
-from erlangen.symmetries.layout import Reading, readings_of
-from erlangen.symmetries.symmetry import Symmetry
+from erlangen.symmetries.layout import readings_of
+from erlangen.symmetries.motion import Motion, shift
+from erlangen.symmetries.reading import Reading
+from erlangen.symmetries.symmetry import Symmetry, check_least
 from erlangen.symmetries.translation import Shift, Translation, describe_scope, describe_shift, draw_shifts
 
 
@@ -27,6 +29,7 @@ class CroppedTranslation(Symmetry):
 
     window: its height and width, for models of one input size; by default, about seven eighths of the image.
     reading: how outputs are read; by default, in the likeliest way.
+    Raises ValueError for a stride or a window below 1.
     Source: shift consistency as in Zhang, "Making Convolutional Networks Shift-Invariant Again", ICML 2019.
     """
 
@@ -37,6 +40,10 @@ class CroppedTranslation(Symmetry):
     name: ClassVar[str] = "translation-crop"
     unit: ClassVar[str] = "pixels"
     advice: ClassVar[str] = "Blur before each subsampling layer, and train with random crops."
+
+    def __post_init__(self) -> None:
+        check_least(type(self), "stride", self.stride, 1)
+        check_least(type(self), "window", self.window or (1, 1), 1)
 
     def window_sides(self, x: Tensor) -> Shift:
         """Height and width of the window."""
@@ -71,13 +78,13 @@ class CroppedTranslation(Symmetry):
         """Distinct shifts, uniformly among those that keep the window inside the image."""
         rows, columns = self.shift_ranges(x)
         (up, down), (left, right) = ((room[0] // room.step, room[-1] // room.step) for room in (rows, columns))
-        return draw_shifts((up, down), (left, right), self.stride, n, rng)
+        return draw_shifts([(up, down), (left, right)], self.stride, n, rng)
 
     def act(self, x: Tensor, g: Shift) -> Tensor:
         """The window of x (..., H, W) moved by -g. Raises ValueError if it leaves the image."""
         corner = []
-        for side, window, shift in zip(x.shape[-2:], self.window_sides(x), g, strict=True):
-            start = (side - window) // 2 - shift
+        for side, window, by in zip(x.shape[-2:], self.window_sides(x), g, strict=True):
+            start = (side - window) // 2 - by
             if not 0 <= start <= side - window:
                 raise ValueError(
                     f"a window {self.window_sides(x)} moved by {g} leaves the image {tuple(x.shape[-2:])}: use a smaller shift"
@@ -94,6 +101,9 @@ class CroppedTranslation(Symmetry):
 
     def align(self, y: Tensor, y_g: Tensor, g: Shift, x: Tensor) -> tuple[Tensor, Tensor] | None:
         return shift_pair(y, y_g, g, self.reference(x, g), circular=False, reading=self.reading)
+
+    def motion(self, x: Tensor, g: Shift) -> Motion:
+        return shift(self.reference(x, g), (g[0], g[1]), "cut")
 
     def scope(self, x: Tensor) -> str:
         return describe_scope(self.stride, self.reading, "px")

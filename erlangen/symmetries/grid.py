@@ -9,35 +9,38 @@ queries of a detector, looks like tokens.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import torch
 from torch import Tensor
 
-from erlangen.symmetries.layout import Layout, Reading, layout_of, layouts
+from erlangen.symmetries.layout import layout_of, layouts
+from erlangen.symmetries.reading import Layout, Reading
 
 
-def grid(y: Tensor, x: Tensor, reading: Reading | None = None) -> tuple[int, int, int] | None:
+def grid(y: Tensor, x: Tensor, reading: Reading | None = None) -> tuple[int, ...] | None:
     """(k, h, w): leading tokens, rows and columns of y, an output for x. (0, 1, 1) for a vector; None if y fits no grid."""
     layout = layout_of(y, x, reading)
     return None if layout is None else (layout.leading, *layout.side)
 
 
 def to_map(y: Tensor, x: Tensor, reading: Reading | None = None) -> Tensor | None:
-    """y as a map (C', h, w), without its leading tokens; None if y is a vector or fits no grid. For a series h = 1."""
+    """y as a map (C', h, w), of a volume (C', d, h, w), without its leading tokens; None if y is a vector or fits no grid. For a
+    series h = 1.
+    """
     layout = layout_of(y, x, reading)
     return None if layout is None else cells_of(y, x, layout)
 
 
 def cells_of(y: Tensor, x: Tensor, layout: Layout) -> Tensor | None:
     """`to_map` for a layout."""
-    if layout.side == (1, 1):
+    if max(layout.side) == 1:
         return None
     if layout.output == "map":
-        return y if x.ndim == 3 else y[:, None]
+        return y[:, None] if x.ndim == 2 else y
     if layout.output == "pixels":
-        return y[None] if y.ndim == 2 else y.permute(2, 0, 1)
+        return y[None] if y.ndim == len(layout.side) else y.movedim(-1, 0)
     if y.ndim == 1:
         return y.reshape(1, *layout.side)
     return y[layout.leading :].T.reshape(-1, *layout.side)
@@ -54,9 +57,9 @@ def from_map(cells: Tensor, y: Tensor, x: Tensor, reading: Reading | None = None
 def in_form_of(y: Tensor, x: Tensor, cells: Tensor, layout: Layout) -> Tensor:
     """`from_map` for a layout."""
     if layout.output == "map":
-        return cells if x.ndim == 3 else cells[:, 0]
+        return cells[:, 0] if x.ndim == 2 else cells
     if layout.output == "pixels":
-        return cells[0] if y.ndim == 2 else cells.permute(1, 2, 0)
+        return cells[0] if y.ndim == len(layout.side) else cells.movedim(0, -1)
     return cells.flatten() if y.ndim == 1 else torch.cat([y[: layout.leading], cells.flatten(1).T])
 
 
@@ -71,25 +74,25 @@ def on_grid(y: Tensor, x: Tensor, change: Callable[[Tensor], Tensor | None], rea
     return None if changed is None else from_map(changed, y, x, reading)
 
 
-def stride(y: Tensor, x: Tensor, reading: Reading | None = None) -> tuple[int, int]:
-    """The smallest shift of x in pixels that shifts y by whole cells, along each axis; (1, 1) for a vector."""
+def stride(y: Tensor, x: Tensor, reading: Reading | None = None) -> tuple[int, ...]:
+    """The smallest shift of x in pixels that shifts y by whole cells, along each axis; 1 for a vector."""
     layout = layout_of(y, x, reading)
-    if layout is None or layout.side == (1, 1):
-        return 1, 1
-    down, right = layout.stride
-    return down.numerator, right.numerator
+    if layout is None or max(layout.side) == 1:
+        return (1,) * len(sides_of(x))
+    return tuple(1 if axis == layout.across else step.numerator for axis, step in enumerate(layout.stride))
 
 
-def shift_in_cells(layout: Layout, g: tuple[float, float]) -> tuple[int, int] | None:
+def shift_in_cells(layout: Layout, g: Sequence[float]) -> tuple[int, ...] | None:
     """The shift g of the image in cells of a map; None if that is not a whole number."""
-    down, right = (pixels / float(step) for pixels, step in zip(g, layout.stride, strict=True))
-    if max(abs(down - round(down)), abs(right - round(right))) > 1e-9:  # with sides below 10⁵, only rounding is this small
+    moves = [0.0 if axis == layout.across else float(pixels) for axis, pixels in enumerate(g)]
+    cells = [pixels / float(step) for pixels, step in zip(moves, layout.stride, strict=True)]
+    if max(abs(by - round(by)) for by in cells) > 1e-9:  # with sides below 10⁵, only rounding is this small
         return None
-    return round(down), round(right)
+    return tuple(round(by) for by in cells)
 
 
 def shift_pair(
-    y: Tensor, y_g: Tensor, g: tuple[float, float], x: Tensor, circular: bool, reading: Reading | None = None
+    y: Tensor, y_g: Tensor, g: Sequence[float], x: Tensor, circular: bool, reading: Reading | None = None
 ) -> tuple[Tensor, Tensor] | None:
     """The cells of y that a shift of the image by g takes to cells of y_g, and the latter; vectors as they are.
 
@@ -119,7 +122,7 @@ def distance(pair: tuple[Tensor, Tensor]) -> float:
 
 
 def pair_by(
-    layout: Layout, y: Tensor, y_g: Tensor, g: tuple[float, float], x: Tensor, circular: bool
+    layout: Layout, y: Tensor, y_g: Tensor, g: Sequence[float], x: Tensor, circular: bool
 ) -> tuple[Tensor, Tensor] | None:
     """`shift_pair` for one layout."""
     cells = cells_of(y, x, layout)
@@ -130,22 +133,18 @@ def pair_by(
     by = shift_in_cells(layout, g)
     if by is None:
         return None
-    rows, columns = (
-        wrapped(count, cells_moved, side, step) if circular else direct(count, cells_moved)
-        for count, cells_moved, side, step in zip(layout.side, by, sides_of(x), layout.stride, strict=True)
-    )
-    if not (len(rows[0]) and len(columns[0])):
-        return None
-    expected, actual = (
-        side.index_select(-2, row.to(side.device)).index_select(-1, column.to(side.device))
-        for side, row, column in ((cells, rows[0], columns[0]), (after, rows[1], columns[1]))
-    )
-    return in_form_of(y, x, expected, layout), in_form_of(y_g, x, actual, layout)
+    axes = zip(layout.side, by, sides_of(x), layout.stride, strict=True)
+    for axis, (count, moved, side, step) in enumerate(axes, start=1):
+        source, target = wrapped(count, moved, side, step) if circular else direct(count, moved)
+        if not len(source):
+            return None
+        cells, after = cells.index_select(axis, source.to(cells.device)), after.index_select(axis, target.to(after.device))
+    return in_form_of(y, x, cells, layout), in_form_of(y_g, x, after, layout)
 
 
-def sides_of(x: Tensor) -> tuple[int, int]:
-    """Rows and columns of an image (C, H, W), or of a series (C, T) as one row."""
-    return (1, x.shape[1]) if x.ndim == 2 else (x.shape[-2], x.shape[-1])
+def sides_of(x: Tensor) -> tuple[int, ...]:
+    """Rows and columns of an image (C, H, W), or of a series (C, T) as one row; (D, H, W) of a volume."""
+    return (1, x.shape[1]) if x.ndim == 2 else tuple(x.shape[1:])
 
 
 def closes(layout: Layout, x: Tensor) -> bool:
@@ -155,7 +154,8 @@ def closes(layout: Layout, x: Tensor) -> bool:
 
 def direct(cells: int, by: int) -> tuple[Tensor, Tensor]:
     """(from, to) of the cells of an axis that stay on it when all move by so many."""
-    source = torch.arange(max(-by, 0), max(cells - max(by, 0), 0))
+    first = min(max(-by, 0), cells)
+    source = torch.arange(first, max(cells - max(by, 0), first))
     return source, source + by
 
 

@@ -9,7 +9,8 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 from torch import Tensor
 
-from erlangen.symmetries.symmetry import Symmetry
+from erlangen.symmetries.motion import Motion, still
+from erlangen.symmetries.symmetry import Symmetry, check_least
 
 Gain: TypeAlias = tuple[float, float]
 
@@ -21,6 +22,8 @@ class Intensity(Symmetry):
     Outputs must not change. Values may leave the range of an image file, since the model is tested, not the file.
 
     contrast: a is drawn from 1 / contrast to contrast. brightness: the largest |b| drawn, in units of the spread of x.
+
+    Raises ValueError for a contrast below 1 or a negative brightness.
     """
 
     contrast: float = 1.5
@@ -32,6 +35,10 @@ class Intensity(Symmetry):
     advice: ClassVar[str] = (
         "Normalize each input by its own mean and standard deviation, or train with varied brightness and contrast."
     )
+
+    def __post_init__(self) -> None:
+        check_least(type(self), "contrast", self.contrast, 1)
+        check_least(type(self), "brightness", self.brightness, 0)
 
     def generators(self, x: Tensor) -> Sequence[Gain]:
         """Half the contrast, which is exact in floating point, and an increase in brightness by a quarter of the spread."""
@@ -46,6 +53,9 @@ class Intensity(Symmetry):
     def act(self, x: Tensor, g: Gain) -> Tensor:
         """a·x + b, in the precision of x."""
         return x * g[0] + g[1]
+
+    def motion(self, x: Tensor, g: Gain) -> Motion:
+        return still(x)
 
     def label(self, g: Gain) -> str:
         return f"{g[0]:.3g}·x {g[1]:+.3g}"

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from erlangen.symmetries.symmetry import Symmetry
+from erlangen.symmetries.symmetry import Symmetry, check_least
 from erlangen.symmetries.text import Text
 from erlangen.symmetries.tokens import prepend, real_tokens, rows_after
 
@@ -25,6 +25,8 @@ class LeftPadding(Symmetry):
 
     positions: also pass the correct position ids, 0 for padding and 0 ... T - 1 for the text. A text with position ids of its own
     keeps them in any case. longest: the largest k.
+
+    Raises ValueError if `longest` is below 1.
     """
 
     positions: bool = False
@@ -37,6 +39,9 @@ class LeftPadding(Symmetry):
     advice: ClassVar[str] = (
         "Pass position_ids that count from the first real token, and a mask that every layer applies; or pad on the right."
     )
+
+    def __post_init__(self) -> None:
+        check_least(type(self), "longest", self.longest, 1)
 
     @property
     def name(self) -> str:  # type: ignore[override]

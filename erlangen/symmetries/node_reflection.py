@@ -12,7 +12,7 @@ from torch import Tensor
 from erlangen.symmetries.coordinates import Output, OutputReading, dimension, output_kinds, turned, turned_output
 from erlangen.symmetries.graph import Graph
 from erlangen.symmetries.point_rotation import Matrix, PointRotation, random_rotation
-from erlangen.symmetries.symmetry import Symmetry
+from erlangen.symmetries.symmetry import Symmetry, check_choice
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class NodeReflection(Symmetry):
     """The orthogonal matrices with determinant -1 mirror the coordinates `pos` (N, d) of a graph, and vectors with them.
 
     A model that tells left-handed molecules from right-handed ones rightly breaks it. output, unasked: as of `NodeRotation`.
+
+    Raises ValueError for another kind of output.
     """
 
     output: Output | None = None
@@ -27,9 +29,14 @@ class NodeReflection(Symmetry):
 
     name: ClassVar[str] = "node-reflection"
     informational: ClassVar[bool] = True
+    cyclic: ClassVar[int] = 2  # up to rotations
     advice: ClassVar[str] = (
         "Use distances and angles alone: signed volumes and cross products tell an object from its mirror image."
     )
+
+    def __post_init__(self) -> None:
+        if self.output is not None:
+            check_choice(type(self), "output", self.output, Output)
 
     @property
     def default(self) -> bool:  # type: ignore[override]
@@ -55,6 +62,9 @@ class NodeReflection(Symmetry):
 
     def act_output(self, y: Tensor, g: Matrix, x: Graph) -> Tensor | None:
         return turned_output(y, g, self.output)
+
+    def power(self, g: Matrix) -> int:
+        return 1
 
     def label(self, g: Matrix) -> str:
         rotation = mirrored(g)

@@ -12,7 +12,7 @@ from torch import Tensor
 from erlangen.symmetries.coordinates import Output, OutputReading, dimension, output_kinds, turned, turned_output
 from erlangen.symmetries.graph import Graph
 from erlangen.symmetries.point_rotation import PLANES, Matrix, PointRotation, angle_and_axis, quarter_turn, random_rotation
-from erlangen.symmetries.symmetry import Symmetry
+from erlangen.symmetries.symmetry import Symmetry, check_choice
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class NodeRotation(Symmetry):
 
     output: `scalars` (energies, classes) must not change; `vectors` (forces) (N, d) or (d,) must rotate too; None: scalars,
     unless an audit finds that vectors fit better. unasked: whether audits check it by default: where graphs have coordinates.
+
+    Raises ValueError for another kind of output.
     """
 
     output: Output | None = None
@@ -33,6 +35,10 @@ class NodeRotation(Symmetry):
     advice: ClassVar[str] = (
         "Use distances and angles instead of coordinates, or equivariant layers, or train with rotated graphs."
     )
+
+    def __post_init__(self) -> None:
+        if self.output is not None:
+            check_choice(type(self), "output", self.output, Output)
 
     @property
     def default(self) -> bool:  # type: ignore[override]

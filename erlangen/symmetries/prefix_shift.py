@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from erlangen.symmetries.symmetry import Symmetry
+from erlangen.symmetries.symmetry import Symmetry, check_least
 from erlangen.symmetries.text import Text
 from erlangen.symmetries.tokens import draw_tokens, prepend, real_tokens, rows_after
 
@@ -29,7 +29,7 @@ class PrefixShift(Symmetry):
 
     Holds only if the output depends neither on the position of a token nor on the tokens before it, so few models have it.
     If the text has position ids, the prefix takes the first of them and the text moves up by k. A vector (D,) rightly changes
-    with the added tokens: g does not act on it. longest: the longest prefix.
+    with the added tokens: g does not act on it. longest: the longest prefix. Raises ValueError if it is below 1.
     """
 
     longest: int = 8
@@ -40,6 +40,9 @@ class PrefixShift(Symmetry):
     advice: ClassVar[str] = (
         "The model uses absolute positions or attends to the tokens before the text. Most Transformers do: this is expected."
     )
+
+    def __post_init__(self) -> None:
+        check_least(type(self), "longest", self.longest, 1)
 
     def generators(self, x: Text) -> Sequence[Prefix]:
         return [Prefix(k, seed=k) for k in (1, 3) if k <= self.longest and self._is_possible(x)]
@@ -74,6 +77,7 @@ class PositionShift(Symmetry):
 
     Models that use only differences of positions (rotary, relative) have this symmetry up to rounding; those with learned
     absolute positions do not. The model must accept position ids, and know T + k of them. longest: the largest k.
+    Raises ValueError if it is below 1.
     """
 
     longest: int = 16
@@ -86,6 +90,9 @@ class PositionShift(Symmetry):
     advice: ClassVar[str] = (
         "The model uses absolute positions. If outputs must not depend on where a text starts, use rotary or relative ones."
     )
+
+    def __post_init__(self) -> None:
+        check_least(type(self), "longest", self.longest, 1)
 
     def generators(self, x: Text) -> Sequence[int]:
         return [k for k in (1, 3) if k <= self.longest and len(real_tokens(x))]

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from erlangen.symmetries.grid import on_grid
-from erlangen.symmetries.layout import Reading, readings_of
+from erlangen.symmetries.layout import readings_of
+from erlangen.symmetries.motion import Motion
+from erlangen.symmetries.reading import Reading
 from erlangen.symmetries.symmetry import Symmetry, check_choice
 
 Sides: TypeAlias = Literal["left-right", "up-down"]
@@ -29,6 +31,7 @@ class Reflection(Symmetry):
 
     default: ClassVar[bool] = True
     informational: ClassVar[bool] = True
+    cyclic: ClassVar[int] = 2
     advice: ClassVar[str] = (
         "Train with mirrored images or average over both, unless left and right differ in meaning for your task."
     )
@@ -55,6 +58,14 @@ class Reflection(Symmetry):
 
     def act_output(self, y: Tensor, g: Sides, x: Tensor) -> Tensor | None:
         return on_grid(y, x, lambda cells: self.act(cells, g), self.reading)
+
+    def motion(self, x: Tensor, g: Sides) -> Motion:
+        h, w = float(x.shape[-2]), float(x.shape[-1])
+        matrix, offset = (((1.0, 0.0), (0.0, -1.0)), (0.0, w)) if g == "left-right" else (((-1.0, 0.0), (0.0, 1.0)), (h, 0.0))
+        return Motion(matrix, offset, (h, w), (h, w))
+
+    def power(self, g: Sides) -> int:
+        return 1
 
     def scope(self, x: Tensor) -> str:
         return "" if self.reading is None else str(self.reading)

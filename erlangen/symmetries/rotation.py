@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from erlangen.symmetries.grid import on_grid, to_map
-from erlangen.symmetries.layout import Layout, Reading, layout_of, readings_of
+from erlangen.symmetries.layout import layout_of, readings_of
+from erlangen.symmetries.motion import Motion, about, quarter_turns, rotation
+from erlangen.symmetries.reading import Layout, Reading
 from erlangen.symmetries.sampling import center, fade, interpolate, offsets, radius, relative_change, window
 from erlangen.symmetries.spectrum import gradient
 from erlangen.symmetries.symmetry import Symmetry
@@ -33,6 +35,7 @@ class QuarterTurns(Symmetry):
     name: ClassVar[str] = "quarter-turns"
     default: ClassVar[bool] = True
     informational: ClassVar[bool] = True
+    cyclic: ClassVar[int] = 4
     unit: ClassVar[str] = "degrees"
     advice: ClassVar[str] = "Train with rotated images, average over the four rotations, or use group convolutions."
 
@@ -53,6 +56,12 @@ class QuarterTurns(Symmetry):
         if g % 2 and runs_across(layout_of(y, x, self.reading)):
             return None
         return on_grid(y, x, lambda cells: self.act(cells, g), self.reading)
+
+    def motion(self, x: Tensor, g: int) -> Motion:
+        return quarter_turns(x, g)
+
+    def power(self, g: int) -> int:
+        return g
 
     def scope(self, x: Tensor) -> str:
         return "" if self.reading is None else str(self.reading)
@@ -117,6 +126,10 @@ class Rotation(Symmetry):
             return None if rest or not is_square(cells, x) else torch.rot90(cells, int(turns), (-2, -1))
 
         return on_grid(y, x, rotate_map, self.reading)
+
+    def motion(self, x: Tensor, g: Angles) -> Motion:
+        row, column = center(x)
+        return about(x, (row + 0.5, column + 0.5), rotation(g[1] - g[0]))
 
     def scope(self, x: Tensor) -> str:
         return "" if self.reading is None else str(self.reading)

@@ -11,9 +11,11 @@ import numpy as np
 from torch import Tensor
 
 from erlangen.symmetries.grid import on_grid
-from erlangen.symmetries.layout import Reading, readings_of
+from erlangen.symmetries.layout import readings_of
+from erlangen.symmetries.motion import Motion, about
+from erlangen.symmetries.reading import Reading
 from erlangen.symmetries.sampling import center, fade, interpolate, offsets, radius, relative_change
-from erlangen.symmetries.symmetry import Symmetry
+from erlangen.symmetries.symmetry import Symmetry, check_least
 
 Factors: TypeAlias = tuple[float, float]
 LEAST = 1.02  # a smaller zoom moves no pixel of a small image noticeably
@@ -29,6 +31,8 @@ class Scale(Symmetry):
     map: only models with vector outputs can be judged, and never as exact.
 
     most: g is drawn from 1 / most to most. reading: how outputs are read; by default, in the likeliest way.
+
+    Raises ValueError if `most` leaves no zoom to draw.
     """
 
     most: float = 1.5
@@ -37,6 +41,9 @@ class Scale(Symmetry):
     name: ClassVar[str] = "scale"
     unit: ClassVar[str] = "octaves"
     advice: ClassVar[str] = "Train with images at several scales."
+
+    def __post_init__(self) -> None:
+        check_least(type(self), "most", self.most, LEAST)
 
     def readings(self, x: Tensor, y: Tensor) -> Sequence[Scale]:
         return [replace(self, reading=reading) for reading in readings_of(y, x, strides=False)]
@@ -58,6 +65,10 @@ class Scale(Symmetry):
     def act_output(self, y: Tensor, g: Factors, x: Tensor) -> Tensor | None:
         """y if it is a vector; None for maps and tokens."""
         return on_grid(y, x, lambda cells: None, self.reading)
+
+    def motion(self, x: Tensor, g: Factors) -> Motion:
+        (row, column), factor = center(x), g[1] / g[0]
+        return about(x, (row + 0.5, column + 0.5), ((factor, 0.0), (0.0, factor)))
 
     def scope(self, x: Tensor) -> str:
         return "" if self.reading is None else str(self.reading)

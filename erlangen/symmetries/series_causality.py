@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from erlangen.symmetries.future import Change, Future, describe, draw_futures, make_generators, swept
-from erlangen.symmetries.layout import Output, Reading
+from erlangen.symmetries.reading import Output, Reading
 from erlangen.symmetries.symmetry import Symmetry
 
 ORDER: tuple[Change, ...] = ("others", "cut", "others", "next", "others", "zeros")  # as elements are drawn

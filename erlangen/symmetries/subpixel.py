@@ -12,7 +12,9 @@ from torch import Tensor
 
 from erlangen.symmetries import spectrum
 from erlangen.symmetries.grid import to_map
-from erlangen.symmetries.layout import Reading, layout_of, readings_of
+from erlangen.symmetries.layout import layout_of, readings_of
+from erlangen.symmetries.motion import Motion, shift
+from erlangen.symmetries.reading import Reading
 from erlangen.symmetries.sampling import relative_change
 from erlangen.symmetries.symmetry import Symmetry
 from erlangen.symmetries.translation import Translation, describe_scope, describe_shift
@@ -81,6 +83,9 @@ class SubpixelTranslation(Symmetry):
 
     def align(self, y: Tensor, y_g: Tensor, g: Offset, x: Tensor) -> tuple[Tensor, Tensor] | None:
         return Translation(reading=self.reading).align(y, y_g, g, x)
+
+    def motion(self, x: Tensor, g: Offset) -> Motion:
+        return shift(x, g, "circular")
 
     def scope(self, x: Tensor) -> str:
         return describe_scope((1, 1), self.reading, "px")

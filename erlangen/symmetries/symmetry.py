@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, get_args
 
 import numpy as np
 from torch import Tensor
+
+from erlangen.symmetries.motion import Motion
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Symmetry:
     strict: ClassVar[bool] = False  # anything above rounding counts as broken, however small
     informational: ClassVar[bool] = False  # most models rightly lack it: reported, but no failure unless asked for by name
     by_constants: ClassVar[bool] = False  # rests on the values of constants, such as tables of sines, which models store rounded
+    cyclic: ClassVar[int] = 0  # order of the group, if its elements are powers of one generator: see `power`
     unit: ClassVar[str] = ""  # of `size`, for the axis of a plot
     advice: ClassVar[str] = ""  # what to do if a model breaks the symmetry
 
@@ -67,6 +72,10 @@ class Symmetry:
         """g·y. By default y itself (invariance). None if g does not act on outputs like y."""
         return y
 
+    def motion(self, x: Any, g: Any) -> Motion | None:
+        """How g moves the points of a picture, for outputs that are coordinates; None if that is not known."""
+        return None
+
     def align(self, y: Tensor, y_g: Tensor, g: Any, x: Any) -> tuple[Tensor, Tensor] | None:
         """The expected and the actual output, of one shape, from y = f(reference) and y_g = f(g·x). None if g does not act."""
         expected = self.act_output(y, g, x)
@@ -80,6 +89,10 @@ class Symmetry:
         """d(g_t·x)/dt at t = 0 for each one-parameter subgroup, t in `unit`s; () if there is none."""
         return ()
 
+    def power(self, g: Any) -> int:
+        """g as a power of the generator, for groups that are `cyclic`."""
+        raise NotImplementedError
+
     def size(self, g: Any) -> float | None:
         """How far g moves an input, in `unit`s; None if that has no meaning."""
         return None
@@ -90,7 +103,16 @@ class Symmetry:
 
 
 def check_choice(kind: type, field: str, value: object, choices: object) -> None:
-    """Raises ValueError unless `value` is one of the choices, a Literal type, that a field of a symmetry has."""
+    """Raises ValueError, with a suggestion, unless `value` is one of the choices, a Literal type, that a field of a class has."""
     allowed = get_args(choices)
     if value not in allowed:
-        raise ValueError(f"{kind.__name__}: {field} must be {' or '.join(map(repr, allowed))}, not {value!r}")
+        close = difflib.get_close_matches(str(value), [choice for choice in allowed if isinstance(choice, str)], n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"{kind.__name__}: {field} must be {' or '.join(map(repr, allowed))}, not {value!r}{hint}")
+
+
+def check_least(kind: type, field: str, value: float | Sequence[float], least: float) -> None:
+    """Raises ValueError unless a field of a class, or all its entries, are finite numbers of at least so much."""
+    entries = value if isinstance(value, Sequence) else [value]
+    if not all(least <= entry < math.inf for entry in entries):
+        raise ValueError(f"{kind.__name__}: {field} must be at least {least:g}, not {value!r}")

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from erlangen.symmetries import spectrum
 from erlangen.symmetries.grid import shift_pair, stride
-from erlangen.symmetries.layout import Reading, readings_of
-from erlangen.symmetries.symmetry import Symmetry, check_choice
+from erlangen.symmetries.layout import readings_of
+from erlangen.symmetries.reading import Reading
+from erlangen.symmetries.symmetry import Symmetry, check_choice, check_least
 from erlangen.symmetries.translation import Border, Translation, describe_scope, draw_shifts
 
 
@@ -28,7 +29,7 @@ class TimeShift(Symmetry):
     stride: only multiples of it are drawn; `fitted` sets it to the smallest shift that moves y by whole steps.
     reading: how outputs are read; by default, as (C', t), or as rows (T, D) if only these have the length of the series.
 
-    Raises ValueError for another border.
+    Raises ValueError for another border, or a stride below 1.
     """
 
     border: Border = "circular"
@@ -45,6 +46,7 @@ class TimeShift(Symmetry):
 
     def __post_init__(self) -> None:
         check_choice(type(self), "border", self.border, Border)
+        check_least(type(self), "stride", self.stride, 1)
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -68,7 +70,7 @@ class TimeShift(Symmetry):
         if not most:
             return ()
         least = -most if self.border == "zeros" else most - x.shape[1] // self.stride + 1
-        return [steps for _, steps in draw_shifts((0, 0), (least, most), (1, self.stride), n, rng)]
+        return [steps for _, steps in draw_shifts([(0, 0), (least, most)], (1, self.stride), n, rng)]
 
     def most(self, x: Tensor) -> int:
         """The longest shift, in strides."""

@@ -1,4 +1,4 @@
-"""Translation of images by whole pixels."""
+"""Translation of images and volumes by whole pixels."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ from torch import Tensor
 
 from erlangen.symmetries import spectrum
 from erlangen.symmetries.grid import closes, on_grid, shift_in_cells, shift_pair, stride
-from erlangen.symmetries.layout import Reading, layout_of, readings_of
-from erlangen.symmetries.symmetry import Symmetry, check_choice
+from erlangen.symmetries.layout import layout_of, readings_of
+from erlangen.symmetries.motion import Motion, shift
+from erlangen.symmetries.reading import Reading
+from erlangen.symmetries.symmetry import Symmetry, check_choice, check_least
 
-Shift: TypeAlias = tuple[int, int]
+Shift: TypeAlias = tuple[int, ...]  # along the rows and columns; of a volume, (depth, rows, columns)
 Border: TypeAlias = Literal["circular", "zeros"]
 
 
 @dataclass(frozen=True)
 class Translation(Symmetry):
-    """The group of shifts (rows, columns); an element g = (dy, dx) moves the picture down and to the right.
+    """The group of shifts (rows, columns); an element g = (dy, dx) moves the picture down and to the right. A volume (C, D, H, W)
+    has shifts (dz, dy, dx).
 
     border: `circular` wraps around and is a true group action; `zeros` fills with 0, which loses pixels. So g·x is then compared
     with g⁻¹·g·x, which has lost the same pixels, and maps are compared only where both show the same part of the picture.
     stride: only multiples of it are drawn; `fitted` sets it to the smallest shift that moves a map or tokens by whole cells.
     reading: how outputs are read; by default, in the likeliest way.
 
-    Raises ValueError for another border.
+    Raises ValueError for another border, or a stride below 1.
     """
 
     border: Border = "circular"
@@ -46,6 +49,7 @@ class Translation(Symmetry):
 
     def __post_init__(self) -> None:
         check_choice(type(self), "border", self.border, Border)
+        check_least(type(self), "stride", self.stride, 1)
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -61,42 +65,43 @@ class Translation(Symmetry):
 
     def generators(self, x: Tensor) -> Sequence[Shift]:
         """One stride along each axis."""
-        down, right = self.most(x)
-        return [g for g, most in (((0, self.stride[1]), right), ((self.stride[0], 0), down)) if most > 0]
+        steps, most = self.steps(x), self.most(x)
+        axes = [axis for axis in reversed(range(len(steps))) if most[axis] > 0]
+        return [tuple(step * (axis == k) for k, step in enumerate(steps)) for axis in axes]
 
     def elements(self, x: Tensor, n: int, rng: np.random.Generator) -> Sequence[Shift]:
         """Distinct shifts, uniformly: over the whole torus (circular), or up to a quarter of each side (zeros)."""
-        down, right = self.most(x)
-        if self.border == "zeros":
-            return draw_shifts((-down, down), (-right, right), self.stride, n, rng)
-        rows, columns = (side // step for side, step in zip(x.shape[-2:], self.stride, strict=True))
-        return draw_shifts((down - rows + 1, down), (right - columns + 1, right), self.stride, n, rng)
+        steps, most = self.steps(x), self.most(x)
+        counts = [side // step for side, step in zip(x.shape[1:], steps, strict=True)]
+        least = [-far if self.border == "zeros" else far - count + 1 for far, count in zip(most, counts, strict=True)]
+        return draw_shifts(list(zip(least, most, strict=True)), steps, n, rng)
+
+    def steps(self, x: Tensor) -> Shift:
+        """The stride along each axis of x."""
+        return self.stride if len(self.stride) == x.ndim - 1 else (1,) * (x.ndim - 1)
 
     def most(self, x: Tensor) -> Shift:
-        """The longest shifts down and right, in strides."""
-        sides = list(zip(x.shape[-2:], self.stride, strict=True))
+        """The longest shift along each axis, in strides."""
+        sides = zip(x.shape[1:], self.steps(x), strict=True)
         if self.border == "circular":
-            down, right = (side // step // 2 for side, step in sides)
-        else:  # on a coarse grid, one cell if half of the picture stays
-            down, right = ((side // 4 if step <= side // 4 else side // 2) // step for side, step in sides)
-        return down, right
+            return tuple(side // step // 2 for side, step in sides)
+        # on a coarse grid, one cell if half of the picture stays
+        return tuple((side // 4 if step <= side // 4 else side // 2) // step for side, step in sides)
 
     def act(self, x: Tensor, g: Shift) -> Tensor:
         """x (..., H, W) moved by g, of the same shape."""
-        dy, dx = g
-        moved = torch.roll(x, (dy, dx), dims=(-2, -1))
+        axes = tuple(range(-len(g), 0))
+        moved = torch.roll(x, g, dims=axes)
         if self.border == "zeros":
-            h, w = x.shape[-2:]
-            moved[..., : max(dy, 0), :] = 0
-            moved[..., max(h + min(dy, 0), 0) :, :] = 0
-            moved[..., :, : max(dx, 0)] = 0
-            moved[..., :, max(w + min(dx, 0), 0) :] = 0
+            for axis, by in zip(axes, g, strict=True):
+                side = x.shape[axis]
+                moved.narrow(axis, 0 if by > 0 else max(side + by, 0), min(abs(by), side)).zero_()
         return moved
 
     def reference(self, x: Tensor, g: Shift) -> Tensor:
-        return x if self.border == "circular" else self.act(self.act(x, g), (-g[0], -g[1]))
+        return x if self.border == "circular" else self.act(self.act(x, g), tuple(-by for by in g))
 
-    def act_output(self, y: Tensor, g: tuple[float, float], x: Tensor) -> Tensor | None:
+    def act_output(self, y: Tensor, g: Sequence[float], x: Tensor) -> Tensor | None:
         """y moved by g in cells; None if that is no whole number, or if the map does not close to a circle as the image does."""
         layout = layout_of(y, x, self.reading)
 
@@ -106,15 +111,18 @@ class Translation(Symmetry):
 
         return on_grid(y, x, shift_map, self.reading)
 
-    def align(self, y: Tensor, y_g: Tensor, g: tuple[float, float], x: Tensor) -> tuple[Tensor, Tensor] | None:
+    def align(self, y: Tensor, y_g: Tensor, g: Sequence[float], x: Tensor) -> tuple[Tensor, Tensor] | None:
         return shift_pair(y, y_g, g, x, self.border == "circular", self.reading)
 
+    def motion(self, x: Tensor, g: Sequence[float]) -> Motion:
+        return shift(x, (g[0], g[1]), "circular" if self.border == "circular" else "cut")
+
     def scope(self, x: Tensor) -> str:
-        return describe_scope(self.stride, self.reading, "px")
+        return describe_scope(self.stride, self.reading, "px" if x.ndim == 3 else "voxels")
 
     def tangent(self, x: Tensor) -> Sequence[Tensor]:
         """-∂x/∂row and -∂x/∂column per pixel of x as a sum of waves; () for zero-filled or strided shifts."""
-        if self.border != "circular" or self.stride != (1, 1):
+        if self.border != "circular" or set(self.stride) != {1} or x.ndim != 3:
             return ()
         down, right = spectrum.gradient(x)
         return -down, -right
@@ -126,16 +134,14 @@ class Translation(Symmetry):
         return describe_shift(g)
 
 
-def draw_shifts(rows: tuple[int, int], columns: tuple[int, int], step: Shift, n: int, rng: np.random.Generator) -> list[Shift]:
-    """At most n distinct shifts (i·step, j·step), never (0, 0), with i and j in these ranges, both ends included."""
-    height, width = rows[1] - rows[0] + 1, columns[1] - columns[0] + 1
-    still = -rows[0] * width - columns[0]  # the index of (0, 0), counted row by row: skipped
-    count = height * width - 1
+def draw_shifts(ranges: Sequence[tuple[int, int]], step: Shift, n: int, rng: np.random.Generator) -> list[Shift]:
+    """At most n distinct shifts (i·step, j·step, ...), not all 0, with i, j, ... in these ranges, both ends included."""
+    sizes = [last - first + 1 for first, last in ranges]
+    still = int(np.ravel_multi_index([-first for first, _ in ranges], sizes))  # the index of the identity: skipped
+    count = math.prod(sizes) - 1
     places = rng.choice(count, size=min(n, count), replace=False)
-    return [
-        ((int(place) // width + rows[0]) * step[0], (int(place) % width + columns[0]) * step[1])
-        for place in places + (places >= still)
-    ]
+    shifts = np.stack(np.unravel_index(places + (places >= still), sizes), 1) + [first for first, _ in ranges]
+    return [tuple(int(by) for by in shift) for shift in shifts * np.array(step)]
 
 
 def describe_scope(stride: Shift, reading: Reading | None, unit: str) -> str:
@@ -145,8 +151,8 @@ def describe_scope(stride: Shift, reading: Reading | None, unit: str) -> str:
     return ", ".join([*asked, *([str(reading)] if reading is not None else [])])
 
 
-def describe_shift(g: tuple[float, float]) -> str:
+def describe_shift(g: Sequence[float]) -> str:
     """`2 px down, 3 px left`."""
-    names = (("down", "up"), ("right", "left"))
+    names = (("back", "front"), ("down", "up"), ("right", "left"))[-len(g) :]
     parts = [f"{abs(pixels):.4g} px {way[pixels < 0]}" for pixels, way in zip(g, names, strict=True) if pixels]
     return ", ".join(parts) or "not at all"

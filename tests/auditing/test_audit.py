@@ -269,8 +269,10 @@ def test_select_takes_what_is_judged():
     kept = audit(model, images(), ["translation"], select=lambda y: y["kept"], elements=2)
     lost = audit(model, images(), ["translation"], select=lambda y: y["lost"], elements=2)
     assert (kept.checks[-1].judgment, lost.checks[-1].judgment) == ("exact", "broken")
-    with pytest.raises(ModelError, match="choose a part of it with select="):
-        audit(model, images(), ["translation"])
+    both = audit(model, images(), ["translation"], elements=2)
+    assert [(output.name, output.judgment) for output in both.checks[-1].outputs] == [("kept", "exact"), ("lost", "broken")]
+    with pytest.raises(ModelError, match="a NoneType instead of a tensor, and without one in it"):
+        audit(lambda x: None, images(), ["translation"])
 
 
 FAULTS = {
@@ -314,7 +316,7 @@ def test_assertions_pass_what_holds_and_name_what_breaks():
     with pytest.raises(AssertionError, match="not invariant under translation") as error:
         testing.assert_invariant(net(), images(), "translation")
     said = str(error.value)
-    place = re.search(r"worst: input (\d+), (.+?), error ([\d.]+) of the spread; first at 0 \(Conv2d", said)
+    place = re.search(r"worst: input (\d+), (.+?), error ([\d.]+) of the spread; first lost at 0 \(Conv2d", said)
     assert place, said
     assert int(place[1]) < 6
     assert re.search(r"\d+ px", place[2])
@@ -387,3 +389,18 @@ def test_a_model_with_a_copy_of_itself_is_audited_as_one():
     model = net(norm=True)
     first, second = (numbers(audit(each, images(), FAST, elements=2)) for each in (model, copy.deepcopy(model)))
     assert first == second == numbers(audit(model, images(), FAST, elements=2))
+
+
+def test_an_exception_of_the_users_code_is_said_with_its_line() -> None:
+    """Where it is the model's only answer, and where it is that of some elements."""
+
+    def upright(x: Tensor) -> Tensor:
+        if x.shape[-1] != 6:
+            raise ValueError("six columns are wanted")  # the line that is named
+        return x.flatten(1)
+
+    line = upright.__code__.co_firstlineno + 2
+    with pytest.raises(ModelError, match=rf"six columns are wanted \(test_audit\.py, line {line}\)$"):
+        audit(upright, torch.randn(4, 1, 6, 8))
+    turned = audit(upright, torch.randn(4, 1, 8, 6), ["quarter-turns"], where=False).checks[-1]
+    assert f"six columns are wanted (test_audit.py, line {line})" in turned.reason

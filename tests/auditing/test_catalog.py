@@ -20,7 +20,7 @@ from erlangen.errors import ErlangenError
 from erlangen.symmetries import Reflection, Symmetry
 
 DOCS = Path(__file__).parents[2] / "docs" / "audit.md"
-SHAPES = {"images": (3, 8, 8), "texts": (8,), "graphs": (8, 3), "points": (8, 3), "series": (2, 8)}
+SHAPES = {"images": (3, 8, 8), "texts": (8,), "graphs": (8, 3), "points": (8, 3), "series": (2, 8), "volumes": (2, 4, 5, 6)}
 
 
 def own_symmetries() -> list[type[Symmetry]]:
@@ -81,6 +81,7 @@ def test_a_domain_knows_all_about_inputs_of_its_own(name: str) -> None:
         ("points", (7, 5), 7),
         ("texts", (9, 5), 9),
         ("graphs", (6, 5), 6),
+        ("volumes", (5, 4, 3, 2), 24),
     ],
 )
 def test_sites_of_an_output_are_its_rows_or_for_series_its_columns(name: str, shape: tuple[int, ...], sites: int) -> None:

@@ -24,8 +24,8 @@ from support.command import alive, environment, erlangen, start, wait_for
 
 from erlangen.auditing.request import AuditRequest
 from erlangen.auditing.worker import answer
-from erlangen.records.audit import AuditRecord
-from erlangen.records.files import from_json
+from erlangen.records.audit import AuditRecord, Checked
+from erlangen.records.files import from_json, to_json
 
 INVARIANT = """
 import torch
@@ -104,6 +104,19 @@ def test_a_slip_of_the_pen_is_one_line_at_once_and_runs_no_code(name: str, tmp_p
     assert out.stderr.count("\n") == 1, out.stderr
     assert out.stdout == ""
     assert [path.name for path in tmp_path.iterdir()] == ["m.py"]
+
+
+def test_a_record_of_another_domain_is_refused_before_its_checks_are_looked_up(tmp_path: Path):
+    (tmp_path / "m.py").write_text("open('ran', 'w')\n" + INVARIANT)
+    record = AuditRecord(
+        command="", model="m", source="", versions={}, machine={}, domain="texts", inputs=4, shape="", output="", precision="",
+        device="cpu", twin="", threshold=0.1, seed=0, spread=1.0, rms=1.0,
+        checks=(Checked(name="causality", kind="symmetry", judgment="exact", reason=""),),
+    )  # fmt: skip
+    (tmp_path / "old.json").write_text(json.dumps(to_json(record)))
+    out = erlangen("audit", "m.py:build", *SHIFTS, "--domain", "images", "--compare", "old.json", cwd=tmp_path)
+    assert out.returncode == 2
+    assert out.stderr == "erlangen: old.json is an audit of texts (m), not of images: there is nothing to compare\n"
 
 
 # --- faults of the user's code and inputs -------------------------------------------------------------------------------------

@@ -76,8 +76,19 @@ def test_a_record_of_another_model_is_said_and_one_of_another_domain_refused(tmp
     other = replace(record(a="broken", b="exact"), model="another")
     assert old.summary(other)[0].endswith("this one of another")
     with pytest.raises(ErlangenError, match="nothing to compare"):
-        old.check_domain(replace(RECORD, domain="texts"))
-    old.check_domain(RECORD)
+        old.check_domain("texts")
+    old.check_domain(RECORD.domain)
+
+
+def test_another_threshold_and_another_number_of_inputs_are_said(tmp_path: Path) -> None:
+    (tmp_path / "old.json").write_text(json.dumps(to_json(replace(record(a="exact"), threshold=0.5, inputs=8))))
+    old = recorded_expectations(tmp_path / "old.json")
+    now = replace(record(a="exact"), threshold=0.1, inputs=4)
+    assert [line.partition("old.json ")[2] for line in old.summary(now)] == [
+        "has a threshold of 0.5, this audit one of 0.1",
+        "is an audit of 8 inputs, this one of 4",
+    ]
+    assert old.summary(replace(now, threshold=0.5, inputs=8)) == []
 
 
 def test_what_a_record_called_informational_may_be_left_out_and_counts_if_it_is_asked_for(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from erlangen.auditing.calling import ModelError
 from erlangen.auditing.casting import cast_inputs, dtype_of
 from erlangen.auditing.inputs import as_inputs, read_inputs
 from erlangen.auditing.layout import guess_channels
+from erlangen.auditing.reading import load_inputs
+from erlangen.auditing.request import AuditRequest
 from erlangen.symmetries.graph import Graph
 
 RNG = np.random.default_rng(0)
@@ -238,3 +241,71 @@ def test_a_doubtful_layout_is_said() -> None:
     assert any("hwc gives these images 12 channels, chw would give 3" in note for note in read_inputs(IMAGES, layout="hwc").notes)
     assert not any("layout" in note for note in read_inputs(IMAGES, layout="chw").notes)
     assert not any("layout" in note for note in read_inputs(torch.rand(4, 8, 9, 9), layout="chw").notes)
+
+
+# --- volumes, and series with time first ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "read"),
+    [
+        ((5, 2, 6, 8, 8), {}, (2, 6, 8, 8)),
+        ((5, 6, 8, 8, 2), {}, (2, 6, 8, 8)),
+        ((5, 6, 8, 9), {"domain": "volumes"}, (1, 6, 8, 9)),
+        ((5, 4, 4, 4, 4), {"layout": "dhwc"}, (4, 4, 4, 4)),
+        ((5, 7, 8, 9, 6), {"layout": "cdhw"}, (7, 8, 9, 6)),
+    ],
+)
+def test_volumes_are_read_in_their_layouts(shape: tuple[int, ...], options: dict[str, Any], read: tuple[int, ...]) -> None:
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    inputs, kind, _ = read_inputs(x, **options)
+    assert (kind.name, len(inputs), tuple(inputs[0].shape)) == ("volumes", 5, read)
+    if options.get("layout") == "dhwc" or shape[-1] == 2:
+        assert torch.equal(inputs[0], x[0].movedim(-1, 0))
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 4, 4), (7, 8, 9, 6), (2, 8, 8, 2)])
+def test_a_volume_that_does_not_say_where_its_channels_are_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ModelError, match=r"cannot tell which axis of volumes .* layout=cdhw or dhwc"):
+        as_inputs(torch.randn(3, *shape))
+
+
+def test_a_single_volume_needs_its_layout() -> None:
+    assert len(read_inputs(torch.randn(2, 6, 8, 8), layout="cdhw").inputs) == 1
+    assert len(read_inputs(torch.randn(5, 6, 8, 8), "volumes").inputs) == 5  # gray
+
+
+def test_series_with_time_first_keep_their_batch() -> None:
+    x = torch.randn(7, 5, 3, generator=torch.Generator().manual_seed(0))
+    inputs, kind, _ = read_inputs(x, layout="tbc")
+    assert (kind.name, len(inputs)) == ("series", 5)
+    assert torch.equal(inputs[2], x[:, 2].T)
+    adapter = Arrays(channels_first=True, channels="time-first")
+    (given,), _ = adapter.collate(inputs)
+    assert torch.equal(given, x)
+    assert torch.equal(torch.stack(adapter.split(x, inputs)), x.permute(1, 2, 0))
+    assert torch.equal(torch.stack(adapter.split(x[-1], inputs)), x[-1])
+
+
+def test_volumes_and_series_with_time_first_are_read_from_files(tmp_path: Path) -> None:
+    np.savez(tmp_path / "scans.npz", RNG.normal(size=(5, 1, 4, 6, 6)).astype(np.float32))
+    given, _ = load_inputs(AuditRequest(input=str(tmp_path / "scans.npz"), n=3))
+    assert [x.shape for x in as_inputs(given)[0]] == [(1, 4, 6, 6)] * 3
+    np.save(tmp_path / "steps.npy", RNG.normal(size=(12, 5, 2)))
+    given, _ = load_inputs(AuditRequest(input=str(tmp_path / "steps.npy"), n=3, layout="tbc"))
+    assert [x.shape for x in read_inputs(given, layout="tbc").inputs] == [(2, 12)] * 3
+    for shape, layout, channels in (("1x4x6x6", None, 1), ("4x6x6x2", "dhwc", 2)):
+        made, _ = load_inputs(AuditRequest(input=shape, n=2, layout=layout))
+        inputs, kind, _ = read_inputs(made, layout=layout)
+        assert (kind.name, inputs[0].shape) == ("volumes", (channels, 4, 6, 6))
+
+
+def test_a_batch_on_the_second_axis_is_found_and_said() -> None:
+    x = torch.randn(6, 2, 40, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    model = nn.GRU(2, 4)
+    judgment, notes = judged(lambda x: model(x.permute(2, 0, 1))[0], x, "causality", domain="series")
+    assert judgment == "exact"
+    assert "The model returns the batch on the second axis, as in (T, B, D)." in notes
+    with pytest.raises(ModelError, match="first dimension must be the batch"):  # as long as the batch by chance alone
+        judged(lambda x: x.new_ones(5, 1, 3), x, "causality", domain="series")

@@ -120,7 +120,7 @@ def test_a_symmetry_a_preprocessing_and_an_output_by_name(here: Path) -> None:
         preprocess="m.py:double",
         only_exact=True,
     )
-    kept = answer(request)["record"]
+    kept = answer(AuditRequest(**{**vars(request), "select": "0"}))["record"]
     assert {check["name"]: check["judgment"] for check in kept["checks"]}["negation"] == "exact"
     assert kept["shape"] == "1 × 4 × 4"
     assert kept["model"].startswith("m.py:build (")

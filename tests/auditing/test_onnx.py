@@ -176,7 +176,7 @@ def test_a_batch_of_one_in_the_graph(tmp_path: Path) -> None:
 # --- TorchScript --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("suffix", [".pt", ".ts"])
+@pytest.mark.parametrize("suffix", [".pt", ".ts", ".jit", ".torchscript"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_torchscript_files(suffix: str, tmp_path: Path) -> None:
     torch.manual_seed(0)

@@ -15,7 +15,8 @@ from erlangen.auditing.model import Model
 from erlangen.auditing.output_reading import MapAdapter, settled, with_maps
 from erlangen.auditing.symmetry_check import SymmetryCheck
 from erlangen.errors import ErlangenError
-from erlangen.symmetries.layout import OUTPUTS, Reading, layout_of
+from erlangen.symmetries.layout import layout_of
+from erlangen.symmetries.reading import OUTPUTS, Reading
 from erlangen.symmetries.reflection import Reflection
 from erlangen.symmetries.symmetry import Symmetry
 from erlangen.symmetries.translation import Translation
@@ -104,7 +105,7 @@ def test_a_vector_costs_no_call() -> None:
 @pytest.mark.parametrize(
     ("output", "words"),
     [
-        ("picture", "outputs can be read as vector, map, pixels, tokens or steps, not as 'picture'"),
+        ("picture", "unknown kind of output 'picture'; choose vector, map, pixels, tokens, steps, boxes or keypoints"),
         ("map", r"an output of shape \(4, 10\) for an input of shape \(3, 16, 16\) cannot be read as map"),
         ("pixels", r"an output of shape \(4, 10\) .* cannot be read as pixels"),
     ],

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from erlangen.auditing.audit import audit
-from erlangen.auditing.request import OUTPUTS, AuditRequest, as_names
+from erlangen.auditing.output_kinds import OUTPUTS
+from erlangen.auditing.request import AuditRequest, as_names
 from erlangen.auditing.targets import parse_assignments, parse_shape, parse_target
 from erlangen.errors import USAGE, ErlangenError
 
@@ -42,11 +43,11 @@ def test_python_and_the_request_share_names_and_defaults() -> None:
         ({"threshold": float("inf")}, "threshold inf must be positive and finite"),
         ({"elements": 0}, r"elements \(0\) and batch_size \(32\) must be at least 1"),
         ({"batch_size": -1}, r"batch_size \(-1\) must be at least 1"),
-        ({"output": "vectors"}, "unknown kind of output 'vectors'; choose vector, map, pixels, tokens or steps"),
-        ({"layout": "hcw"}, "unknown layout 'hcw'; choose chw or hwc for images, ct or tc for series"),
+        ({"output": "vectors"}, "unknown kind of output 'vectors'; did you mean vector"),
+        ({"layout": "hcw"}, "unknown layout 'hcw'; did you mean hwc"),
         ({"layout": "tc", "domain": "images"}, "layout tc is one of series, not of images"),
         ({"domain": "imges"}, "unknown domain 'imges'; did you mean images?"),
-        ({"domain": "sound"}, "unknown domain 'sound'; choose images, texts, graphs, points or series"),
+        ({"domain": "sound"}, "unknown domain 'sound'; choose images, texts, graphs, points, series or volumes"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_at_once(options: dict[str, object], words: str) -> None:
@@ -110,7 +111,7 @@ def test_files_are_looked_for_before_anything_runs(tmp_path: Path, monkeypatch: 
 
 
 def test_kinds_of_output_are_those_that_symmetries_know() -> None:
-    from erlangen.symmetries.layout import OUTPUTS as KNOWN
+    from erlangen.symmetries.reading import OUTPUTS as KNOWN
 
     assert OUTPUTS == KNOWN
 

@@ -292,7 +292,7 @@ MUTATIONS: dict[str, tuple[str, str, Any]] = {
     "the identity among the elements": (
         "translation",
         "translation.draw_shifts",
-        lambda rows, columns, step, n, rng: [(0, 0), (0, step[1]), (step[0], 0)][:n],
+        lambda ranges, step, n, rng: [(0, 0), (0, step[1]), (step[0], 0)][:n],
     ),
     "rows never drawn": (
         "translation",

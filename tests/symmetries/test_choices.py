@@ -8,7 +8,20 @@ from typing import Literal, get_args, get_origin, get_type_hints
 import pytest
 
 from erlangen import symmetries
-from erlangen.symmetries import PointRotation, Reflection, Symmetry, TimeShift, Translation
+from erlangen.symmetries import (
+    CroppedTranslation,
+    Intensity,
+    LeftPadding,
+    PointRotation,
+    PositionShift,
+    PrefixShift,
+    Reflection,
+    Scale,
+    Symmetry,
+    TimeShift,
+    Translation,
+)
+from erlangen.symmetries.boxes import Boxes
 
 
 @pytest.mark.parametrize(
@@ -34,8 +47,32 @@ def public_symmetries() -> list[type]:
 def test_every_choice_is_taken_and_no_other(kind: type):
     hints = get_type_hints(kind)
     for field in dataclasses.fields(kind):
-        if get_origin(hints[field.name]) is Literal:
-            for choice in get_args(hints[field.name]):
+        options = hints[field.name]
+        literal = next(
+            (part for part in (options, *get_args(options)) if get_origin(part) is Literal), None
+        )  # of `X | None`, too
+        if literal is not None:
+            for choice in get_args(literal):
                 assert getattr(kind(**{field.name: choice}), field.name) == choice
             with pytest.raises(ValueError, match=field.name):
                 kind(**{field.name: "no such choice"})
+
+
+def test_a_misspelled_choice_comes_with_a_suggestion():
+    with pytest.raises(ValueError, match=r"not 'circlar'; did you mean 'circular'\?"):
+        Translation("circlar")
+    with pytest.raises(ValueError, match=r"Boxes: format must be 'xyxy' or .*; did you mean 'xywh'\?"):
+        Boxes("xyhw")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Translation(stride=(0, 1)), lambda: TimeShift(stride=0), lambda: CroppedTranslation(stride=(1, -1)),
+        lambda: CroppedTranslation((0, 4)), lambda: Scale(1.0), lambda: Scale(float("nan")), lambda: Intensity(contrast=0.5),
+        lambda: Intensity(brightness=-1), lambda: LeftPadding(longest=0), lambda: PrefixShift(0), lambda: PositionShift(0),
+    ],
+)  # fmt: skip
+def test_numbers_that_leave_no_elements_are_refused(make):
+    with pytest.raises(ValueError, match=r"^\w+: \w+ must be at least [\d.]+, not "):
+        make()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from support.faults import MUTATIONS
-from support.witnesses import WITNESSES
+from support import coordinate_faults, faults, witnesses
+
+MUTATIONS = {**faults.MUTATIONS, **coordinate_faults.MUTATIONS}
+WITNESSES = {**witnesses.WITNESSES, **coordinate_faults.WITNESSES}
 
 
 @pytest.mark.parametrize("name", WITNESSES)

@@ -29,6 +29,7 @@ class Case:
     judgments where numbers are coarse.
     known_wrong: why the audit does not get there yet. fast: cheap enough for every run of the tests.
     elements: drawn for each input; more where the scatter of few leaves a judgment open.
+    options: of `audit`, beside those.
     says: check -> words that the reason or the failures must hold. classes: whether the audit may speak of flips.
     """
 
@@ -41,6 +42,7 @@ class Case:
     symmetries: tuple[Symmetry, ...] = ()
     select: Callable[[Any], Tensor] | None = None
     says: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     no_classes: bool = False
     known_wrong: str = ""
     fast: bool = True
@@ -66,6 +68,7 @@ class Case:
         asked = [own.get(name, name) for name in self.expected]
         return audit(
             model, inputs, asked, domain=self.domain, select=self.select, elements=self.elements, seed=seed, where=False,
+            **self.options,
         )  # fmt: skip
 
 

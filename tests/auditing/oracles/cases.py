@@ -1,6 +1,23 @@
 """All of them."""
 
-from auditing.oracles import causality, conditions, geometry, graphs, images, more_geometry, points, series, texts
+from auditing.oracles import (
+    boxes,
+    causality,
+    conditions,
+    geometry,
+    graphs,
+    images,
+    more_geometry,
+    other_grids,
+    permuted,
+    points,
+    scores,
+    series,
+    several_outputs,
+    texts,
+    time_first,
+    volumes,
+)
 
 CASES = [
     *images.CASES,
@@ -12,4 +29,11 @@ CASES = [
     *causality.CASES,
     *geometry.CASES,
     *more_geometry.CASES,
+    *several_outputs.CASES,
+    *scores.CASES,
+    *boxes.CASES,
+    *permuted.CASES,
+    *volumes.CASES,
+    *other_grids.CASES,
+    *time_first.CASES,
 ]

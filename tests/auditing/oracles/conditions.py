@@ -39,6 +39,32 @@ class Counter(Then):
         return self.inner(x) + self.calls
 
 
+class Remembering(Then):
+    """Keeps what it saw last: it returns a share of it with the next answer, or keeps it for nothing."""
+
+    def __init__(self, share: float):
+        super().__init__(lambda y: y)
+        self.share, self.last = share, 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.inner(x)
+        answer = y + self.share * self.last
+        self.last = float(y.square().mean())
+        return answer
+
+
+class EveryThird(Then):
+    """Every third call answers with 1 % more."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda y: y)
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return self.inner(x) * (1.01 if self.calls % 3 == 0 else 1.0)
+
+
 class Marked(Then):
     """Looks at one pixel, which `mark` has set to 9 in every input: NaN, or an exception, where it is not."""
 
@@ -236,6 +262,9 @@ CASES = [
     case("random, a little", lambda: Then(lambda y: y + 1e-3 * torch.rand_like(y)), restless("translation")),
     case("counts its calls in a buffer", lambda: Counter(True), restless("translation")),
     case("counts its calls in an attribute", lambda: Counter(False), restless("translation")),
+    case("remembers the call before", lambda: Remembering(0.1), restless("translation")),
+    case("remembers for nothing", lambda: Remembering(0.0), KEPT),
+    case("every third call is another", EveryThird, restless("translation")),
     # Not finite.
     case("NaN", lambda: Then(lambda y: y * torch.nan), nothing("translation", "reflection"), says={"translation": "NaN"}),
     case("infinite", lambda: Then(lambda y: y + torch.inf), nothing("translation"), says={"translation": "infinity"}),

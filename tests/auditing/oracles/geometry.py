@@ -67,6 +67,15 @@ def columns(h: Tensor) -> Tensor:
     return h.mean(2).mT
 
 
+def rows(h: Tensor) -> Tensor:
+    """A row of features for each row of the image, (B, H, C)."""
+    return h.mean(3).mT
+
+
+def top_heavy(h: Tensor) -> Tensor:
+    return h * torch.linspace(0, 2, h.shape[2], dtype=h.dtype)[:, None]
+
+
 def symmetric(layer: nn.Conv2d) -> nn.Conv2d:
     with torch.no_grad():
         layer.weight.copy_((layer.weight + layer.weight.flip(-1)) / 2)
@@ -75,6 +84,17 @@ def symmetric(layer: nn.Conv2d) -> nn.Conv2d:
 
 def sized(*shape: int, n: int = 16) -> Callable[[int, torch.dtype], Tensor]:
     return lambda seed, dtype: noise(seed, dtype, n, shape)
+
+
+LINES, TALL = sized(3, 8, 80), sized(3, 80, 8)
+
+
+def quiet_ends(seed: int, dtype: torch.dtype) -> Tensor:
+    """(16, 1, 80, 8) with something in the middle only."""
+    x = noise(seed, dtype, 16, (1, 80, 8))
+    x[:, :, :24] = x[:, :, 56:] = 0
+    x[..., :3] = x[..., 5:] = 0
+    return x
 
 
 class StrongPositions(Patches):
@@ -190,9 +210,22 @@ PIXELS = [
 ]
 
 STEPS = [
-    # A reader's steps run from left to right; what is written higher or lower is another matter.
-    images("40 steps", lambda: Steps(conv(3, 2, stride=2), columns), MOVED | {"reflection": BROKEN}, inputs=sized(3, 8, 80)),
-    images("39 steps, valid", lambda: Steps(conv(3, 4, stride=2), columns), MOVED, inputs=sized(3, 8, 80)),
+    # Steps move along their axis, and should not change along the other one.
+    images("40 steps", lambda: Steps(conv(3, (1, 2), stride=(1, 2)), columns), SHIFTS | {"reflection": BROKEN}, inputs=LINES),
+    images("39 steps, valid", lambda: Steps(conv(3, (1, 4), stride=(1, 2)), columns), SHIFTS, inputs=LINES),
+    images("40 steps, rows differ", lambda: Steps(conv(3, (1, 2), stride=(1, 2)), top_heavy, columns), LOST, inputs=LINES),
+    images("40 steps, every second row", lambda: Steps(conv(3, 2, stride=2), columns), LOST, inputs=LINES),
+    images("as rows", lambda: Steps(conv(3, (2, 1), stride=(2, 1)), rows), SHIFTS | {"reflection": EXACT}, inputs=TALL),
+    images("as rows, zeros", lambda: Steps(conv(3, 3, padding=1), rows), LOST, inputs=TALL),
+    images(
+        "as rows of a spectrogram",
+        lambda: Steps(conv(1, (3, 1), padding=(1, 0)), rows),
+        {"translation-zeros": EXACT},
+        inputs=quiet_ends,
+        options={"output": "steps:height"},
+    ),
+    images("a square, declared", lambda: Steps(conv(3, 3, circular=1), rows), SHIFTS, options={"output": "steps:height"}),
+    images("a square, declared otherwise", lambda: Steps(conv(3, 3, circular=1), rows), LOST, options={"output": "steps:width"}),
     images("40 steps, zeros", lambda: Steps(conv(3, 4, stride=2, padding=1), columns), LOST, inputs=sized(3, 8, 80)),
     images(
         "40 steps, mirrored kernel",
