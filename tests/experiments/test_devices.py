@@ -26,6 +26,10 @@ TINY = {
         "corpus": "tales", "dictionary": "training", "steps": 10, "other_steps": 10, "batch": 4,
         "layers": 1, "width": 16, "heads": 2, "prompts": 8, "length": 40,
     },
+    "attention-cost": {
+        "lengths": "64,128,256", "settled": 128, "apart_from": 512, "features": 16, "widths": "16,32,64", "window": 16,
+        "windows": "8,16,32", "pieces": 256, "budget": 0.0,
+    },
 }  # fmt: skip
 
 
@@ -44,7 +48,7 @@ def tiny_jobs(name: str, **options: str) -> list[Job]:
     return list({str(job.params["task"]): job for job in jobs}.values())
 
 
-def test_three_experiments_run_on_a_gpu():
+def test_four_experiments_run_on_a_gpu():
     assert {name for name in names() if "cuda" in devices(name)} == set(TINY)
 
 
@@ -108,6 +112,22 @@ def test_what_is_declared_on_cuda_runs_there_and_measures_what_the_processor_mea
     assert len(written) < len(cpu)
     for key in cpu.keys() - written:
         assert cuda[key] == pytest.approx(cpu[key], rel=bound, nan_ok=True), key
+
+
+@pytest.mark.cuda
+def test_attention_is_counted_and_timed_on_cuda():
+    """The kernels differ from those of the processor; the products of the definition do not."""
+    counts = {}
+    for device in ("cpu", "cuda"):
+        for job in tiny_jobs("attention-cost", device=device):
+            found = {one.name: one.value for one in runner("attention-cost").run(job)}
+            if job.params["task"] == "count":
+                counts[device] = found["forward"], found["both"]
+            elif job.device != "cpu":
+                times = [value for name, value in found.items() if re.search("seconds|whole|tiled|memory|peak", name)]
+                assert times
+                assert all(one > 0 for value in times for one in (value if isinstance(value, tuple) else (value,)))  # type: ignore[operator]
+    assert counts["cpu"] == counts["cuda"]
 
 
 @pytest.mark.cuda

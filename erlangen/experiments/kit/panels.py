@@ -23,6 +23,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#9
 FAINT = "#888888"
 PAGE = 880  # pixels of a page's column, which the panels of a figure share
 PANEL_HEIGHT = 230
+LABELED = 12  # values of a logarithmic axis, up to which each has a tick of its own
 
 
 def significant(value: float, digits: int = 4) -> float | None:
@@ -128,8 +129,7 @@ def curves(
     """A line through the rows of each color, with its band from `low` to `high`; log_x is the logarithm's base."""
     across = alt.Scale(type="log", base=log_x) if log_x else alt.Scale(zero=False, padding=8)  # or the outer dots are cut
     up = alt.Scale(type="log") if log_y else alt.Scale(domain=list(domain)) if domain else alt.Scale(zero=False)
-    whole = all(isinstance(row[columns.index(x)], int) for row in rows)
-    ticks = alt.Axis(tickMinStep=1) if whole and not log_x else alt.Axis()  # no half epochs, layers or edges
+    ticks = axis_of([row[columns.index(x)] for row in rows], logarithmic=bool(log_x))
     base = alt.Chart(records(columns, rows)).encode(
         x=alt.X(f"{x}:Q", scale=across, title=x_title or x, axis=ticks),
         color=alt.Color(f"{color}:N", title=None, scale=palette(colors), legend=alt.Legend(symbolOpacity=1)),
@@ -144,6 +144,15 @@ def curves(
     return layout(
         alt.layer(*layers), PANEL_HEIGHT, panel, panels, panel_columns, {} if same_y else {"x": "independent", "y": "independent"}
     )
+
+
+def axis_of(values: Sequence[Scalar], logarithmic: bool) -> alt.Axis:
+    """Ticks at the values that were measured, where the axis is logarithmic; elsewhere none between whole numbers."""
+    measured = sorted({value for value in values if isinstance(value, int | float)})
+    if logarithmic and len(measured) <= LABELED:
+        return alt.Axis(values=measured, labelOverlap="greedy")
+    whole = all(isinstance(value, int) for value in values)
+    return alt.Axis(tickMinStep=1) if whole and not logarithmic else alt.Axis()  # no half epochs, layers or edges
 
 
 def heat(

@@ -40,7 +40,8 @@ def tuned(evidence: Evidence, kind: type, *, by: Quantity = "validation_loss", f
     A job that gave no result, at whatever rate, is missing from the arm: the choice would depend on which job failed.
     """
     jobs = [job for job in evidence.missing if matches(job, kind, fields)]
-    rates = sorted({float(record.params[field]) for record in [*evidence.of(kind, **fields), *jobs]})
+    results = [result.params[field] for result in evidence.of(kind, **fields)]
+    rates = sorted({float(rate) for rate in [*results, *(job.params[field] for job in jobs)] if isinstance(rate, int | float)})
     arms = {rate: evidence.arm(kind, **fields, **{field: rate}) for rate in rates}
     losses = {rate: mean_loss(arm, by) for rate, arm in arms.items()}
     best = min(rates, key=lambda rate: losses[rate], default=math.nan)

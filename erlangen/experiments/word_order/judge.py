@@ -1,0 +1,89 @@
+"""Word order: verdicts and the answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from erlangen.experiments.kit.answers import answer
+from erlangen.experiments.kit.compare import decide
+from erlangen.experiments.kit.evidence import Evidence
+from erlangen.experiments.kit.texts import beyond_the_report
+from erlangen.experiments.word_order.ability_parts import any_task, bounds_reached, measured_rows, rows
+from erlangen.experiments.word_order.bounds import bound
+from erlangen.experiments.word_order.evidence import on_puzzle
+from erlangen.experiments.word_order.reading_parts import (
+    BAGS,
+    any_order,
+    apart_sentences,
+    learns_order,
+    position_leak,
+    same_sentences,
+)
+from erlangen.experiments.word_order.recipe import DEPTHS, Recipe
+from erlangen.experiments.word_order.statements import ARMS, DEEPER, TITLES
+from erlangen.experiments.word_order.tasks import PuzzleName, Sentences
+from erlangen.records.runs import Answer, Verdict
+
+
+def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
+    """The two sentences, texts in another order, every task; then the controls."""
+    trained = [arm for arm in ARMS if measured_rows(recipe, arm)]
+    return decide(
+        [
+            *(same_sentences(evidence, arm) for arm in BAGS),
+            *(apart_sentences(recipe, evidence, arm) for arm in DEEPER),
+            *(any_order(evidence, arm) for arm in BAGS),
+            *(learns_order(evidence, arm) for arm in DEEPER),
+            *(any_task(recipe, arm) for arm in trained),
+            *rows(recipe, evidence),
+            position_leak(evidence),
+            *bounds_reached(recipe, evidence),
+        ]
+    )
+
+
+def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]:
+    """To which nets the two sentences are one bag of words, how they are told apart, and what is made of the puzzles."""
+    one, two = (probabilities(evidence, depth) for depth in (1, 2))
+    sentence = (
+        f"{bags(verdicts)}Trained to tell them apart, one causal layer gives the first sentence a probability of {one} after "
+        f"the first and the second, and two layers {two}."
+        f"{of_puzzle(evidence, 'marks', 'says which of two marks came first')}{of_puzzle(evidence, 'reverse', 'reverses tokens')}"
+    )
+    return [answer("T6", verdicts, sentence, figure="sentences", beyond=beyond_the_report(recipe.corpus))]
+
+
+def bags(verdicts: Sequence[Verdict]) -> str:
+    """'Without positions the report's two sentences are one bag of words to an encoder. Not so to ...', as was decided."""
+    outcome = {verdict.part: verdict.verdict for verdict in verdicts}
+    alike, different = (
+        [title for arm, title in TITLES.items() if outcome.get(f"two sentences, {arm}") == decided]
+        for decided in ("supported", "refuted")
+    )
+    told = [f"are one bag of words to {listed(alike)}"] if alike else []
+    told += [f"are two different inputs to {listed(different)}"] if different else []
+    return f"Without positions the report's two sentences {', and '.join(told)}. " if told else ""
+
+
+def probabilities(evidence: Evidence, depth: int) -> str:
+    """'99.7 and 0.1 %': of the first sentence, after reading it and after reading the other, without positions."""
+    arm = evidence.arm(Sentences, net="causal", depth=depth, positions="none")
+    first, second = (100 * arm.mean(f"{name}_taken_for_first").estimate for name in ("first", "second"))
+    return f"{first:.1f} and {second:.1f} %"
+
+
+def of_puzzle(evidence: Evidence, puzzle: PuzzleName, does: str) -> str:
+    """' A causal net reverses ... in 33.1 and 99.2 % with 2 and 6 layers, ...', by its accuracy; '' where none was measured."""
+    means = {depth: on_puzzle(evidence, puzzle, "causal", depth, "none").arm.mean("test_accuracy").estimate for depth in DEPTHS}
+    known = {str(depth): f"{mean:.1f}" for depth, mean in means.items() if math.isfinite(mean)}
+    if not known:
+        return ""
+    rates, depths = listed(list(known.values())), listed(list(known))
+    least = bound(puzzle)
+    return f" A causal net {does} correctly in {rates} % with {depths} layers; without order it is {least:.1f} % at best."
+
+
+def listed(words: Sequence[str]) -> str:
+    """'1, 2 and 6'"""
+    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
