@@ -86,7 +86,7 @@ def dots(
     same_x: bool = True,
 ) -> Spec:
     """A dot and its interval for each row, one line for each value of `y`; `reference` is a dashed line, 'no difference' say."""
-    scale = alt.Scale(domain=list(domain)) if domain else alt.Scale(zero=False)
+    scale = alt.Scale(domain=list(domain), padding=6) if domain else alt.Scale(zero=False)  # or a dot at 100 % is cut in half
     base = alt.Chart(records(columns, rows)).encode(
         y=alt.Y(f"{y}:N", title=None, sort=list(order) or None, axis=alt.Axis(labelLimit=330))
     )
@@ -127,7 +127,9 @@ def curves(
     same_y: bool = True,
 ) -> Spec:
     """A line through the rows of each color, with its band from `low` to `high`; log_x is the logarithm's base."""
-    across = alt.Scale(type="log", base=log_x) if log_x else alt.Scale(zero=False, padding=8)  # or the outer dots are cut
+    across = (
+        alt.Scale(type="log", base=log_x, padding=8, nice=False) if log_x else alt.Scale(zero=False, padding=8)
+    )  # or the outer dots are cut
     up = alt.Scale(type="log") if log_y else alt.Scale(domain=list(domain)) if domain else alt.Scale(zero=False)
     ticks = axis_of([row[columns.index(x)] for row in rows], logarithmic=bool(log_x))
     base = alt.Chart(records(columns, rows)).encode(
