@@ -140,7 +140,7 @@ def test_windows_of_a_sequence_are_causal(inputs: Path) -> None:
 
 def test_a_speaker_encoder_hears_the_order(inputs: Path) -> None:
     package_file("resemblyzer/pretrained.pt")
-    series = ("--input", "mels.npy", "--domain", "series", "--layout", "tc")
+    series = ("--input", "mels.npy", "--domain", "series", "--layout", "tc", "-n", "16", "--elements", "8")
     code, found = audit(inputs, BUILDERS / "speaker.py:build", *series)
     expect(found, {**CALLS, **SHIFTS})
     assert found["time-shift"]["breaks"]["culprit"] == "lstm"
