@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -12,6 +12,7 @@ from erlangen.auditing.declared import Declared
 from erlangen.auditing.model import Adapter
 from erlangen.auditing.output_kinds import COORDINATES, FORMATS, kind_of, parse_output
 from erlangen.auditing.symmetry_check import SymmetryCheck
+from erlangen.auditing.wrapped import Wrapped
 from erlangen.errors import ErlangenError
 from erlangen.symmetries.boxes import Boxes, Format, pair_boxes
 from erlangen.symmetries.rotation import Rotation
@@ -76,24 +77,13 @@ class BoxAction:
 
 
 @dataclass(frozen=True)
-class BoxAdapter:
+class BoxAdapter(Wrapped):
     """An adapter whose outputs are rows of boxes (N, D): (D,) becomes (1, D), and all axes but the last are one.
 
     shape: of one output of the model, before it was changed.
     """
 
-    inner: Adapter
     shape: tuple[int, ...]
-
-    @property
-    def separates_inputs(self) -> bool:
-        return self.inner.separates_inputs
-
-    def key(self, x: Any) -> Hashable:
-        return self.inner.key(x)
-
-    def collate(self, batch: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return self.inner.collate(batch)
 
     def split(self, y: Tensor, batch: Sequence[Any]) -> list[Tensor]:
         """Outputs of inner layers, which have another form, stay as they are."""
@@ -101,9 +91,6 @@ class BoxAdapter:
             to_float(row).reshape(-1, row.shape[-1]) if row.ndim == len(self.shape) and row.shape[-1] == self.shape[-1] else row
             for row in self.inner.split(y, batch)
         ]
-
-    def sites(self, y: Tensor) -> Tensor:
-        return self.inner.sites(y)
 
 
 def to_float(y: Tensor) -> Tensor:

@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
 
-from erlangen.auditing.model import Adapter, Model
+from erlangen.auditing.model import Model
+from erlangen.auditing.wrapped import Wrapped
 from erlangen.symmetries.text import Text
 
 
 @dataclass(frozen=True)
-class NumberRows:
+class NumberRows(Wrapped):
     """An adapter whose outputs (N,) for inputs of N tokens or points are rows of one number."""
-
-    inner: Adapter
-
-    @property
-    def separates_inputs(self) -> bool:
-        return self.inner.separates_inputs
-
-    def key(self, x: Any) -> Hashable:
-        return self.inner.key(x)
-
-    def collate(self, batch: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return self.inner.collate(batch)
 
     def split(self, y: Tensor, batch: Sequence[Any]) -> list[Tensor]:
         rows = self.inner.split(y, batch)
         return [row[:, None] if is_as_long(row, x) else row for row, x in zip(rows, batch, strict=False)]
-
-    def sites(self, y: Tensor) -> Tensor:
-        return self.inner.sites(y)
 
 
 def with_number_rows(model: Model, inputs: Sequence[Any]) -> Model:

@@ -10,7 +10,7 @@ once for all symmetries: sites and features, and with them all errors, are other
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,11 +19,12 @@ import torch
 from torch import Tensor
 
 from erlangen.auditing.box_outputs import box_adapter
-from erlangen.auditing.model import Adapter, Model
+from erlangen.auditing.model import Model
 from erlangen.auditing.output_kinds import COORDINATES, kind_of, parse_output
 from erlangen.auditing.pair import Check, Outputs
 from erlangen.auditing.symmetry_check import SymmetryCheck, align, attempt
 from erlangen.auditing.verdict import CONSTANT
+from erlangen.auditing.wrapped import Wrapped
 from erlangen.errors import ErlangenError
 from erlangen.symmetries.layout import layout_of
 from erlangen.symmetries.reading import Reading
@@ -37,25 +38,14 @@ ACTS = 0.1  # or at most this error if nothing acts on the likeliest
 
 
 @dataclass(frozen=True)
-class MapAdapter:
+class MapAdapter(Wrapped):
     """An adapter whose outputs, as far as `reading` covers them, are brought into the form of a map.
 
     (h, w, K) becomes (K, h, w), (h, w) becomes (1, h, w), likewise of a volume; of a series, (t, D) becomes (D, t) and (t,)
     becomes (1, t).
     """
 
-    inner: Adapter
     reading: Reading
-
-    @property
-    def separates_inputs(self) -> bool:
-        return self.inner.separates_inputs
-
-    def key(self, x: Any) -> Hashable:
-        return self.inner.key(x)
-
-    def collate(self, batch: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return self.inner.collate(batch)
 
     def split(self, y: Tensor, batch: Sequence[Any]) -> list[Tensor]:
         rows = self.inner.split(y, batch)
@@ -68,9 +58,6 @@ class MapAdapter:
     def as_map(self, y: Tensor, x: Tensor) -> Tensor:
         plain = y.ndim == x.ndim - 1  # one number for each place
         return y[None] if plain else y.movedim(-1, 0)
-
-    def sites(self, y: Tensor) -> Tensor:
-        return self.inner.sites(y)
 
 
 def with_maps(model: Model, inputs: Sequence[Any], outputs: Outputs, checks: Sequence[Check], output: str | None = None) -> Model:

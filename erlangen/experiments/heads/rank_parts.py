@@ -8,8 +8,8 @@ from erlangen.experiments.heads import Recipe
 from erlangen.experiments.heads.evidence import TOLERANCE, nets, unequal
 from erlangen.experiments.heads.net_parts import said
 from erlangen.experiments.heads.tasks import Learn, Ranks, Sum
-from erlangen.experiments.kit.counts import numbers, rows, total
-from erlangen.experiments.kit.evidence import Arm, Evidence, matches
+from erlangen.experiments.kit.counts import missing, numbers, rows, total
+from erlangen.experiments.kit.evidence import Arm, Evidence
 from erlangen.experiments.kit.parts import Check, Exact
 from erlangen.records.runs import JobResult
 
@@ -55,11 +55,6 @@ def of_integers(recipe: Recipe, evidence: Evidence) -> list[Exact]:
             note="A causal matrix of weights is triangular, and its diagonal is positive.",
         ),
     ]  # fmt: skip
-
-
-def missing(evidence: Evidence, kind: type) -> tuple[str, ...]:
-    """The jobs of a task that gave no result, whatever their fields."""
-    return tuple(job.label() for job in evidence.missing if matches(job, kind, {}))
 
 
 def first_layer(recipe: Recipe, evidence: Evidence) -> Exact:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from erlangen.experiments.kit.evidence import Evidence
+from erlangen.experiments.kit.evidence import Evidence, matches
 from erlangen.records.runs import JobResult
 
 
@@ -32,4 +32,4 @@ def sums(results: Sequence[JobResult], name: str) -> tuple[float, ...]:
 
 def missing(evidence: Evidence, *kinds: type) -> tuple[str, ...]:
     """The jobs of these tasks that gave no result."""
-    return tuple(label for kind in kinds for label in evidence.arm(kind).missing)
+    return tuple(job.label() for kind in kinds for job in evidence.missing if matches(job, kind, {}))
