@@ -10,7 +10,6 @@ from erlangen.experiments.attention_cost.binding_parts import exponentials, read
 from erlangen.experiments.attention_cost.length_parts import faults_of, settled
 from erlangen.experiments.attention_cost.readings import (
     QUIET,
-    absent,
     at,
     blur,
     counted,
@@ -25,7 +24,7 @@ from erlangen.experiments.attention_cost.readings import (
 )
 from erlangen.experiments.attention_cost.tasks import Kernel, Memory, Time
 from erlangen.experiments.attention_cost.words import said
-from erlangen.experiments.kit.counts import numbers
+from erlangen.experiments.kit.counts import missing, numbers
 from erlangen.experiments.kit.evidence import Evidence
 from erlangen.experiments.kit.parts import AnyPart, Check, Exact, Part
 from erlangen.records.runs import JobResult
@@ -186,7 +185,7 @@ def formula(evidence: Evidence) -> Exact:
         cases=len(pairs) if all(math.isfinite(logged) for _, logged in pairs) else 0,
         count=float(sum(mine != logged for mine, logged in pairs)),
         unit="counts that differ",
-        missing=absent(evidence, Kernel),
+        missing=missing(evidence, Kernel),
         corrected="The formula does not count what this version of torch computes.",
         test="multiply-adds by the formula and of the products in the log of the matrix library, full attention",
     )

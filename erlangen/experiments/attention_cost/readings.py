@@ -94,11 +94,6 @@ def counted(evidence: Evidence, form: str, over: str) -> list[tuple[tuple[int, .
     return found
 
 
-def absent(evidence: Evidence, kind: type) -> tuple[str, ...]:
-    """The jobs of a task that gave no result."""
-    return tuple(job.label() for job in evidence.missing if matches(job, kind, {}))
-
-
 def shaped(evidence: Evidence, form: str, over: str) -> list[tuple[int, int, int, float, float]]:
     """(n, w, d, multiply-adds forward, forward and backward) of each count of a form over a size."""
     found = []

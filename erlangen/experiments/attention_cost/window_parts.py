@@ -16,7 +16,6 @@ from erlangen.experiments.attention_cost.length_parts import (
 from erlangen.experiments.attention_cost.memory_parts import as_foretold, holds_matrix, local_memory
 from erlangen.experiments.attention_cost.readings import (
     QUIET,
-    absent,
     at,
     blur,
     counted,
@@ -30,7 +29,7 @@ from erlangen.experiments.attention_cost.readings import (
 )
 from erlangen.experiments.attention_cost.tasks import Equal, Time, Windows
 from erlangen.experiments.attention_cost.words import said
-from erlangen.experiments.kit.counts import total
+from erlangen.experiments.kit.counts import missing, total
 from erlangen.experiments.kit.evidence import Evidence, by_seed
 from erlangen.experiments.kit.parts import AnyPart, Check, Exact, Part
 from erlangen.experiments.kit.tasks import read_task
@@ -106,7 +105,7 @@ def equal_to_mask(evidence: Evidence) -> Exact:
         cases=compared if math.isfinite(compared) else 0,
         count=total(results, "different"),
         unit="windows that differ",
-        missing=absent(evidence, Equal),
+        missing=missing(evidence, Equal),
         checks=(Check("a window off by one is seen, at every window", seen == compared - lone if seen >= 0 else None),),
         corrected="Blocks along the diagonal do not compute what the mask does.",
         test="output and gradients of q, k and v in float64, beyond 1e-10",

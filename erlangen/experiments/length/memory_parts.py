@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from erlangen.experiments.kit.counts import numbers
-from erlangen.experiments.kit.evidence import Evidence, matches
+from erlangen.experiments.kit.counts import missing, numbers
+from erlangen.experiments.kit.evidence import Evidence
 from erlangen.experiments.kit.parts import AnyPart, Check, Exact
 from erlangen.experiments.length.claims import said
 from erlangen.experiments.length.tasks import Memory
@@ -38,15 +38,10 @@ def no_table(corpus: str, evidence: Evidence, results: list[JobResult]) -> Exact
         cases=len(stored) if len(stored) == len(SAVING) * len(results) else math.nan,
         count=sum(value > TENTH * table for value, table in stored),
         unit="models and kinds that store more",
-        missing=uncounted(evidence),
+        missing=missing(evidence, Memory),
         checks=(sees_the_table(results),),
         test="parameters and buffers, counted in models that are built",
     )
-
-
-def uncounted(evidence: Evidence) -> tuple[str, ...]:
-    """The models that gave no result."""
-    return tuple(job.label() for job in evidence.missing if matches(job, Memory, {}))
 
 
 def sees_the_table(results: list[JobResult]) -> Check:
@@ -73,7 +68,7 @@ def share_in_gpt2(corpus: str, evidence: Evidence, results: list[JobResult]) -> 
         count=max(found.values(), default=math.nan) if all(map(math.isfinite, found.values())) else math.nan,
         region=at_most(SMALL, why="what is saved by it changes no choice of a machine"),
         unit="% of all parameters, the largest of the sizes",
-        missing=uncounted(evidence),
+        missing=missing(evidence, Memory),
         checks=(sees_the_table(results),),
         corrected="It is more in at least one of them.",
         test="parameters and buffers, counted in models that are built",
@@ -90,7 +85,7 @@ def computed(corpus: str, evidence: Evidence, results: list[JobResult], part: st
         cases=len(made) if len(made) == len(kinds) * len(results) else math.nan,
         count=larger,
         unit="models and kinds that take as many bytes or more",
-        missing=uncounted(evidence),
+        missing=missing(evidence, Memory),
         checks=(sees_the_table(results), Check("something is computed", all(value > 0 for value, _ in made) if made else None)),
         corrected=f"In {larger} of {len(made)} cases it takes more: heads × context² numbers against context × width.",
         test="bytes that a call at the full context shares among its layers, beyond those without positions; float32, on a CPU",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from erlangen.experiments.kit.evidence import Arm, Evidence, by_seed, matches
+from erlangen.experiments.kit.counts import missing
+from erlangen.experiments.kit.evidence import Arm, Evidence, by_seed
 from erlangen.experiments.kit.parts import Check, Exact, Part
 from erlangen.experiments.mlp_shape import DEEP, DEPTHS, WIDE, Recipe
 from erlangen.experiments.mlp_shape.evidence import TOLERANCE, unequal
@@ -90,7 +91,7 @@ def equal_sizes(recipe: Recipe, evidence: Evidence) -> Exact:
         **said(recipe, "equal size", "control"),
         cases=of,
         count=wrong,
-        missing=tuple(job.label() for job in evidence.missing if matches(job, Learn, {})),
+        missing=missing(evidence, Learn),
         checks=(Check("a deep MLP that is as wide would differ", seen),),
         unit="nets that differ",
         test=f"parameters, within {100 * TOLERANCE:g} %",
