@@ -44,7 +44,10 @@ def fused_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, causal
     if causal and q.is_cuda and d % 8:  # torch's kernels for a GPU take groups of features, else it stores the matrix
         q, k, v = (F.pad(x, (0, -d % 8)) for x in (q, k, v))  # (B, H, T, d + 1 ... d + 7)
         return F.scaled_dot_product_attention(q, k, v, None, p, is_causal=True, scale=1 / math.sqrt(d))[..., :d]
-    return F.scaled_dot_product_attention(q, k, v, None if bias is None else bias.to(q.dtype), p, is_causal=causal)
+    if bias is not None:
+        # torch's kernel for a CPU takes a mask of two or four axes; given three it stores the matrix of weights
+        bias = (bias if bias.dim() != 3 else bias[None]).to(q.dtype)
+    return F.scaled_dot_product_attention(q, k, v, bias, p, is_causal=causal)
 
 
 class CausalSelfAttention(nn.Module):

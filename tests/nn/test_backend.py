@@ -142,3 +142,12 @@ def test_nothing_of_a_call_is_copied_from_the_host(
             layer(x, shared)
     assert seen.devices == {"meta"}
     assert (shared.band is not None) == (attention_backend(config, length, length, x).kernel == "flex")
+
+
+def test_a_bias_of_each_head_does_not_make_torch_store_the_weights() -> None:
+    """ALiBi's bias is (H, T, T); a mask of three axes would make the kernel store (B, H, T, T) weights besides."""
+    config = AttentionConfig(width=32, heads=4, form="fused", positions="alibi")
+    layer, x = CausalSelfAttention(config), torch.randn(3, T, 32, requires_grad=True)
+    with Allocations() as seen:
+        layer(x, context(config, T, x, training=True)).sum().backward()
+    assert seen.largest == config.heads * T * T

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from erlangen.experiments.kit.parts import AllOf as AllOf, Check as Check, Exact as Exact, Part as Part
     from erlangen.experiments.kit.tasks import job as job, perform as perform, read_task as read_task
+    from erlangen.experiments.kit.tuning import Tuned as Tuned, tuned as tuned, tuning_check as tuning_check
     from erlangen.records.runs import (
         Answer as Answer,
         Claim as Claim,
