@@ -12,7 +12,7 @@ in the fastest product of two 8192 × 8192 matrices measured here, and in the 98
 The targets in tokens per second are the speed of the plain compiled loop on gpt2, and three times that on gpt-mini, as first
 measured on an H200.
 
-With --profile, no case is timed: the kernels that take longest in one uncompiled step of gpt2 are printed for both loops.
+With --profile, no case is timed: the kernels that take longest in one step of the first case are printed for both loops.
 
     python benchmarks/gpu_training.py [--rounds 7] [--cases eager compiled mini] [--profile] [--json -]
 """
@@ -193,18 +193,18 @@ def flops_per_token(config: GPTConfig) -> float:
     return 6 * (model.parameter_count() - places) + 12 * config.layers * config.block * config.width
 
 
-def profile(device: str, small: bool = False, count: int = 15) -> dict[str, list[tuple[float, int, str]]]:
-    """The `count` kernels that take longest in a step of gpt2, uncompiled: milliseconds, launches and name, for each loop.
+def profile(device: str, small: bool = False, name: str = "eager", count: int = 25) -> dict[str, list[tuple[float, int, str]]]:
+    """The `count` kernels that take longest in a step of a case: milliseconds, launches and name, for each loop.
 
     The first row of a loop is the sum of all its kernels.
     """
     torch.set_float32_matmul_precision("high")
-    case = cases(small)["eager"]
+    case = cases(small)[name]
     data = np.random.default_rng(0).integers(case.config.vocabulary, size=TOKENS).astype(np.int32)
     corpus = corpus_of(data, case.config.vocabulary)
     makers: dict[str, Callable[[], Run]] = {
-        "ours": lambda: our_steps(case.config, corpus, case.batch, device, False, capture=False)["launched"],
-        "plain loop": lambda: peer_step(case.config, data, case.batch, device, False),
+        "ours": lambda: our_steps(case.config, corpus, case.batch, device, case.peer, capture=False)["launched"],
+        "plain loop": lambda: peer_step(case.config, data, case.batch, device, case.peer),
     }
     return {name: longest(make(), device, count) for name, make in makers.items()}
 
@@ -326,11 +326,11 @@ def main() -> None:
     options.add_argument("--device", default="cuda", help="device (default: cuda)")
     options.add_argument("--small", action="store_true", help="tiny models, to try the benchmark itself on a CPU")
     options.add_argument("--cases", nargs="+", choices=CASES, default=CASES, help="what to compare (default: all)")
-    options.add_argument("--profile", action="store_true", help="print the kernels of one uncompiled step instead")
+    options.add_argument("--profile", action="store_true", help="print the kernels of one step of the first case instead")
     args = options.parse_args()
     out = printing.table_stream(args.json)
     if args.profile:
-        for name, rows in profile(args.device, args.small).items():
+        for name, rows in profile(args.device, args.small, args.cases[0]).items():
             print(name, file=out)
             for milliseconds, launches, kernel in rows:
                 print(f"  {milliseconds:8.3f} ms {launches:5d} x  {kernel[:110]}", file=out, flush=True)

@@ -506,7 +506,7 @@ def test_the_answer_is_made_of_what_was_measured(changes: dict[str, Any]):
     (found,) = answers(SMALL, evidence, verdicts(SMALL, evidence))
     assert found.answer == "partly"
     assert "nan" not in found.sentence
-    assert ("the harm comes from the start" in found.sentence) == (not changes)
+    assert ("the start does the harm" in found.sentence) == (not changes)
     assert found.figure == figures(SMALL, evidence)[0].name
 
 

@@ -35,7 +35,7 @@ def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
     """Variance, entropy and gradients at the widest queries, and what tuned nets reach."""
     sentence = " ".join([start_sentence(recipe, evidence), trained_sentence(recipe, evidence, verdicts)])
     if any(verdict.part == "mean" and verdict.verdict == "refuted" for verdict in verdicts):
-        sentence += " The variance is d · σ⁴ only where entries have mean 0, which their independence does not imply."
+        sentence += " The variance is d · σ⁴ only where entries have mean 0, which independence does not imply."
     return [answer("T3", verdicts, sentence, figure="scale")]
 
 
@@ -53,10 +53,11 @@ def start_sentence(recipe: Recipe, evidence: Evidence) -> str:
     variance = products.mean(lambda result: at(result, "normal 1 0 variance", -1)).estimate
     growth = max(ratio("mean square of queries"), 0.0) ** 0.5
     return (
-        f"Without 1/√d, q · k starts with a variance of {variance:.0f} at d = {recipe.widths[-1]}, and a softmax over "
+        f"Without 1/√d, q · k starts with a variance of {variance:.0f} at d = {recipe.widths[-1]}, and the softmax over "
         f"{recipe.keys} keys with an entropy of {start('unscaled entropy'):.2f} nats instead of {start('scaled entropy'):.2f}. "
-        f"The gradient of the queries is then {growth:.2g} times as large in the root mean square, but the scores of a typical "
-        f"query receive {100 * ratio('median of scores'):.2g} % of theirs."
+        f"Whether gradients vanish depends on the measure: compared with scaled scores, that of the queries is {growth:.2g} "
+        f"times as large in the root mean square, and that of a typical query's scores is "
+        f"{100 * ratio('median of scores'):.2g} % as large."
     )
 
 
@@ -65,9 +66,9 @@ def trained_sentence(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verd
     found = corner(recipe, evidence, "widest", recipe.optimizers[0])
     without, scaled, matched = (found.mean(arm, "test_loss") for arm in ("unscaled", "scaled", "matched"))
     causes = [verdict.verdict for verdict in verdicts if verdict.part.startswith("cause, ")]
-    start = ": once the rate is tuned, the harm comes from the start" if causes and set(causes) == {"supported"} else ""
+    start = ": the start does the harm" if causes and set(causes) == {"supported"} else ""
     return (
-        f"Nets that copy a token (d = {found.width}, {found.keys} keys, {NAMES[found.optimizer]} at its best learning rate) end "
-        f"at a loss of {without:.2g} nats without the scale, of {scaled:.2g} with it, and of {matched:.2g} without it if their "
-        f"scores start as with it{start}."
+        f"Nets that copy a token (d = {found.width}, {found.keys} keys, {NAMES[found.optimizer]}, tuned) lose {without:.2g} nats "
+        f"without the scale and {scaled:.2g} with it; without it they lose {matched:.2g} if their scores start as small as with "
+        f"it{start}."
     )

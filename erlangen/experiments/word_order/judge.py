@@ -25,6 +25,8 @@ from erlangen.experiments.word_order.statements import ARMS, DEEPER, TITLES
 from erlangen.experiments.word_order.tasks import PuzzleName, Sentences
 from erlangen.records.runs import Answer, Verdict
 
+DOES: dict[PuzzleName, str] = {"marks": "say which of two marks came first", "reverse": "reverse tokens"}
+
 
 def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
     """The two sentences, texts in another order, every task; then the controls."""
@@ -45,11 +47,10 @@ def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
 
 def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]:
     """To which nets the two sentences are one bag of words, how they are told apart, and what is made of the puzzles."""
-    one, two = (probabilities(evidence, depth) for depth in (1, 2))
+    one, two = (right_sentence(evidence, depth) for depth in (1, 2))
     sentence = (
-        f"{bags(verdicts)}Trained to tell them apart, one causal layer gives the first sentence a probability of {one} after "
-        f"the first and the second, and two layers {two}."
-        f"{of_puzzle(evidence, 'marks', 'says which of two marks came first')}{of_puzzle(evidence, 'reverse', 'reverses tokens')}"
+        f"{bags(verdicts)}Trained to tell them apart, one causal layer gives the right sentence a probability of {one}, and two "
+        f"layers {two}.{puzzles(evidence)}"
     )
     return [answer("T6", verdicts, sentence, figure="sentences", beyond=beyond_the_report(recipe.corpus))]
 
@@ -66,22 +67,33 @@ def bags(verdicts: Sequence[Verdict]) -> str:
     return f"Without positions the report's two sentences {', and '.join(told)}. " if told else ""
 
 
-def probabilities(evidence: Evidence, depth: int) -> str:
-    """'99.7 and 0.1 %': of the first sentence, after reading it and after reading the other, without positions."""
+def right_sentence(evidence: Evidence, depth: int) -> str:
+    """'99.8 %': the probability of the sentence that was read, the mean of the two, without positions."""
     arm = evidence.arm(Sentences, net="causal", depth=depth, positions="none")
-    first, second = (100 * arm.mean(f"{name}_taken_for_first").estimate for name in ("first", "second"))
-    return f"{first:.1f} and {second:.1f} %"
+    first, second = (arm.mean(f"{name}_taken_for_first").estimate for name in ("first", "second"))
+    return f"{50 * (first + 1 - second):.1f} %"
 
 
-def of_puzzle(evidence: Evidence, puzzle: PuzzleName, does: str) -> str:
-    """' A causal net reverses ... in 33.1 and 99.2 % with 2 and 6 layers, ...', by its accuracy; '' where none was measured."""
-    means = {depth: on_puzzle(evidence, puzzle, "causal", depth, "none").arm.mean("test_accuracy").estimate for depth in DEPTHS}
-    known = {str(depth): f"{mean:.1f}" for depth, mean in means.items() if math.isfinite(mean)}
-    if not known:
+def puzzles(evidence: Evidence) -> str:
+    """' Without positions, 1, 2 and 6 causal layers say which ... in 49.4, 100.0 and 100.0 % (50.0 % without order), and ...'."""
+    means = {puzzle: puzzle_means(evidence, puzzle) for puzzle in DOES}
+    known = {puzzle: rates for puzzle, rates in means.items() if rates}
+    depths = [depth for depth in DEPTHS if all(depth in rates for rates in known.values())]
+    if not known or not depths:
         return ""
-    rates, depths = listed(list(known.values())), listed(list(known))
-    least = bound(puzzle)
-    return f" A causal net {does} correctly in {rates} % with {depths} layers; without order it is {least:.1f} % at best."
+    done = [
+        f"{does} in {listed([f'{known[puzzle][depth]:.1f}' for depth in depths])} % (at best {bound(puzzle):.1f} % without order)"
+        for puzzle, does in DOES.items()
+        if puzzle in known
+    ]
+    layers = "layer" if depths == [1] else "layers"
+    return f" Without positions, {listed([str(depth) for depth in depths])} causal {layers} {', and '.join(done)}."
+
+
+def puzzle_means(evidence: Evidence, puzzle: PuzzleName) -> dict[int, float]:
+    """Mean accuracies in percent by depth, of causal nets without positions; those that were measured."""
+    means = {depth: on_puzzle(evidence, puzzle, "causal", depth, "none").arm.mean("test_accuracy").estimate for depth in DEPTHS}
+    return {depth: mean for depth, mean in means.items() if math.isfinite(mean)}
 
 
 def listed(words: Sequence[str]) -> str:
