@@ -1,8 +1,4 @@
-"""Run a step again and again on a GPU without its launches: capture it once as a CUDA graph, then replay it.
-
-A capture records the kernels of a function with their addresses and constants, and runs none of them. The function may
-therefore depend on nothing that changes on the host, and it reads and writes tensors that stay where they are.
-"""
+"""The steps of a decoder as CUDA graphs by key (see `erlangen.nn.cuda_graph`), and copies for which a GPU does not wait."""
 
 from __future__ import annotations
 
@@ -12,7 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
-Action = Callable[[], object]
+from erlangen.nn.cuda_graph import Action, GraphCapture
+
 Capture = Callable[[Action], Action]
 
 
@@ -40,20 +37,7 @@ class Replays:
 
 def capture_for(device: torch.device) -> Capture | None:
     """The capture of a device: a CUDA graph, or None where there is none."""
-    return CUDACapture() if device.type == "cuda" else None
-
-
-class CUDACapture:
-    """A function -> the replay of its CUDA graph. All graphs of one instance share memory, since only one runs at a time."""
-
-    def __init__(self) -> None:
-        self.pool = torch.cuda.graph_pool_handle()
-
-    def __call__(self, function: Action) -> Action:
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self.pool, capture_error_mode="thread_local"):
-            function()
-        return graph.replay
+    return GraphCapture() if device.type == "cuda" else None
 
 
 class HostCopies:

@@ -21,13 +21,14 @@ import torch
 from torch import Tensor, nn
 
 from erlangen.errors import ErlangenError
+from erlangen.nn.cuda_graph import GraphCapture, warm_up
 from erlangen.train.optimizer import keep_rate_on
 
 if TYPE_CHECKING:
     from erlangen.train.language_step import Training
 
 CAPTURED_UP_TO = 400_000_000  # parameters; a larger model's kernels take longer than their launches
-WARM_UP = 3
+WARM_UPS = 3  # calls before the capture
 
 
 class CapturedStep:
@@ -37,25 +38,23 @@ class CapturedStep:
         schedule, device = training.schedule, training.device
         block = training.model.config.block
         self.rows = torch.zeros(schedule.batch, block + 1, dtype=torch.int64, device=device)
+
+        def step() -> None:
+            self.loss = training.apply(net, self.rows)
+
         training.model.train()
         keep_rate_on(training.optimizer, device)
         with torch.cuda.device(device), undone(training):
-            beside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-            beside.wait_stream(torch.cuda.current_stream(device))
-            with torch.cuda.stream(beside), warnings.catch_warnings():
+            with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # AdamW warns of steps that could be captured and are not
-                for _ in range(WARM_UP):
-                    training.apply(net, self.rows)
-            torch.cuda.current_stream(device).wait_stream(beside)
+                warm_up(step, WARM_UPS)
             training.optimizer.zero_grad(set_to_none=True)  # so that gradients are allocated in the memory of the graph
-            self.graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph, stream=beside, capture_error_mode="thread_local"):
-                self.loss = training.apply(net, self.rows)
+            self.replay = GraphCapture()(step)
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Make the step with a batch, rows (B, T + 1), at the learning rate that the optimizer holds. Returns the loss, ()."""
         self.rows.copy_(rows, non_blocking=True)
-        self.graph.replay()
+        self.replay()
         return self.loss.clone()  # the next replay overwrites it
 
 

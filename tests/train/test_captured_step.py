@@ -14,6 +14,7 @@ from torch import Tensor
 from erlangen.data.characters import CharacterTokenizer
 from erlangen.data.corpus import Corpus
 from erlangen.models.gpt import GPT, GPTConfig
+from erlangen.nn import cuda_graph
 from erlangen.train import captured_step, language_step
 from erlangen.train.captured_step import CAPTURED_UP_TO, CapturedStep, capturable, undone
 from erlangen.train.checkpoint import LAST, load_checkpoint
@@ -60,11 +61,12 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         def __init__(self, device: object = None) -> None: ...
         def wait_stream(self, other: object) -> None: ...
 
-    def graph(made: object, stream: object, capture_error_mode: str) -> nullcontext[None]:
+    def graph(made: object, **options: object) -> nullcontext[None]:
         return nullcontext()
 
     monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext())
-    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(cuda_graph, "stream_aside", Stream)
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: None)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device=None: Stream())
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
     monkeypatch.setattr(torch.cuda, "CUDAGraph", FakeGraph)
@@ -133,7 +135,7 @@ def test_what_warms_up_is_undone_in_place(made: int) -> None:
 
 
 def test_what_cannot_be_captured_is_one_line_and_trains_all_the_same(fake: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(made: object, stream: object, capture_error_mode: str) -> None:
+    def refused(made: object, **options: object) -> None:
         raise RuntimeError("operation not permitted when stream is capturing\nCUDA kernel errors ...")
 
     monkeypatch.setattr(torch.cuda, "graph", refused)
