@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     )
     from erlangen.measure.memorization import longest_matches as longest_matches
     from erlangen.measure.probe import linear_r2 as linear_r2
+    from erlangen.measure.receptive_field import (
+        field_deviation as field_deviation,
+        field_extent as field_extent,
+        gradient_field as gradient_field,
+    )
     from erlangen.measure.smoothness import dirichlet_energy as dirichlet_energy, mean_average_distance as mean_average_distance
     from erlangen.measure.text_statistics import (
         compression_ratio as compression_ratio,

@@ -24,5 +24,6 @@ if TYPE_CHECKING:
         TransformerBlock as TransformerBlock,
     )
     from erlangen.models.padded_cnn import PaddedCNN as PaddedCNN, PaddedCNNConfig as PaddedCNNConfig
+    from erlangen.models.rotation_cnn import RotationCNN as RotationCNN, RotationCNNConfig as RotationCNNConfig
 else:
     __getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     )
     from erlangen.nn.cache import KeyValueCache as KeyValueCache
     from erlangen.nn.dropout import dropout as dropout
+    from erlangen.nn.group_convolution import (
+        GroupConv2d as GroupConv2d,
+        group_pool as group_pool,
+        turned_basis as turned_basis,
+    )
     from erlangen.nn.norm import RMSNorm as RMSNorm
     from erlangen.nn.padding import (
         PADDINGS as PADDINGS,

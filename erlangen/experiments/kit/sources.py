@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
-Source: TypeAlias = Literal["cora", "grimm", "english words"]
+Source: TypeAlias = Literal["cora", "grimm", "cifar10", "english words"]
 
 
 def require(sources: Iterable[Source]) -> None:
@@ -22,6 +22,10 @@ def require(sources: Iterable[Source]) -> None:
             from erlangen.data.grimm import grimm
 
             grimm()
+        elif source == "cifar10":
+            from erlangen.data.cifar10 import cifar10_folder
+
+            cifar10_folder()
         else:
             from erlangen.measure.text_statistics import english_words
 

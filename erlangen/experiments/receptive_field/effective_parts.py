@@ -1,0 +1,108 @@
+"""Receptive field: the parts about what an output does depend on."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from erlangen.experiments.kit.evidence import Effect as Measured, Evidence, by_seed, mean
+from erlangen.experiments.kit.parts import Part
+from erlangen.experiments.kit.wording import wording
+from erlangen.experiments.receptive_field import CLAIMS
+from erlangen.experiments.receptive_field.evidence import arm, slope
+from erlangen.experiments.receptive_field.plan import CELLS, DEEP, EASY, MIDDLE, Cell
+from erlangen.experiments.receptive_field.recipe import Recipe
+from erlangen.experiments.receptive_field.statements import QUOTES
+from erlangen.experiments.receptive_field.tasks import Effect
+from erlangen.records.runs import JobResult
+from erlangen.statistics.regions import at_least, exceeds, falls_below, within
+
+said = partial(wording, CLAIMS, QUOTES)
+LUO = "Luo et al. (2016) derive 1/2, where the theoretical field has 1."
+TRAINED = [cell for cell in CELLS if cell.net == "plain" and cell.distance == EASY]
+
+
+def effective_parts(recipe: Recipe, evidence: Evidence) -> list[Part]:
+    """Growth with the depth, before and after training; what training does; attention."""
+    parts = [growth(recipe, evidence, "plain"), growth(recipe, evidence, "residual"), attention_evenness(recipe, evidence)]
+    if EASY in recipe.distances:
+        parts.append(trained_growth(recipe, evidence))
+    if MIDDLE in recipe.distances:
+        parts.append(widening(recipe, evidence))
+    return parts
+
+
+def exponent(recipe: Recipe, evidence: Evidence, net: str) -> Measured:
+    """The exponent of the deviation in the depth, seed by seed."""
+    arms = [evidence.arm(Effect, net=net, layers=layers) for layers in recipe.depths]
+    return by_seed(lambda *results: slope(recipe.depths, [result.value("deviation") for result in results]), *arms)
+
+
+def growth(recipe: Recipe, evidence: Evidence, net: str) -> Part:
+    """The square root that theory has for a plain CNN, and the same with residual connections."""
+    return Part(
+        **said(*(("effective field", "rival") if net == "plain" else ("effective field, residual", "extension"))),
+        effect=exponent(recipe, evidence, net),
+        region=within(
+            recipe.exponent, around=0.5, why=f"a size that is {off(recipe):.0f} % off at 16 times the depth is another law"
+        ),
+        unit="exponent of the depth",
+        corrected=lambda interval: f"It grows with the depth to the power {interval.estimate:.2f}.",
+        note=f"{LUO} Layers: {', '.join(map(str, recipe.depths))}. Size: standard deviation of the squared gradient.",
+    )
+
+
+def off(recipe: Recipe) -> float:
+    """Percent by which a size is off at 16 times the depth, where the exponent is off by the edge."""
+    return 100 * (float(16**recipe.exponent) - 1)
+
+
+def trained_growth(recipe: Recipe, evidence: Evidence) -> Part:
+    """The exponent after training less that before it, among nets that learned the same distance."""
+    arms, depths = [arm(evidence, cell) for cell in TRAINED], [cell.layers for cell in TRAINED]
+
+    def change(*results: JobResult) -> float:
+        after, before = (slope(depths, [result.value(f"deviation_{when}") for result in results]) for when in ("after", "before"))
+        return after - before
+
+    return Part(
+        **said("effective field, trained"),
+        effect=by_seed(change, *arms, test="t interval over seeds of paired differences"),
+        region=falls_below(recipe.exponent, why="the same edge as for the growth before training"),
+        unit="exponent of the depth, after less before training",
+        untrained=tuple(name for one in arms for name in one.below("test_accuracy", 100)),
+        corrected="It does not.",
+        note=f"Plain CNNs of {', '.join(map(str, depths))} layers that learned {EASY} columns.",
+    )
+
+
+def widening(recipe: Recipe, evidence: Evidence) -> Part:
+    """The ratio of the field's size after training to that before."""
+    trained = arm(evidence, Cell("plain", DEEP, MIDDLE))
+
+    def factor(result: JobResult) -> float:
+        return result.value("deviation_after") / result.value("deviation_before")
+
+    return Part(
+        **said("training widens it", "rival"),
+        effect=by_seed(factor, trained),
+        region=exceeds(recipe.wider - 1, than=1.0, why=f"by a factor of {recipe.wider:g} at least"),
+        unit="size after training / size before",
+        untrained=trained.below("test_accuracy", 100),
+        corrected=lambda interval: f"It changes by a factor of {interval.estimate:.2f}.",
+        note="Luo et al. (2016) saw it on CIFAR-10 and on street scenes. Standard deviation along the columns.",
+    )
+
+
+def attention_evenness(recipe: Recipe, evidence: Evidence) -> Part:
+    """Far tokens against near ones in one layer of untrained attention."""
+    one, deep = evidence.arm(Effect, net="relative", layers=1), evidence.arm(Effect, net="plain", layers=recipe.depths[-1])
+    cnn, own = deep.mean("evenness").estimate, one.mean("own").estimate
+    return Part(
+        **said("attention, far and near"),
+        effect=mean(one, "evenness"),
+        region=at_least(recipe.even, center=1.0, why="half as much is still of one order; a CNN's falls by orders of magnitude"),
+        unit="squared gradient, outer half / inner half",
+        corrected="Far tokens count less.",
+        note=f"A plain CNN of {recipe.depths[-1]} layers has {cnn:.2g} by the same measure. The token itself is left out: in "
+        f"untrained attention it has {100 * own:.4g} % of the squared gradient, by the residual connection.",
+    )
