@@ -15,9 +15,10 @@ from torch import Tensor
 from erlangen.data.red_green import by_order, by_place, paint, red_green
 from erlangen.experiments import planned_jobs
 from erlangen.experiments.kit.tasks import read_task
-from erlangen.experiments.padding_causes import PRESETS, Recipe
+from erlangen.experiments.padding_causes import PRESETS, Recipe, training
 from erlangen.experiments.padding_causes.arms import ARMS, Axis, Border, Mode
 from erlangen.experiments.padding_causes.copies import copied_pixels, copies, padded_images
+from erlangen.experiments.padding_causes.evidence import MAPS
 from erlangen.experiments.padding_causes.images import BLOCK, framed_images, report_images
 from erlangen.experiments.padding_causes.net import BorderedCNN, pad
 from erlangen.experiments.padding_causes.probes import probe, red_column
@@ -95,6 +96,28 @@ def test_every_arm_has_the_same_first_weights_and_the_map_that_it_says(name: str
     assert 0 <= border.pooled().start < border.pooled().stop <= sides[-1]
 
 
+PLAIN = {  # width, padding before and after and stride of the last layer, first and last row and column that are pooled
+    "valid": (0, (0, 0), 2, (0, 1)), "valid 4x4": (0, (0, 0), 1, (0, 3)), "sconv": (1, (1, 1), 2, (0, 3)),
+    "sconv 8x8": (1, (1, 1), 1, (0, 7)), "sconv 7x7": (1, (1, 0), 1, (0, 6)), "sconv center 6x6": (1, (1, 1), 1, (1, 6)),
+    "sconv 5x5": (1, (1, 2), 2, (0, 4)), "fconv": (2, (2, 2), 2, (0, 5)), "fconv 12x12": (2, (2, 2), 1, (0, 11)),
+    "fconv center 4x4": (2, (2, 2), 2, (1, 4)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_nets_that_pad_zeros_are_a_plainer_program(name: str):
+    net, (width, last, stride, (first, end)) = net_of(ARMS[name]).double(), PLAIN[name]
+    images = torch.rand(3, 3, 32, 32, dtype=torch.float64)
+    x = images
+    layers = zip(net.convolutions, [(width, width)] * 3 + [last], (1, 2, 2, stride), strict=True)
+    for convolution, (before, after), step in layers:
+        x = F.conv2d(F.pad(x, (before, after, before, after)), convolution.weight, stride=step).relu()  # type: ignore[arg-type]
+    with torch.no_grad():
+        assert torch.allclose(net.features(images), x[:, :, first : end + 1, first : end + 1].amax((2, 3)), atol=1e-12)
+    assert name in MAPS
+    assert set(PLAIN) == set(MAPS)
+
+
 def test_names_say_the_side_of_the_map_that_is_pooled():
     named = {name: int(name[-1]) for name in ARMS if name[-2] == "x" and name[-3].isdigit() and not name.startswith("rep")}
     named["fconv 12x12"] = 12
@@ -139,6 +162,12 @@ def test_without_a_border_rows_repeat_with_the_strides_and_fconv_cuts_none():
 ])  # fmt: skip
 def test_places_at_which_a_layer_copies_part_of_a_box(mode: Mode, places: set[int]):
     assert copied_places(Border(width=2, mode=mode), "rows") == places
+
+
+def test_along_the_other_axis_nothing_is_copied():
+    assert copied_places(Border(width=2, mode="reflect", axis="columns"), "rows") == set()
+    near = near_border(ARMS["reflect rows"], torch.tensor([(0, 12, 25, 12), (12, 0, 18, 12)]))
+    assert near.tolist() == [False, True]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -234,6 +263,8 @@ def test_in_the_crossed_images_the_height_says_nothing_about_the_order():
     shown, unseen = report_images(100, 200, 200)
     agree = (by_place(shown.crossed.boxes) == shown.crossed.labels).double().mean()
     assert agree == 0.5
+    halves = (by_place(shown.crossed.boxes) == shown.crossed.labels).double().view(2, -1).mean(1)  # a probe fits on the first
+    assert float((halves - 0.5).abs().max()) < 0.1
     assert torch.equal(shown.crossed.images, unseen.crossed.images)
     reds = shown.crossed.images[:, 0].amax(1).argmax(1)
     assert torch.equal(reds, red_column(shown.crossed))
@@ -274,6 +305,20 @@ def test_accuracies_are_of_the_splits_and_distances_that_they_name():
     assert 0 < found["unseen_test_accuracy"] < 100
     assert found["test_accuracy"] < 100
     assert "far_accuracy" not in dict(accuracies(Oracle(), shown, None))  # type: ignore[arg-type]
+
+
+def test_a_training_is_tested_on_the_reports_images_and_on_new_ones(monkeypatch: pytest.MonkeyPatch):
+    given: list[tuple[object, ...]] = []
+    monkeypatch.setattr(training, "accuracies", lambda net, shown, unseen: given.append((shown, unseen)) or [])
+    run(
+        next(
+            job
+            for job in planned_jobs("padding-causes", TINY)
+            if job.params.get("arm") == "reflect" and "margin" not in job.params
+        )
+    )
+    expected = report_images(TINY.train, TINY.validation, TINY.test)  # the same objects: they are kept
+    assert [id(images) for images in given[0]] == [id(images) for images in expected]
 
 
 # The jobs

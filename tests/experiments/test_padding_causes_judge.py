@@ -11,13 +11,14 @@ from functools import cache
 import numpy as np
 import pytest
 from scipy import stats
-from support.results import evidence_of
+from support.results import evidence_of, result
 
 from erlangen.experiments import planned_jobs
 from erlangen.experiments.kit.evidence import Evidence
 from erlangen.experiments.kit.tasks import read_task, task_name
 from erlangen.experiments.padding_causes import PRESETS, Recipe
 from erlangen.experiments.padding_causes.arms import ARMS
+from erlangen.experiments.padding_causes.equal_fit import lead
 from erlangen.experiments.padding_causes.evidence import MAPS
 from erlangen.experiments.padding_causes.figures import figures
 from erlangen.experiments.padding_causes.judge import answers, verdicts
@@ -144,7 +145,6 @@ def answered(evidence: Evidence, recipe: Recipe = STANDARD) -> dict[str, Answer]
 REFUTED = {
     "larger maps", *LARGER, "spatial information", "information kept", "information and accuracy", "opposite sides", "overfit",
     "overfit: new images", "overfit: columns", "overfit: more images", "magnifies", "magnifies: rows", "magnifies: more",
-    "equal fit",
 }  # fmt: skip
 EVERY = {part for parts in PARTS.values() for part in parts}
 COUNTED = {"opposite sides", "shuffled heights", "without reordering", "zeros in a margin of 9", "zeros away from the border"}
@@ -158,6 +158,9 @@ def test_the_world_as_it_was_seen_once():
     said = answered(world())
     assert {claim: answer.answer for claim, answer in said.items()} == {"C5": "refuted", "C6": "partly", "C7": "partly"}
     assert all(len(answer.sentence) < 330 for answer in said.values())
+    assert "not the size of the map" in said["C5"].sentence
+    assert "no pattern is overfitted, the mirrored rows give the height away" in said["C6"].sentence
+    assert "but not because boxes are magnified" in said["C7"].sentence
 
 
 def test_every_part_says_whose_it_is_and_quotes_the_report():
@@ -184,7 +187,9 @@ def test_a_world_in_which_the_report_is_right():
     found = outcomes(right)
     assert {part: found[part] for part in QUOTES} == dict.fromkeys(QUOTES, "supported")
     assert found["border"] == found["sconv 5x5 over 7x7"] == "refuted"
-    assert {answer.answer for answer in answered(right).values()} == {"supported"}
+    said = answered(right)
+    assert {answer.answer for answer in said.values()} == {"supported"}
+    assert not any(" not " in answer.sentence or "no pattern" in answer.sentence for answer in said.values())
 
 
 # Edges: where the truth lies on one, no more than 2.5 % of the verdicts may be wrong on either side
@@ -221,9 +226,9 @@ def shifted(side: float) -> Callable[[int], Evidence]:
 
 RISING = {
     *LARGER, "information kept", "overfit: new images", "overfit: more images", "height at the border", "margin",
-    "replicate > fconv", *MAGNIFIED, "column at the border", "far boxes", "rows give the height away", "equal fit",
+    "replicate > fconv", *MAGNIFIED, "column at the border", "far boxes", "rows give the height away",
 }  # fmt: skip
-FALLING = {"reflect < fconv", "overfit: columns", "rows"}
+FALLING = {"reflect < fconv", "overfit: columns", "rows", "equal fit"}
 
 
 @pytest.mark.parametrize("side", [-1, 1])
@@ -244,6 +249,20 @@ def test_every_statistical_part_is_tested_on_its_edge_or_by_ranks():
     assert {*RISING, *FALLING, *ranks, *BORDERS} == STATISTICAL
 
 
+def test_accuracies_of_0_and_100_in_every_seed_are_decided_by_the_images():
+    def flat(task: Task, seed: int, made: Measured) -> Measured:
+        if not isinstance(task, Cause) or not task.arm.startswith("reflect"):
+            return made
+        score = 100.0 if task.arm == "reflect columns" else 0.0
+        return {**made, "train_accuracy": 100.0, "unseen_validation_accuracy": 100.0, "test_accuracy": score}
+
+    found = outcomes(world(change=flat))
+    assert {part: found[part] for part in found if part.startswith("overfit")} == {
+        "overfit": "refuted", "overfit: new images": "refuted", "overfit: columns": "refuted", "overfit: more images": "refuted",
+    }  # fmt: skip
+    assert found["reflect < fconv"] == found["rows"] == "supported"
+
+
 def test_rank_correlations_are_scipys_and_need_numbers_that_vary():
     pairs = [(1.0, 2.0), (2.0, 1.0), (3.0, 3.0), (3.0, 5.0), (5.0, 4.0), (6.0, 6.0)]
     assert spearman(pairs) == stats.spearmanr(*zip(*pairs, strict=True)).statistic
@@ -256,6 +275,15 @@ def test_ranks_follow_what_orders_the_nets(order: int, outcome: str):
     """The accuracy follows the share of cut paths, upwards or downwards, or neither."""
     cut = {name: 50 + order * 60 * (CUT[name] - 0.2) for name in MAPS}
     assert outcomes(world(cut))["weights and accuracy"] == outcome
+
+
+def test_at_equal_fit_the_epoch_nearest_to_the_fit_of_the_other_net_counts():
+    job = jobs_of(STANDARD)[0]
+    curves = {"validation_accuracy_by_epoch": (50.0, 87.0, 88.6, 99.0), "test_accuracy_by_epoch": (50.0, 80.0, 85.0, 97.0)}
+    replicate = result(job, [Measurement(name, value) for name, value in curves.items()])
+    fconv = result(job, [Measurement("validation_accuracy", 88.0), Measurement("test_accuracy", 86.0)])
+    assert lead(replicate, fconv) == 85.0 - 86.0
+    assert math.isnan(lead(fconv, fconv))
 
 
 # Guards

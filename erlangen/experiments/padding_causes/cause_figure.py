@@ -35,7 +35,7 @@ def causes(recipe: Recipe, evidence: Evidence) -> Figure:
         rows += [(panel, name.split()[0], name, *point(arm, quantity)) for name, arm in shown.items()]
     return Figure(
         name="causes",
-        title="What decides the accuracy: whether the border gives the height away, not the size of the map",
+        title="Which explanation puts the nets in the order of their accuracy?",
         caption="Each dot is a net; means over seeds. Across: what each explanation names. Up: test accuracy with the heights "
         "swapped, 0 % for a net that reads the height of the boxes and 100 % for one that reads their order. ρ: rank "
         "correlation, mean over seeds. Height in the features: R² of a linear probe. Weights that never meet a box: the share of "

@@ -38,5 +38,5 @@ def same_logits(part: str, away: Sequence[JobResult], near: Sequence[JobResult],
         checks=(Check("near the border, the logits of most images differ", passed),),
         corrected="The logits of some images differ.",
         test="trained nets, their copies multiplied by 1 and by 0; any differing bit counts",
-        note=f"Near the border they differ for {seen:.0f} of {beside:.0f} images." if passed is not None else "",
+        note=f"Near the border they differ for {seen:.0f} of {beside:.0f} images." if beside > 0 else "",
     )

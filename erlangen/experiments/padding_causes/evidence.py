@@ -20,6 +20,7 @@ MAPS = (
 )  # fmt: skip
 """The nets padded by zeros, or not at all: their maps and borders differ, and what is copied does not, since nothing is."""
 MATTERS = "a fifth of the way from 0 to 100 %, as for the other causes"
+PAIRED = "t interval over seeds of paired differences; binomial over images where they do not vary"
 POINTS = "points of test accuracy, paired by seed"
 
 
@@ -79,5 +80,4 @@ def gained(left: Arm, right: Arm, quantity: Quantity, images: int) -> Effect:
     def interval(level: float) -> Interval:
         return accuracy_difference([ours[seed] for seed in seeds], [theirs[seed] for seed in seeds], images, level)
 
-    test = "t interval over seeds of paired differences; binomial over images where they do not vary"
-    return replace(difference(left, right, quantity, unit="%"), interval=interval, test=test)
+    return replace(difference(left, right, quantity, unit="%"), interval=interval, test=PAIRED)

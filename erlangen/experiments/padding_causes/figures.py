@@ -76,7 +76,7 @@ def margins(recipe: Recipe, evidence: Evidence) -> Figure:
     columns = ("padding", "margin", "accuracy", "low", "high")
     return Figure(
         name="margin",
-        title="The farther the boxes keep from the border, the less reflection does",
+        title="Reflection, and how far the boxes keep from the border",
         caption="Test accuracy with the heights swapped, on images whose boxes keep a margin from every border; mean and 95 % "
         "interval over seeds. From 9 pixels on the layers reflect zeros alone: both paddings are the same function.",
         columns=columns,

@@ -20,6 +20,7 @@ ANSWERED = {
     "C7": ("replicate", "replicate rows", "replicate columns", "fconv"),
 }
 """The arms that a claim's answer is about."""
+FIGURES = {"C5": "causes", "C6": "axes", "C7": "axes"}
 NEEDS = {claim: f"the arms {', '.join(arms)} (--preset standard)" for claim, arms in ANSWERED.items()}
 
 
@@ -30,10 +31,11 @@ def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
 
 def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]:
     """One sentence for each claim, and the figure that shows it."""
+    said = {"C5": map_sentence, "C6": reflect_sentence, "C7": replicate_sentence}
+    of_claim = {claim: judged(recipe, verdicts, claim) for claim in said}
     return [
-        answer("C5", judged(recipe, verdicts, "C5"), map_sentence(recipe, evidence), figure="causes", needs=NEEDS["C5"]),
-        answer("C6", judged(recipe, verdicts, "C6"), reflect_sentence(recipe, evidence), figure="axes", needs=NEEDS["C6"]),
-        answer("C7", judged(recipe, verdicts, "C7"), replicate_sentence(recipe, evidence), figure="axes", needs=NEEDS["C7"]),
+        answer(claim, of_claim[claim], sentence(recipe, evidence, verdicts), figure=FIGURES[claim], needs=NEEDS[claim])
+        for claim, sentence in said.items()
     ]
 
 

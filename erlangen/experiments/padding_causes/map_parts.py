@@ -57,14 +57,15 @@ def step(recipe: Recipe, evidence: Evidence, part: str, more: str, less: str) ->
         unit=POINTS,
         untrained=untrained(recipe, left, right),
         corrected=moved,
-        note=f"{cells[more]} cells for {cells[less]}. The border cuts {cut(left)} of the weights' paths against {cut(right)}.",
+        note=f"{cells[more]} cells for {cells[less]}.{cuts(left, right)}",
     )
 
 
-def cut(arm: Arm) -> str:
-    """'9 %'"""
-    share = 100 * arm.mean("never_met").estimate
-    return f"{share:.2g} %" if math.isfinite(share) else "not measured"
+def cuts(left: Arm, right: Arm) -> str:
+    """' The border cuts 0.59 % of the weights' paths, against 17 %.', if it was measured."""
+    shares = [100 * arm.mean("never_met").estimate for arm in (left, right)]
+    known = all(map(math.isfinite, shares))
+    return f" The border cuts {shares[0]:.2g} % of the weights' paths, against {shares[1]:.2g} %." if known else ""
 
 
 def kept_information(recipe: Recipe, evidence: Evidence) -> Part:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from statistics import fmean
 
-from erlangen.experiments.kit.evidence import Evidence, by_seed
+from erlangen.experiments.kit.evidence import Arm, Effect, Evidence, by_seed, group
 from erlangen.experiments.kit.parts import Check, Part
 from erlangen.experiments.padding_causes.counts import copy_count
 from erlangen.experiments.padding_causes.evidence import (
     MATTERS,
+    PAIRED,
     POINTS,
     arm_of,
     gained,
@@ -21,6 +23,7 @@ from erlangen.experiments.padding_causes.evidence import (
 )
 from erlangen.experiments.padding_causes.recipe import Recipe
 from erlangen.records.runs import JobResult
+from erlangen.statistics.intervals import accuracy_difference
 from erlangen.statistics.regions import exceeds, falls_below
 
 
@@ -37,7 +40,7 @@ def new_images(recipe: Recipe, evidence: Evidence) -> Part:
     reflect = arm_of(recipe, evidence, "reflect")
     return Part(
         **said("overfit: new images"),
-        effect=by_seed(memorized, reflect),
+        effect=lost_on_new_images(reflect, recipe.validation),
         region=exceeds(recipe.overfit, why=f"fewer than {recipe.overfit:g} points do not explain a loss of 100"),
         unit="points of accuracy, training images minus new ones",
         untrained=untrained(recipe, reflect),
@@ -72,6 +75,14 @@ def more_images(recipe: Recipe, evidence: Evidence) -> Part:
         untrained=untrained(recipe, few, many),
         corrected=moved,
     )
+
+
+def lost_on_new_images(arm: Arm, images: int) -> Effect:
+    """Accuracy on the training images minus that on new ones, by seed; binomial over the images where the seeds do not vary."""
+    seen, new = (list(arm.values(name).values()) for name in ("train_accuracy", "unseen_validation_accuracy"))
+    groups = [group(arm, "train_accuracy", "%", "training images"), group(arm, "unseen_validation_accuracy", "%", "new images")]
+    effect = by_seed(memorized, arm, test=PAIRED, groups=groups)
+    return replace(effect, interval=lambda level: accuracy_difference(seen, new, images, level))
 
 
 def overfit_seen(recipe: Recipe, evidence: Evidence) -> Check:

@@ -17,16 +17,18 @@ LARGEST_MARGIN = 9  # pixels: the image has no room for more
 class Recipe:
     """Which arms are trained, for how long, and the edges of the verdicts.
 
-    arms: of `arms.ARMS`. seeds: of each. epochs, patience: on the report's images. report_seeds, report_epochs: of fconv and
-    replicate once more, trained for as long as the report did, because their accuracies are close; 0 for none. sizes: training
-    images of further nets under reflect padding, which see them size_epochs times. control_images,
-    control_epochs: of nets under fconv padding that must be seen to overfit. margins: least distances of the boxes from
-    the border, in pixels. frame_epochs, frame_train: of the nets on images with a margin. train, validation, test: numbers of
-    images.
-    fit: validation accuracy, in percent, that a net must reach before a verdict compares it. step: points of test accuracy that
-    a cause must move. overfit: points between training images and new ones from which a net counts as overfitted. reads: R² by
-    which two arms must differ before one holds more. far: points of accuracy to be gained on boxes far apart. rank: least rank
-    correlation, in size, of a cause with the accuracy.
+    arms: nets to train, each with one thing changed. seeds: number of seeds of each arm. epochs: passes over the report's images.
+    patience: epochs without a lower validation loss after which a training stops. report_seeds: number of seeds of fconv and
+    replicate, whose accuracies are close, in trainings as long as the report's; 0 for none. report_epochs: passes over the images
+    in these longer trainings. sizes: numbers of training images for further nets under reflect padding. size_epochs: passes over
+    such fewer images. control_images: number of training images with which nets under fconv padding must be seen to overfit.
+    control_epochs: passes over the images of that control. margins: least distances of the boxes from the border, in pixels.
+    frame_epochs: passes over images with a margin. frame_train: number of training images with a margin. train: number of
+    training images. validation: number of validation images. test: number of test images. fit: validation accuracy, in percent,
+    that a net must reach before a verdict compares it. step: points of test accuracy that a cause must move. overfit: points
+    between training images and new ones above which a net overfits. reads: R² by which two arms must differ before one holds
+    more. far: points of accuracy to be gained on boxes that no unit sees together. rank: least rank correlation, in size, of
+    a cause with the accuracy.
     """
 
     arms: tuple[str, ...] = tuple(ARMS)

@@ -70,8 +70,9 @@ def magnified(recipe: Recipe, evidence: Evidence, part: str) -> Part:
 
 def fits(*arms: Arm) -> str:
     """What the arms score in validation."""
-    reached = [f"{arm.name} {arm.mean('validation_accuracy').estimate:.1f} %" for arm in arms]
-    return f"In validation: {', '.join(reached)}."
+    means = {arm.name: arm.mean("validation_accuracy").estimate for arm in arms}
+    known = [f"{name} {mean:.1f} %" for name, mean in means.items() if math.isfinite(mean)]
+    return f"In validation: {', '.join(known)}." if known else ""
 
 
 def reordering(evidence: Evidence) -> Exact:

@@ -68,7 +68,7 @@ PARTS: dict[str, dict[str, str]] = {
         "column at the border": "The features hold more of the red box's column if the columns are replicated than under fconv.",
         "far boxes": "Replication of the columns alone raises the accuracy on boxes that no unit of the last map sees together.",
         "rows give the height away": "The features hold more of the boxes' height if the rows are replicated than under fconv.",
-        "equal fit": "Replicate padding scores more than fconv padding when both have the same validation accuracy.",
+        "equal fit": "At the same validation accuracy, replicate padding scores no more than fconv padding.",
         "zeros away from the border": "On images whose boxes are away from the border, replicate padding is zero padding: "
         "the same logits, to the last bit.",
     },
