@@ -1,56 +1,74 @@
-"""The figure of both claims: accuracy against the angle, as a curve and around a circle, the published points beside it."""
+"""The figures of the two claims: accuracy against the angle, as a curve and around a circle, beside the published points."""
 
 from __future__ import annotations
 
 import math
-
-import altair as alt
+from collections.abc import Mapping
+from dataclasses import replace
 
 from erlangen.experiments.kit.evidence import Evidence
-from erlangen.experiments.kit.panels import FAINT, PALETTE, Row, Rows, Spec, cells, clipped, palette, records, spec, tooltip
+from erlangen.experiments.kit.panels import Row, cells, clipped
 from erlangen.experiments.kit.published import published_numbers
 from erlangen.experiments.rotation import Recipe
+from erlangen.experiments.rotation.angle_chart import COLUMNS, HERE, REPORT, chart
 from erlangen.experiments.rotation.claims import images_title, is_cifar10
-from erlangen.experiments.rotation.evidence import accuracy, arm
-from erlangen.experiments.rotation.tasks import angles
+from erlangen.experiments.rotation.evidence import accuracy, arm, last_epoch
+from erlangen.experiments.rotation.tasks import ARMS, angles
 from erlangen.records.runs import Figure
 
-COLUMNS = ("training", "source", "angle", "accuracy", "low", "high")
-HERE, REPORT = "measured here", "published"
 PUBLISHED = {  # which published curve stands beside which training
     "plain": "plain_read_off_figure",
     "augmented": "augmented_read_off_figure_of_a_second_run",
 }
-RINGS = (20, 40, 60, 80)  # percent
-SIZE = 300  # pixels of a side of the circle's panel
+TITLES = {
+    "plain": "flat head, upright images",
+    "disk": "flat head, inside a disk",
+    "augmented": "flat head, rotated images",
+    "pooled": "pooled head, upright images",
+    "pooled augmented": "pooled head, rotated images",
+    **{f"{order} {match}": f"{order}, equal {match}" for order in ("C4", "C8") for match in ("compute", "parameters")},
+}
 
 
-def angle_figure(recipe: Recipe, evidence: Evidence) -> Figure:
-    """The report's net, trained upright and on rotated images."""
-    shown = trainings(recipe)
-    rows = [row for title, (name, epochs) in shown.items() for row in curve(recipe, evidence, title, name, epochs)]
+def upright_figure(recipe: Recipe, evidence: Evidence) -> Figure:
+    """C9: nets that learned upright images, whole or inside a disk."""
+    shown = {"whole images": ("plain", recipe.epochs), "inside a disk": ("disk", recipe.epochs)}
+    return angle_figure(recipe, evidence, "upright", "Trained on upright images, tested on rotated ones", shown)
+
+
+def rotated_figure(recipe: Recipe, evidence: Evidence) -> Figure:
+    """C10: the report's net, trained on upright and on rotated images."""
+    shown = {"upright images": ("plain", recipe.epochs), f"rotated images, {recipe.epochs} epochs": ("augmented", recipe.epochs)}
+    if (last := last_epoch(recipe, "augmented")) > recipe.epochs:
+        shown[f"rotated images, {last} epochs"] = ("augmented", last)
+    return angle_figure(recipe, evidence, "rotated", "Trained on upright or on rotated images, tested on rotated ones", shown)
+
+
+def nets_figure(recipe: Recipe, evidence: Evidence) -> Figure:
+    """C10: the nets with a pooled head: trained upright, on rotated images, and group convolutions."""
+    shown = {TITLES[name]: (name, last_epoch(recipe, name)) for name in TITLES if ARMS[name].tuned and name in recipe.arms}
+    figure = angle_figure(recipe, evidence, "nets", "Rotated images, or filters that rotate", shown)
+    more = "All have a pooled head. Group convolutions turn their filters, C4 by 90° and C8 by 45°, and saw upright images only."
+    return replace(figure, caption=f"{figure.caption} {more}")
+
+
+def angle_figure(recipe: Recipe, evidence: Evidence, name: str, title: str, shown: Mapping[str, tuple[str, int]]) -> Figure:
+    """Curves of some nets; shown: title -> arm and epochs."""
+    rows = [row for net, (arm_name, epochs) in shown.items() for row in curve(recipe, evidence, net, arm_name, epochs)]
     if is_cifar10(recipe.data) and rows:
-        rows += [row for title, (name, epochs) in shown.items() if epochs == recipe.epochs for row in published(title, name)]
-    beside = " Triangles are the published points, read off the report's figure." if any(row[1] == REPORT for row in rows) else ""
+        same = {net: arm_name for net, (arm_name, epochs) in shown.items() if epochs == recipe.epochs}
+        rows += [row for net, arm_name in same.items() for row in published(net, arm_name)]
+    beside = " Triangles: the published points, read off the report's figure." if any(row[1] == REPORT for row in rows) else ""
     return Figure(
-        name="angles",
-        title="Accuracy on rotated images",
-        caption=f"The same test images ({images_title(recipe.data)}) turned counterclockwise by each angle: percent right, with "
-        f"95 % intervals over seeds and test images. On the right the same around a circle: 0° is at the top.{beside}",
+        name=name,
+        title=title,
+        caption=f"Percent of the test images ({images_title(recipe.data)}) that are right when they are turned counterclockwise "
+        "by each angle, with 95 % intervals over seeds and test images; on the right the same around a circle, with the accuracy "
+        f"as the distance from the center.{beside}",
         columns=COLUMNS,
         rows=tuple(rows),
-        spec=chart(rows, list(shown)) if rows else None,
+        spec=chart(rows, [net for net in shown if any(row[0] == net for row in rows)]) if rows else None,
     )
-
-
-def trainings(recipe: Recipe) -> dict[str, tuple[str, int]]:
-    """The curves: a title, the arm and the epochs."""
-    made = {"upright images": ("plain", recipe.epochs)} if "plain" in recipe.arms else {}
-    if "augmented" in recipe.arms:
-        made[f"rotated images, {recipe.epochs} epochs"] = ("augmented", recipe.epochs)
-        if "augmented" in recipe.longer and recipe.long > recipe.epochs:
-            made[f"rotated images, {recipe.long} epochs"] = ("augmented", recipe.long)
-    return made
 
 
 def curve(recipe: Recipe, evidence: Evidence, title: str, name: str, epochs: int) -> list[Row]:
@@ -61,72 +79,11 @@ def curve(recipe: Recipe, evidence: Evidence, title: str, name: str, epochs: int
 
 
 def published(title: str, name: str) -> list[Row]:
-    """The report's points."""
+    """The report's points of an arm, if it has any."""
+    if name not in PUBLISHED:
+        return []
     figure = published_numbers("erlangen.experiments.rotation")
     return [
         (title, REPORT, angle, round(100 * value, 1), None, None)
         for angle, value in zip(figure["angles_deg"], figure[PUBLISHED[name]], strict=True)
     ]
-
-
-def chart(rows: Rows, titles: list[str]) -> Spec:
-    """Both panels."""
-    base = alt.Chart(records(COLUMNS, rows)).encode(
-        color=alt.Color(
-            "training:N", title=None, scale=palette(dict(zip(titles, PALETTE, strict=False))), legend=alt.Legend(orient="top")
-        ),
-    )
-    panels = alt.hconcat(
-        straight(base, rows).properties(width=440, height=SIZE),
-        around(base, rows).properties(width=SIZE, height=SIZE),
-        spacing=30,
-    )
-    return spec(panels)
-
-
-def straight(base: alt.Chart, rows: Rows) -> alt.LayerChart:
-    """Accuracy against the angle."""
-    x = alt.X("angle:Q", title="rotation of the test images in degrees", axis=alt.Axis(values=list(range(0, 361, 90))))
-    y = alt.Y("accuracy:Q", title="accuracy in %", scale=alt.Scale(domain=[0, 100]))
-    here, theirs = base.transform_filter(alt.datum.source == HERE), base.transform_filter(alt.datum.source == REPORT)
-    return alt.layer(
-        here.mark_area(opacity=0.2).encode(x=x, y=alt.Y("low:Q", title="accuracy in %"), y2="high:Q"),
-        here.mark_line(point=True).encode(x=x, y=y, tooltip=tooltip(COLUMNS, rows)),
-        theirs.mark_point(shape="triangle-up", size=60).encode(x=x, y=y, tooltip=tooltip(COLUMNS, rows)),
-    )
-
-
-def around(base: alt.Chart, rows: Rows) -> alt.LayerChart:
-    """The same with the accuracy as the distance from the center: 0° at the top, counterclockwise as the images turn."""
-    placed = base.transform_calculate(
-        x="-datum.accuracy * sin(datum.angle * PI / 180)", y="datum.accuracy * cos(datum.angle * PI / 180)"
-    )
-    x, y = (alt.X("x:Q", axis=None, scale=SCALE), alt.Y("y:Q", axis=None, scale=SCALE))
-    here = placed.transform_filter(alt.datum.source == HERE)
-    theirs = placed.transform_filter(alt.datum.source == REPORT)
-    return alt.layer(
-        *circles(),
-        here.mark_line(point=True).encode(x=x, y=y, order="angle:Q", tooltip=tooltip(COLUMNS, rows)),
-        theirs.mark_point(shape="triangle-up", size=60).encode(x=x, y=y, tooltip=tooltip(COLUMNS, rows)),
-    )
-
-
-SCALE = alt.Scale(domain=[-90, 90])
-
-
-def circles() -> list[alt.Chart]:
-    """Rings of equal accuracy, and the angles around the outermost."""
-    ring = [
-        {"ring": percent, "turn": turn, "x": percent * math.sin(math.radians(turn)), "y": percent * math.cos(math.radians(turn))}
-        for percent in RINGS
-        for turn in range(0, 361, 6)
-    ]
-    named = [{"name": f"{percent} %", "x": 0.0, "y": float(percent)} for percent in RINGS]
-    named += [
-        {"name": f"{angle}°", "x": -88 * math.sin(math.radians(angle)), "y": 88 * math.cos(math.radians(angle))}
-        for angle in (0, 90, 180, 270)
-    ]
-    place = {"x": alt.X("x:Q", axis=None, scale=SCALE), "y": alt.Y("y:Q", axis=None, scale=SCALE)}
-    lines = alt.Chart(alt.InlineData(values=ring)).mark_line(color=FAINT, strokeWidth=0.6, opacity=0.6)
-    words = alt.Chart(alt.InlineData(values=named)).mark_text(color=FAINT, fontSize=10)
-    return [lines.encode(**place, detail="ring:N", order="turn:Q"), words.encode(**place, text="name:N")]

@@ -9,27 +9,42 @@ from dataclasses import replace
 import numpy as np
 
 from erlangen.experiments.kit.evidence import Arm, Effect, by_seed
-from erlangen.experiments.rotation.evidence import at_each_angle
+from erlangen.experiments.rotation.evidence import at_each_angle, by_angle
 from erlangen.records.runs import JobResult
+from erlangen.statistics.crossed import crossed_interval
 from erlangen.statistics.intervals import Interval
+from erlangen.statistics.regions import simultaneous_level
 
 
 def angles_above(least: float, rows: Callable[..., np.ndarray], *arms: Arm) -> Effect:
-    """The number of angles whose difference is above `least`: at least those whose interval is, at most those where it can be.
+    """The number of angles whose difference is above `least`, from those that surely are to those that are not surely below.
 
-    The intervals of all angles hold together. rows: results of one seed -> (angles, N).
+    rows: results of one seed -> (angles, N).
     """
 
     def count(level: float) -> Interval:
-        each = at_each_angle(rows, level, *arms)
-        known = bool(each) and all(math.isfinite(at.low) for at in each)
-        low, high = (float(sum(end > least for end in ends)) for ends in ([at.low for at in each], [at.high for at in each]))
-        seen = min((at.n for at in each), default=0)
-        return Interval(
-            float(sum(at.estimate > least for at in each)), low if known else math.nan, high if known else math.nan, seen
-        )
+        tables = by_angle(rows, *arms)
+        means = [crossed_interval(table, level) for table in tables]
+        known = bool(means) and all(math.isfinite(mean.low) for mean in means)
+        above = surely(tables, level, lambda at: at.low > least) if known else math.nan
+        below = surely(tables, level, lambda at: at.high < least) if known else math.nan
+        seeds = min((mean.n for mean in means), default=0)
+        return Interval(float(sum(mean.estimate > least for mean in means)), above, len(means) - below, seeds)
 
     return counted(count, rows, *arms)
+
+
+def surely(tables: np.ndarray, level: float, clear: Callable[[Interval], bool]) -> float:
+    """How many angles are surely clear, taken together; tables (angles, seeds, N).
+
+    Of n angles one must be clear at 1 - (1 - level) / n, another at 1 - (1 - level) / (n - 1), and so on, until none is.
+    Source: Holm, Scandinavian Journal of Statistics 6, 1979.
+    """
+    for number in range(1, len(tables) + 1):
+        at = simultaneous_level(len(tables) - number + 1, level)
+        if sum(clear(crossed_interval(table, at)) for table in tables) < number:
+            return float(number - 1)
+    return float(len(tables))
 
 
 def largest_deviation(rows: Callable[..., np.ndarray], net: Arm) -> Effect:
@@ -54,4 +69,4 @@ def largest_deviation(rows: Callable[..., np.ndarray], net: Arm) -> Effect:
 def counted(interval: Callable[[float], Interval], rows: Callable[..., np.ndarray], *arms: Arm) -> Effect:
     """An effect with the guards of all results behind it."""
     effect = by_seed(lambda *results: float(rows(*results).mean()), *arms)
-    return replace(effect, interval=interval, test="simultaneous t intervals of all angles, over seeds and test images")
+    return replace(effect, interval=interval, test="t intervals of all angles together, over seeds and test images")

@@ -64,12 +64,15 @@ def table(rows: Rows, *arms: Arm) -> np.ndarray:
 
 def at_each_angle(rows: Callable[..., np.ndarray], level: float, *arms: Arm) -> list[Interval]:
     """Simultaneous intervals of each angle; rows: results of one seed -> (angles, N)."""
+    tables = by_angle(rows, *arms)
+    return [crossed_interval(table, simultaneous_level(len(tables), level)) for table in tables]
+
+
+def by_angle(rows: Callable[..., np.ndarray], *arms: Arm) -> np.ndarray:
+    """What `rows` makes of each seed that all arms have: (angles, seeds, N); (0,) without any."""
     seeds = sorted(set.intersection(*(set(arm.results) for arm in arms)))
     made = [rows(*(arm.results[seed] for arm in arms)) for seed in seeds]
-    if not made or len({row.shape for row in made}) > 1:
-        return []
-    stacked = np.stack(made, 1)  # (angles, seeds, N)
-    return [crossed_interval(at, simultaneous_level(len(stacked), level)) for at in stacked]
+    return np.stack(made, 1) if made and len({row.shape for row in made}) == 1 else np.empty(0)
 
 
 def place(recipe: Recipe, angle: int) -> int:

@@ -5,43 +5,28 @@ from __future__ import annotations
 import math
 
 from erlangen.experiments.kit.evidence import Arm, Evidence
-from erlangen.experiments.kit.panels import PALETTE, Row, cells, clipped, curves, dots, significant
+from erlangen.experiments.kit.panels import PALETTE, Row, cells, curves, dots, significant
 from erlangen.experiments.rotation import Recipe
-from erlangen.experiments.rotation.angle_figure import angle_figure
+from erlangen.experiments.rotation.angle_figure import TITLES, nets_figure, rotated_figure, upright_figure
 from erlangen.experiments.rotation.claims import PEAKS, images_title
-from erlangen.experiments.rotation.evidence import accuracy, arm, last_epoch, over_both, peak, right, table
-from erlangen.experiments.rotation.tasks import ARMS, angles
+from erlangen.experiments.rotation.evidence import arm, last_epoch, over_both, peak, right, table
+from erlangen.experiments.rotation.tasks import angles
 from erlangen.records.runs import Figure, JobResult
 from erlangen.statistics.crossed import crossed_interval
 from erlangen.statistics.intervals import Interval
 
-SHOWN = {  # how the images of a peak are shown: the arm, and its view ({} is the other interpolation)
-    "whole images, {interpolation}": ("plain", "turned"),
-    "whole images, {other}": ("plain", "other interpolation"),
-    "whole images, filled with their mean": ("plain", "mean fill"),
-    "whole images, filled by reflection": ("plain", "reflect fill"),
-    "trained and tested inside a disk": ("disk", "turned"),
+SHOWN = {  # how the images of a peak are shown: the arm, and its view
+    "{interpolation}": ("plain", "turned"),
+    "{other}": ("plain", "other interpolation"),
+    "mean color": ("plain", "mean fill"),
+    "reflected": ("plain", "reflect fill"),
+    "inside a disk": ("disk", "turned"),
 }
-TITLES = {
-    "plain": "flat head, upright images",
-    "disk": "flat head, inside a disk",
-    "augmented": "flat head, rotated images",
-    "pooled": "pooled head, upright images",
-    "pooled augmented": "pooled head, rotated images",
-    **{f"{order} {match}": f"{order}, equal {match}" for order in ("C4", "C8") for match in ("compute", "parameters")},
-}
-HEADED = tuple(name for name in TITLES if ARMS[name].tuned)  # nets with a pooled head
 
 
 def figures(recipe: Recipe, evidence: Evidence) -> list[Figure]:
-    """The answers' figure first; those of which nothing was measured are left out."""
-    made = [
-        angle_figure(recipe, evidence),
-        peaks(recipe, evidence),
-        nets(recipe, evidence),
-        learning(recipe, evidence),
-        costs(recipe, evidence),
-    ]
+    """The answers' figures first; those of which nothing was measured are left out."""
+    made = [f(recipe, evidence) for f in (upright_figure, rotated_figure, peaks, nets_figure, learning, costs)]
     return [figure for figure in made if figure.rows]
 
 
@@ -54,16 +39,18 @@ def peaks(recipe: Recipe, evidence: Evidence) -> Figure:
         for title, (name, view) in names.items():
             height = peak_height(recipe, arm(evidence, name), name, view, angle)
             made += [(f"{angle}°", title, *cells(height))] if math.isfinite(height.estimate) else []
+    drawn = [title for title in names if any(row[1] == title for row in made)]
     return Figure(
         name="peaks",
-        title="The peaks at quarter turns, and what is left of them without corners",
+        title="The peaks at quarter turns, with corners and without",
         caption="Accuracy at an angle minus the mean of those 30° to either side, in points, with 95 % intervals over seeds and "
-        "test images. The pixels that a turn brings into view are black, the image's mean color, or the image reflected; inside "
-        "a disk none come into view. At 90°, 180° and 270° none do either, since a square image then fills its frame.",
+        "test images. Turning by 30° brings black corners into view, by 90° none. Drawn are the two interpolations with black "
+        "corners, corners of the image's mean color or filled by reflection, and a net that never saw corners: trained and "
+        "tested inside the inscribed disk.",
         columns=columns,
         rows=tuple(made),
         spec=dots(
-            columns, made, x="height", y="peak", color="images", colors=dict(zip(names, PALETTE, strict=False)), reference=0,
+            columns, made, x="height", y="peak", color="images", colors=dict(zip(drawn, PALETTE, strict=False)), reference=0,
             title="points above the neighboring angles", order=[f"{angle}°" for angle in PEAKS],
         ),
     )  # fmt: skip
@@ -81,29 +68,6 @@ def peak_height(recipe: Recipe, net: Arm, name: str, view: str, angle: int) -> I
     if effect.missing or effect.not_finite:
         return Interval(math.nan, math.nan, math.nan, 0)
     return effect.interval(0.95)
-
-
-def nets(recipe: Recipe, evidence: Evidence) -> Figure:
-    """The nets with a pooled head: trained upright, on rotated images, and group convolutions."""
-    columns = ("net", "angle", "accuracy", "low", "high")
-    names = {name: TITLES[name] for name in HEADED if name in recipe.arms}
-    made: list[Row] = []
-    for name, title in names.items():
-        for at, angle in enumerate(angles(recipe.step)):
-            mean = clipped(accuracy(arm(evidence, name), last_epoch(recipe, name), slice(at, at + 1)))
-            made += [(title, angle, *cells(mean))] if math.isfinite(mean.estimate) else []
-    return Figure(
-        name="nets",
-        title="Rotated images, or filters that rotate",
-        caption="Accuracy in percent, with 95 % intervals over seeds and test images. All nets have a pooled head; group "
-        "convolutions (C4 turns its filters by 90°, C8 by 45°) saw upright images only.",
-        columns=columns,
-        rows=tuple(made),
-        spec=curves(
-            columns, made, x="angle", y="accuracy", color="net", colors=dict(zip(names.values(), PALETTE, strict=False)),
-            x_title="rotation of the test images in degrees", y_title="accuracy in %",
-        ),
-    )  # fmt: skip
 
 
 def learning(recipe: Recipe, evidence: Evidence) -> Figure:
@@ -144,7 +108,7 @@ def costs(recipe: Recipe, evidence: Evidence) -> Figure:
         reached = [accuracies(net, last, chosen) for chosen in ([0], quarters, rest)]
         if all(map(math.isfinite, reached)):
             rates = ", ".join(f"{rate:g}" for rate in sorted(set(net.values("rate").values())))
-            numbers = [significant(net.mean(what).estimate) for what in ("parameters", "multiply-adds")]
+            numbers = [round(net.mean(what).estimate) for what in ("parameters", "multiply-adds")]
             made.append((TITLES[name], *numbers, rates, last, *(significant(share, 3) for share in reached)))
     return Figure(
         name="costs",

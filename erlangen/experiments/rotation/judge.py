@@ -25,8 +25,8 @@ def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
     """One sentence for each claim."""
     beyond = beyond_the_report(recipe.data)
     return [
-        answer("C9", verdicts, curve_sentence(recipe, evidence), "angles", needs="the arm plain", beyond=beyond),
+        answer("C9", verdicts, curve_sentence(recipe, evidence), "upright", needs="the arm plain", beyond=beyond),
         answer(
-            "C10", verdicts, training_sentence(recipe, evidence), "angles", needs="the arms plain and augmented", beyond=beyond
+            "C10", verdicts, training_sentence(recipe, evidence), "rotated", needs="the arms plain and augmented", beyond=beyond
         ),
     ]

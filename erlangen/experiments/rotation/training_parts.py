@@ -15,7 +15,7 @@ from erlangen.experiments.rotation.curve_parts import TOLERANCE
 from erlangen.experiments.rotation.evidence import arm, over_both, right, slope, untrained
 from erlangen.experiments.rotation.tasks import angles
 from erlangen.records.runs import JobResult
-from erlangen.statistics.regions import at_least, at_most, between, exceeds
+from erlangen.statistics.regions import at_most, between, exceeds
 
 STATED_COST = 70.0 - 48.0  # points, in the report's words
 STATED = 48.0  # percent upright after training on rotated images, in the report's words
@@ -46,7 +46,7 @@ def gain_parts(recipe: Recipe, plain: Arm, augmented: Arm) -> list[AnyPart]:
         Part(
             **words("most angles"),
             effect=angles_above(0.0, change, plain, augmented),
-            region=at_least(count // 2 + 1, why=f"more than half of the {count} angles"),
+            region=exceeds(count / 2, why=f"more than half of the {count} angles"),
             unit="angles", bounds=(0, count), untrained=short,
         ),
         Part(
@@ -82,7 +82,7 @@ def longer_parts(recipe: Recipe, plain: Arm, augmented: Arm) -> list[AnyPart]:
             note=f"{recipe.long} epochs on rotated images against {recipe.epochs} on upright ones.",
         ),
         Part(
-            **words("undertraining", "rival"),
+            **words("undertraining"),
             effect=over_both(lambda ours: right(ours, recipe.long)[0] - right(ours, recipe.epochs)[0], augmented),
             region=exceeds(recipe.gain, why=f"a gain of more than {recipe.gain:g} points upright"),
             unit="points", bounds=(-100, 100), untrained=short,
