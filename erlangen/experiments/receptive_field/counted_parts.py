@@ -11,13 +11,15 @@ from erlangen.experiments.kit.parts import Check, Exact
 from erlangen.experiments.kit.wording import wording
 from erlangen.experiments.receptive_field import CLAIMS
 from erlangen.experiments.receptive_field.evidence import arm, learned
-from erlangen.experiments.receptive_field.plan import DEEP, DEEPEST, EASY, MIDDLE, SHALLOW, Cell, cells
+from erlangen.experiments.receptive_field.plan import CELLS, DEEP, DEEPEST, EASY, MIDDLE, SHALLOW, Cell, cells
 from erlangen.experiments.receptive_field.recipe import Recipe
 from erlangen.experiments.receptive_field.statements import QUOTES
 from erlangen.experiments.receptive_field.tasks import Learn
 from erlangen.records.runs import JobResult
 
 said = partial(wording, CLAIMS, QUOTES)
+BLIND = {cell for cell in CELLS if cell.outside or cell.net == "unordered"}
+INSIDE = {cell for cell in CELLS if cell.field is not None and not cell.outside}
 ROUNDING = 1e-12
 """Logits in float64 no further apart than this, over the larger of 1 and their size, are equal."""
 
@@ -74,8 +76,7 @@ def identical_features(evidence: Evidence, unseen: Sequence[Cell]) -> Exact:
 
 def features_differ_inside(evidence: Evidence) -> Check:
     """The positive control of identical features: they differ wherever an output sees both marks."""
-    inside = [result for result in evidence.of(Learn) if cell_of(result).field is not None and not cell_of(result).outside]
-    taught = [result for result in inside if learned(result) == 1]
+    taught = [result for result in evidence.of(Learn) if cell_of(result) in INSIDE and learned(result) == 1]
     differ = [result.value("differing") > 0 for result in taught]
     return Check("features differ in every net that has learned a distance", all(differ) if differ else None)
 
@@ -111,7 +112,7 @@ def never_learned(evidence: Evidence) -> Exact:
 
 def nothing_unseen(evidence: Evidence) -> Check:
     """Whether every net that cannot tell the distances apart does not: else the images give them away."""
-    results = [result for result in evidence.of(Learn) if cell_of(result).outside or result.params["net"] == "unordered"]
+    results = [result for result in evidence.of(Learn) if cell_of(result) in BLIND]
     return Check("no net learns what it cannot see", all(learned(result) == 0 for result in results) if results else None)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from statistics import fmean
 from typing import TypeAlias
 
@@ -73,7 +75,13 @@ def counted(values: Sequence[float], level: float) -> Interval:
     """The share of the values that are 1, and its exact interval (Clopper & Pearson); unknown where one is no number."""
     if not values or not all(map(math.isfinite, values)):
         return Interval(math.nan, math.nan, math.nan, len(values))
-    return proportion_interval(round(sum(values)), len(values), level)
+    return exact_interval(round(sum(values)), len(values), level)
+
+
+@cache
+def exact_interval(successes: int, n: int, level: float) -> Interval:
+    """`proportion_interval`, whose ends take a search, once for each count."""
+    return proportion_interval(successes, n, level)
 
 
 def share(trained: Arm) -> Effect:
@@ -83,6 +91,14 @@ def share(trained: Arm) -> Effect:
     ends = (whole.low, whole.high) if math.isfinite(whole.estimate) else (None, None)
     groups = [Group(name=trained.name, mean=whole.estimate if values and ends[0] is not None else None, interval=ends)]
     return by_seed(learned, trained, estimator=counted, test="Clopper-Pearson interval over trainings", groups=groups)
+
+
+def taught(trained: Arm, most: float) -> tuple[Arm, tuple[str, ...]]:
+    """The nets of an arm that have learned; where they are no more than `most` of all, all nets, and the names of the others."""
+    kept = {seed: result for seed, result in trained.results.items() if learned(result) != 0}
+    if len(kept) > most * len(trained.results):
+        return replace(trained, results=kept), ()
+    return trained, trained.below("test_accuracy", 100)
 
 
 def still_learning(trained: Arm, most: float) -> tuple[str, ...]:

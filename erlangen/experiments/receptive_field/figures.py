@@ -6,7 +6,7 @@ import math
 from statistics import median
 
 from erlangen.experiments.kit.evidence import Evidence
-from erlangen.experiments.kit.panels import Row, cells as numbers, clipped, curves, significant
+from erlangen.experiments.kit.panels import Row, Spec, cells as numbers, clipped, curves, significant
 from erlangen.experiments.receptive_field.evidence import arm, best, common, count, counted, learned, settings_of
 from erlangen.experiments.receptive_field.pictures import fields_figure
 from erlangen.experiments.receptive_field.plan import CELLS, DEEP, DEEPEST, EASY, SHALLOW, Cell, cells, net_title
@@ -19,7 +19,7 @@ DRAWN = [
     ("plain", SHALLOW), ("plain", DEEP), ("plain", DEEPEST), ("dilated", SHALLOW), ("residual", DEEP), ("spread", DEEP),
     ("relative", 1),
 ]  # fmt: skip
-THEORY = "theoretical, half its side"
+THEORY = "theoretical: half its side"
 
 
 def figures(recipe: Recipe, evidence: Evidence) -> list[Figure]:
@@ -55,11 +55,22 @@ def learned_figure(recipe: Recipe, evidence: Evidence) -> Figure:
         "those that are best for the other half of the seeds.",
         columns=columns,
         rows=tuple(rows),
-        spec=curves(
-            columns, rows, x="distance", y="learned", color="net", colors=titles, x_title="distance of the marks, columns",
-            y_title="trainings that learn it, %", domain=(0, 100), low=None, high=None,
+        spec=wrapped(
+            curves(
+                columns, rows, x="distance", y="learned", color="net", colors=titles, x_title="distance of the marks, columns",
+                y_title="trainings that learn it, %", domain=(-3, 103), low=None, high=None,
+            )
         ),
     )  # fmt: skip
+
+
+def wrapped(spec: Spec, columns: int = 4) -> Spec:
+    """The legend of many colors in several rows, or its end is cut off."""
+    layers = [
+        {**layer, "encoding": {**layer["encoding"], "color": {**layer["encoding"]["color"], "legend": {"columns": columns}}}}
+        for layer in spec["layer"]
+    ]
+    return {**spec, "layer": layers}
 
 
 def growth_figure(recipe: Recipe, evidence: Evidence) -> Figure:
@@ -86,7 +97,7 @@ def growth_figure(recipe: Recipe, evidence: Evidence) -> Figure:
         rows=tuple(rows),
         spec=curves(
             columns, rows, x="layers", y="pixels", color="field", colors=[THEORY, *lines, trained], log_x=2, log_y=True,
-            y_title="pixels on either side",
+            y_title="pixels on either side", low=None, high=None,
         ),
     )  # fmt: skip
 
@@ -115,7 +126,7 @@ def training_figure(recipe: Recipe, evidence: Evidence) -> Figure:
         title="What training does to the field",
         caption="Squared gradient of the features of one place with respect to each column, as a share of the largest; mean over "
         "the seeds that have learned. To tell the distance of two marks, a place must see both: training widens a CNN's field as "
-        "far as it must, and attention puts weight on the columns of the other mark.",
+        "far as it must. Attention reads all columns from the start, and learns to give others more weight beside its own.",
         columns=columns,
         rows=tuple(rows),
         spec=curves(

@@ -54,8 +54,8 @@ def told(evidence: Evidence, recipe: Recipe) -> str:
         f"by {SHALLOW} dilated layers": Cell("dilated", SHALLOW, distance),
         "by one layer of attention": Cell("relative", 1, distance),
     }
-    shares = [f"in {of(evidence, cell)} trainings {words}" for words, cell in nets.items()]
-    return f": {distance} columns are learned {', '.join(shares[:-1])} and {shares[-1]}".replace(",,", ",")
+    first, *others, last = [f"{of(evidence, cell)} {words}" for words, cell in nets.items()]
+    return f": {distance} columns are learned in {first.replace(' by', ' trainings by')} {', '.join(others)} and {last}"
 
 
 def of(evidence: Evidence, cell: Cell) -> str:

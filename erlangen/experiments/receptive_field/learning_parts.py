@@ -53,7 +53,7 @@ def learning_parts(recipe: Recipe, evidence: Evidence) -> list[Part | AllOf]:
     return parts
 
 
-OTHERWISE = "A wider field does not help: something else stands in the way."
+OTHERWISE = "The net with the narrow field learns it too, or the one with the wide field does not."
 
 
 def not_learned(recipe: Recipe, evidence: Evidence, name: str, cell: Cell) -> Part:

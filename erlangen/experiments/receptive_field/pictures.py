@@ -16,14 +16,15 @@ from erlangen.records.runs import Figure
 COLUMNS = ("net", "column", "row", "squared gradient", "field")
 FAINTEST = 0.005  # of the largest; what is less is left out
 WIDEST = 16  # layers of the deepest net that is drawn: its field fills the picture
-PANEL = 140  # pixels
+PANEL = 230  # pixels: three panels are as wide as the page
 SHADES = alt.Scale(type="sqrt", scheme="blues", domain=[0, 1])
 
 
 def fields_figure(recipe: Recipe, evidence: Evidence) -> Figure:
     """The effective field of CNNs by depth and of one layer of attention, before training."""
     nets = {f"CNN, {layers} layers": ("plain", layers) for layers in recipe.depths if layers <= WIDEST}
-    nets["attention, 1 layer"] = ("relative", 1)
+    deepest = max((layers for layers in recipe.depths if layers <= WIDEST), default=recipe.depths[0])
+    nets |= {f"residual CNN, {deepest} layers": ("residual", deepest), "attention, 1 layer": ("relative", 1)}
     rows: list[Row] = []
     for title, (net, layers) in nets.items():
         rows += picture(title, evidence.arm(Effect, net=net, layers=layers))
@@ -31,9 +32,9 @@ def fields_figure(recipe: Recipe, evidence: Evidence) -> Figure:
         name="fields",
         title="How much an output depends on each pixel around it, before training",
         caption="Squared gradient of the features of the middle pixel, mean over images of noise and seeds, over its largest "
-        "value outside of the middle. Orange: the theoretical field, beyond which the gradient is exactly zero. It grows by 2 pixels "
-        "with each 3×3 layer, its dark part only with the square root of the depth. Attention reaches all of the image at once; "
-        "the middle pixel, which is left out of the scale, outweighs all others there, through the residual connection.",
+        "value outside of the middle. Orange: the theoretical field, beyond which the gradient is exactly zero. It grows by 2 "
+        "pixels with each 3×3 layer, its dark part only with the square root of the depth. Attention reaches all of the image at "
+        "once; the middle pixel, which is left out of the scale, outweighs all others there, through the residual connection.",
         columns=COLUMNS,
         rows=tuple(rows),
         spec=drawn(rows, list(nets)),
@@ -82,4 +83,4 @@ def drawn(rows: Sequence[Row], titles: Sequence[str]) -> Spec:
         .encode(x=alt.X("low:Q", scale=scale), x2="high:Q", y=alt.Y("low:Q", scale=scale), y2="high:Q")
     )
     facet = alt.Facet("net:N", title=None, sort=list(titles))
-    return spec(alt.layer(pixels, outline).properties(width=PANEL, height=PANEL).facet(facet, columns=len(titles)))
+    return spec(alt.layer(pixels, outline).properties(width=PANEL, height=PANEL).facet(facet, columns=3))

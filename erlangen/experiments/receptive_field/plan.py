@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 POOLS: tuple[Pool, ...] = ("mean", "max")
 SHALLOW, DEEP, DEEPEST = 6, 10, 16  # layers of the plain nets that are compared
-EASY, MIDDLE, FAR, FARTHEST = 6, 14, 20, 24  # columns
+EASY, MIDDLE, FAR, FARTHEST = 6, 14, 20, 28  # columns
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Cell:
 def net_title(net: str, layers: int) -> str:
     """'plain CNN, 6 layers'"""
     kinds = {
-        "plain": "plain CNN", "residual": "residual CNN", "dilated": "dilated CNN", "spread": "plain CNN with a spread start",
+        "plain": "plain CNN", "residual": "residual CNN", "dilated": "dilated CNN", "spread": "spread-start CNN",
         "relative": "attention", "unordered": "attention without positions",
     }  # fmt: skip
     return f"{kinds[net]}, {layers} layer{'s' * (layers > 1)}"
@@ -55,12 +55,12 @@ CELLS = (
     *(Cell("plain", 4, distance) for distance in (6,)),
     *(Cell("plain", SHALLOW, distance) for distance in (6, 12, 14)),
     *(Cell("plain", DEEP, distance) for distance in (6, 10, 14, 16, 18, 20, 22)),
-    *(Cell("plain", DEEPEST, distance) for distance in (6, 16, 20, 24)),
+    *(Cell("plain", DEEPEST, distance) for distance in (6, 20, 24, 28)),
     *(Cell("residual", DEEP, distance) for distance in (6, 10, 16)),
     *(Cell("dilated", SHALLOW, distance) for distance in (14, 20, 24)),
-    *(Cell("spread", DEEP, distance) for distance in (18, 20, 22)),
-    *(Cell("relative", 1, distance) for distance in (6, 14, 20, 24)),
-    *(Cell("unordered", 1, distance) for distance in (6, 24)),
+    *(Cell("spread", DEEP, distance) for distance in (18, 20)),
+    *(Cell("relative", 1, distance) for distance in (6, 14, 20, 28)),
+    Cell("unordered", 1, EASY),
 )
 
 
@@ -70,13 +70,14 @@ def cells(recipe: Recipe) -> list[Cell]:
 
 
 def rates(recipe: Recipe, cell: Cell, pool: Pool) -> tuple[float, ...]:
-    """All of the recipe's with the pool that suits the net: the mean of local features, or the largest of global ones.
+    """All of the recipe's for a CNN with the mean of its features and a distance that it might learn at some rates alone.
 
-    The middle one alone with the other pool, to compare the two, and where both distances are the same to the net.
+    Else the middle one: a near distance is learned at any, and one that no place sees at none. Attention has a rate of its own.
     """
-    usual: Pool = "mean" if cell.field is not None else "max"
-    hopeless = cell.outside or cell.net == "unordered"
-    return (recipe.rates[len(recipe.rates) // 2],) if hopeless or pool != usual else recipe.rates
+    if cell.field is None:
+        return (recipe.attention_lr,)
+    tuned = pool == "mean" and cell.distance not in (EASY, MIDDLE) and not cell.outside
+    return recipe.rates if tuned else (recipe.rates[len(recipe.rates) // 2],)
 
 
 def trainings(recipe: Recipe, cell: Cell) -> list[Learn]:
@@ -96,5 +97,5 @@ def seconds(task: Learn) -> float:
     if task.net in ("relative", "unordered"):
         used = 1.0 if task.net == "unordered" else 0.15 if task.pool == "max" else 0.7
         return 0.2 + used * task.steps * task.layers * width**2 * (0.006 if task.net == "relative" else 0.0026)
-    used = 1.0 if cell.outside else 0.2 if task.distance <= MIDDLE or task.net == "dilated" else 0.7
+    used = 1.0 if cell.outside else 0.1 if task.distance <= MIDDLE or task.net == "dilated" else 0.6
     return 0.2 + used * task.steps * task.layers * width * 0.0004

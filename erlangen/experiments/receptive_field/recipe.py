@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt, Le
 
 Rate = Annotated[float, Ge(1e-6), Le(1)]
 Depth = Annotated[int, Ge(1), Le(64)]
-DISTANCES = (6, 10, 12, 14, 16, 18, 20, 22, 24)
+DISTANCES = (6, 10, 12, 14, 16, 18, 20, 22, 24, 28)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,11 +18,11 @@ class Recipe:
 
     depths: layers of the untrained CNNs whose effective field is measured, rising. images: of noise, over which that is averaged.
     distances: columns between the two marks that nets learn. columns: of the torus. steps: updates at most. rates: learning
-    rates, rising; each net is counted at the best of them, with the best pool. exponent: how far the exponent of a growth with
-    the depth may be from 1/2. most: the share of trainings above which a net learns a distance. wider: the least ratio of two
-    fields that matters. even: the least ratio of what is far to what is near for a field that counts as even. more: the least
-    number of distances that matters, of two, by which a spread start is ahead. plateau: nats by which a net that has not learned
-    may have improved in the last third of its training.
+    rates of CNNs, rising; each is counted at the best of them, with the best pool. attention_lr: that of attention. exponent: how
+    far the exponent of a growth with the depth may be from 1/2. most: the share of trainings above which a net learns a distance.
+    wider: the least ratio of two fields that matters. even: the least ratio of what is far to what is near in a field that is
+    even. more: the least number of distances that matters, of two, by which a spread start is ahead. plateau: nats by which a
+    net that has not learned may have improved in the last third of its training.
     """
 
     seeds: Annotated[int, Ge(1), Le(1000)] = 16
@@ -30,8 +30,9 @@ class Recipe:
     images: Annotated[int, Ge(1), Le(1000)] = 16
     distances: tuple[int, ...] = DISTANCES
     columns: Annotated[int, Ge(16), Le(1024)] = 64
-    steps: Annotated[int, Ge(10), Le(100_000)] = 1000
-    rates: tuple[Rate, ...] = (5e-4, 1e-3, 2e-3)
+    steps: Annotated[int, Ge(10), Le(100_000)] = 1200
+    rates: tuple[Rate, ...] = (1.25e-4, 2.5e-4, 5e-4, 1e-3)
+    attention_lr: Rate = 2e-3
     exponent: Annotated[float, Gt(0), Le(0.5)] = 0.1
     most: Annotated[float, Gt(0), Le(1)] = 0.5
     wider: Annotated[float, Ge(1), Le(10)] = 1.1

@@ -27,7 +27,7 @@ PARTS = {
     "14 columns, dilated": "The same net with dilated kernels learns 14 columns in most trainings.",
     "14 columns, 10 layers": "A plain CNN of 10 layers learns 14 columns in most trainings.",
     "inside, 10 layers": "What lies inside the field is learned: a plain CNN of 10 layers and 20 columns.",
-    "inside, 16 layers": "What lies inside the field is learned: a plain CNN of 16 layers and 24 columns.",
+    "inside, 16 layers": "What lies inside the field is learned: a plain CNN of 16 layers and 28 columns.",
     "spread start": "A CNN that starts with a wider effective field learns farther distances, at the same theoretical field.",
     "residual, 16 columns": "Ten layers learn 16 columns in most trainings, but not with residual connections.",
     "16 columns, plain": "A plain CNN of 10 layers learns 16 columns in most trainings.",
