@@ -37,10 +37,12 @@ def adapt(
     device: torch.device = torch.device("cpu"),  # noqa: B008
     arguments: Mapping[str, Any] | None = None,
     state: Mapping[str, str] | None = None,
+    wanted: Sequence[str] = (),
 ) -> Model:
     """A Model for a torch module, an ONNX session or any callable. One call shows its precision.
 
     device: where inputs go if no parameter says so. arguments, state: see `AuditRequest`; the notes say how the model is called.
+    wanted: names of outputs to judge where there is a choice.
 
     Raises ModelError if it cannot be called, or fails on the first input.
     """
@@ -69,7 +71,7 @@ def adapt(
     together, why = takes_batches(model, inputs)
     if not together:
         model, notes = replace(model, fixed_batch=1), (*notes, why)
-    choice = choose_outputs(model, inputs, domain) if select is None else Choice()
+    choice = choose_outputs(model, inputs, domain, wanted) if select is None else Choice()
     output, eps = first_call(model, inputs[0])
     notes = (*notes, UNDECLARED) if encoder else notes
     return replace(model, eps=max(eps, declared_eps(module, output)), notes=notes, choice=choice)

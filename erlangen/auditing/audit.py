@@ -15,7 +15,6 @@ from erlangen._version import __version__
 from erlangen.auditing import numbers
 from erlangen.auditing.adapt import describe_model
 from erlangen.auditing.auditor import Auditor
-from erlangen.auditing.box_outputs import as_boxes
 from erlangen.auditing.calling import Select
 from erlangen.auditing.casting import cast_inputs
 from erlangen.auditing.catalog import find_checks
@@ -27,7 +26,6 @@ from erlangen.auditing.judging import Progress, judge_all
 from erlangen.auditing.output_kinds import check_permuted
 from erlangen.auditing.pair import Check
 from erlangen.auditing.part import as_select
-from erlangen.auditing.permuted import with_permuted
 from erlangen.auditing.preparing import prepare, settle
 from erlangen.auditing.request import AuditRequest, as_names
 from erlangen.auditing.result import Audit as Audit
@@ -53,7 +51,7 @@ def audit(
     preprocess: Callable[[Any], Any] | None = None,
     arguments: Mapping[str, Any] | None = None,
     select: Callable[[Any], Tensor] | str | int | None = None,
-    output: str | None = None,
+    output: str | Mapping[str, str] | None = None,
     permuted_classes: Mapping[str, Any] | None = None,
     state: Mapping[str, str] | None = None,
     vocabulary: int | None = None,
@@ -76,8 +74,9 @@ def audit(
     domain: images, texts, graphs, points, series or volumes, if it cannot be guessed. layout: the order of an input's axes, such
     as hwc, if their sizes do not tell. preprocess: is called with each input. arguments: further arguments of the model by name:
     values, or `ones` or `zeros` like its first one. select: the tensor to judge, by name, by place, or as a function of the
-    output. output: how outputs are read, if their shape does not tell. permuted_classes: name of a symmetry -> cycles of the
-    classes that it permutes, {"reflection": [(0, 1)]}. state: of an ONNX graph, input -> the output that returns
+    output. output: how the main output is read, if its shape does not tell, or each by its name, {"mask": "map"}.
+    permuted_classes: name of a symmetry -> cycles of the classes that it permutes, {"reflection": [(0, 1)]}, of one output
+    {"mask:reflection": [(0, 1)]}. state: of an ONNX graph, input -> the output that returns
     it. vocabulary: the number of tokens; by default from the model's config, or else from the inputs. elements: how many to draw
     per input. only_exact: tests exactness alone, on a few inputs. where: also finds the layer in which a symmetry is lost.
     baseline: also measures an untrained copy. name: of the model, in the record. notify: called with a line of text when a check
@@ -123,7 +122,8 @@ def run_audit(
     items = [on_cpu(x) for x in given]  # where symmetries act
     if domain.name == "texts":
         items = with_special(items, *special_tokens(model))
-    checks = declared(without_skipped(find_checks(request.symmetries, domain), request.skip), request)
+    checks = without_skipped(find_checks(request.symmetries, domain), request.skip)
+    check_permuted(request.permuted_classes or {}, [check.name for check in checks if isinstance(check, SymmetryCheck)])
     module = model if isinstance(model, torch.nn.Module) else None
     notes = [*reading.notes, *([converted] if converted else [])]
     notes += [TRAINING] if module is not None and module.training and not is_exported(module) else []
@@ -174,16 +174,6 @@ def describe_output(auditor: Auditor) -> OutputRecord:
         spread=numbers.finite(auditor.spread),
         rms=numbers.finite(auditor.moments.rms),
     )
-
-
-def declared(checks: Sequence[Check], request: AuditRequest) -> list[Check]:
-    """The checks, with what was declared of outputs: that they are boxes, or that classes are permuted."""
-    permuted = request.permuted_classes or {}
-    check_permuted(permuted, [check.name for check in checks if isinstance(check, SymmetryCheck)])
-    return [
-        as_boxes(with_permuted(check, permuted), request.output) if isinstance(check, SymmetryCheck) else check
-        for check in checks
-    ]
 
 
 def on_cpu(x: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import Tensor
 from erlangen.auditing import numbers
 from erlangen.auditing.class_scores import are_scores
 from erlangen.auditing.conditions import Condition, Elsewhere, Repeat
+from erlangen.auditing.declarations import Declaration
 from erlangen.auditing.domain import Domain
 from erlangen.auditing.model import Model
 from erlangen.auditing.pair import Check, Elements, Outputs, Pair
@@ -35,7 +36,9 @@ AMPLIFIED = 1024  # eps·RMS(y): rounding errors of the model beyond this are no
 
 @dataclass(frozen=True, kw_only=True)
 class Auditor:
-    """What all checks of an audit share. repeats: whether the model repeats itself, as far as is known."""
+    """What all checks of an audit share, for one output. declaration: what the user said of it. repeats: whether the model
+    repeats itself, as far as is known.
+    """
 
     request: AuditRequest
     domain: Domain
@@ -44,6 +47,7 @@ class Auditor:
     outputs: Outputs
     moments: Moments
     twin: Twin
+    declaration: Declaration = field(default_factory=Declaration)
     repeats: bool = True
 
     @property

@@ -24,10 +24,9 @@ def parse_boxes(output: str | None) -> Boxes | None:
     if kind_of(output) not in COORDINATES:
         return None
     kind, words = parse_output(cast(str, output))
-    if kind == "keypoints":
-        return Boxes("xy", "normalized" in words, ordered=True)
-    name = next(word for word in words if word in FORMATS)
-    return Boxes(cast(Format, name), "normalized" in words, "ordered" in words)
+    is_points = kind == "keypoints"
+    form = "xy" if is_points else next(word for word in words if word in FORMATS)
+    return Boxes(cast(Format, form), "normalized" in words, is_points or "ordered" in words, signed="signed" in words)
 
 
 @dataclass(frozen=True)

@@ -46,10 +46,14 @@ def argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
 def select_tensor(output: Any, select: Select | None) -> Tensor:
     """The tensor to judge: what `select` returns, or else the output itself, its `logits` or the like, or its first tensor.
 
-    The first one of numbers, where there is any: class ids and masks come after them.
+    The first one of numbers, where there is any: class ids and masks come after them. A sparse one becomes dense.
     """
-    if select is not None:
-        output = select(output)
+    tensor = main_tensor(output if select is None else select(output))
+    return tensor.to_dense() if tensor.is_sparse else tensor
+
+
+def main_tensor(output: Any) -> Tensor:
+    """What `select_tensor` takes by itself. Raises ModelError if there is no tensor."""
     for name in OUTPUTS:
         if isinstance(output, Tensor):
             break
@@ -59,7 +63,7 @@ def select_tensor(output: Any, select: Select | None) -> Tensor:
         output = next((tensor for tensor in tensors if tensor.ndim and is_real(tensor)), tensors[0])
     if not isinstance(output, Tensor):
         raise ModelError(f"the model returned a {type(output).__name__} instead of a tensor, and without one in it")
-    return output.to_dense() if output.is_sparse else output
+    return output
 
 
 def is_real(y: Tensor) -> bool:

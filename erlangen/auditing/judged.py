@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from erlangen.auditing.calling import is_real, select_tensor
+from erlangen.auditing.calling import is_real, main_tensor, select_tensor
 from erlangen.auditing.choice import Choice
 from erlangen.auditing.containers import tensors_of
 from erlangen.auditing.domain import Domain
@@ -19,8 +19,11 @@ INNER = ("hidden_states", "attentions", "router_logits")  # in names of what a l
 MOST = 16  # outputs that are judged
 
 
-def choose_outputs(model: Model, inputs: Sequence[Any], domain: Domain) -> Choice:
-    """The outputs to judge, by one call with a single input and one with two, as far as the model takes two."""
+def choose_outputs(model: Model, inputs: Sequence[Any], domain: Domain, wanted: Sequence[str] = ()) -> Choice:
+    """The outputs to judge, by one call with a single input and one with two, as far as the model takes two.
+
+    wanted: names of outputs that the user declared, which are judged whatever they are called and hold.
+    """
     returned: list[Any] = []
     seen = replace(model, select=lambda output: returned.append(output) or select_tensor(output, None))  # type: ignore[func-returns-value]
     batches = [list(inputs[:1])]
@@ -31,20 +34,27 @@ def choose_outputs(model: Model, inputs: Sequence[Any], domain: Domain) -> Choic
         other = next((x for x in inputs[1:] if model.key(x) == model.key(inputs[0])), inputs[0])
         batches += [[inputs[0], other]] if model.adapter.separates_inputs else []
         seen.once(batches[-1])
-    main = next(name for name, tensor in tensors_of(returned[0]).items() if tensor is select_tensor(returned[0], None))
-    return choose(model, domain, main, [tensors_of(output) for output in returned], batches)
+    main = next(name for name, tensor in tensors_of(returned[0]).items() if tensor is main_tensor(returned[0]))
+    return choose(model, domain, main, [tensors_of(output) for output in returned], batches, wanted)
 
 
 def choose(
-    model: Model, domain: Domain, main: str, calls: Sequence[Mapping[str, Tensor]], batches: Sequence[Sequence[Any]]
+    model: Model,
+    domain: Domain,
+    main: str,
+    calls: Sequence[Mapping[str, Tensor]],
+    batches: Sequence[Sequence[Any]],
+    wanted: Sequence[str] = (),
 ) -> Choice:
     """main: the name of the output that is judged in any case. calls: what the model returned for each of the batches."""
     names, left_out = [main], dict[str, str]()
     for name, tensor in calls[0].items():
         if name == main:
             continue
-        why = reason_against(model, domain, name, tensor, [call.get(name) for call in calls], batches)
-        if why is None and len(names) == MOST:
+        parts = [call.get(name) for call in calls]
+        why = None if name in wanted else reason_by_kind(name, tensor)
+        why = why or reason_by_shape(model, domain, parts, batches, name in wanted)
+        if why is None and len(names) >= MOST and name not in wanted:
             why = f"beyond the first {MOST}"
         if why is None:
             names.append(name)
@@ -57,22 +67,26 @@ def is_inner(name: str) -> bool:
     return any(word in name for word in (*CACHES, *INNER))
 
 
-def reason_against(
-    model: Model, domain: Domain, name: str, tensor: Tensor, parts: Sequence[Tensor | None], batches: Sequence[Sequence[Any]]
-) -> str | None:
-    """Why a tensor is not judged; None if it is."""
+def reason_by_kind(name: str, tensor: Tensor) -> str | None:
+    """Why a tensor is not judged, by its name and dtype; None if these do not speak against it."""
     if any(word in name for word in CACHES):
         return "a cache"
     if any(word in name for word in INNER):
         return "of inner layers"
-    if not is_real(tensor):
-        return "no numbers but ids or a mask"
+    return None if is_real(tensor) else "no numbers but ids or a mask"
+
+
+def reason_by_shape(
+    model: Model, domain: Domain, parts: Sequence[Tensor | None], batches: Sequence[Sequence[Any]], wanted: bool
+) -> str | None:
+    """The same by its shape in two calls. wanted: whether numbers for each pair of positions are judged, too."""
     firsts = [first_row(model, part, batch) for part, batch in zip(parts, batches, strict=False)]
     if any(row is None for row in firsts):
         return "no part for each input"
     if len({row.shape for row in firsts if row is not None}) > 1:
         return "its shape depends on the batch"
-    return "a number for each pair of positions" if is_pairwise(firsts[0], positions_of(domain, batches[0][0])) else None
+    pairwise = not wanted and is_pairwise(firsts[0], positions_of(domain, batches[0][0]))
+    return "a number for each pair of positions" if pairwise else None
 
 
 def first_row(model: Model, part: Tensor | None, batch: Sequence[Any]) -> Tensor | None:

@@ -47,6 +47,7 @@ class Model:
     module: the torch module behind it, if any. eps: the machine epsilon of its coarsest operation. fixed_batch: the only batch
     size that an exported graph accepts; a shorter batch is filled up with copies of its last input. notes: how it is called.
     unpromised: names of checks that it may fail by right. choice: which outputs are to be judged, if the model returns several.
+    output: how its output is read unless the user declares it, as in `AuditRequest`; None if that is not known.
     """
 
     function: Callable[..., Any]
@@ -61,6 +62,7 @@ class Model:
     notes: tuple[str, ...] = ()
     unpromised: tuple[str, ...] = ()
     choice: Choice = field(default_factory=Choice)
+    output: str | None = None
 
     def key(self, x: Any) -> Hashable:
         """Inputs with equal keys do share a call: only if the model knows where one ends and the next begins."""

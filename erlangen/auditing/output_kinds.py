@@ -13,7 +13,7 @@ OUTPUTS = ("vector", "map", "pixels", "tokens", "steps")  # see `symmetries.layo
 COORDINATES = ("boxes", "keypoints")  # see `symmetries.boxes`
 FORMATS = ("xyxy", "xywh", "cxcywh")
 OPTIONS: dict[str, tuple[str, ...]] = {  # words that may follow a kind
-    "boxes": (*FORMATS, "normalized", "ordered"), "keypoints": ("normalized",), "steps": ("width", "height"),
+    "boxes": (*FORMATS, "normalized", "signed", "ordered"), "keypoints": ("normalized", "signed"), "steps": ("width", "height"),
 }  # fmt: skip
 
 
@@ -41,6 +41,8 @@ def parse_output(output: str) -> tuple[str, tuple[str, ...]]:
             raise ErlangenError(f"unknown option {word!r} of {kind}; {hint}")
     if kind == "boxes" and sum(word in FORMATS for word in words) != 1:
         raise ErlangenError(f"boxes need one format: {listed([f'boxes:{name}' for name in FORMATS])}")
+    if {"normalized", "signed"} <= set(words):
+        raise ErlangenError(f"{kind} are either normalized, from 0 to 1, or signed, from -1 to 1")
     return kind, words
 
 
@@ -88,9 +90,9 @@ def as_class(entry: Any) -> int:
 
 
 def check_permuted(permuted: Mapping[str, Cycles], names: Iterable[str]) -> None:
-    """Raises ErlangenError for a name that is none of these, the symmetries to check."""
+    """Raises ErlangenError for a name that is none of these, the symmetries to check. `mask:reflection` is for one output."""
     known = list(names)
-    for name in permuted:
+    for name in (key.rpartition(":")[2] for key in permuted):
         if name not in known:
             hint = suggestion(name, known, f"the symmetries to check are {', '.join(known)}")
             raise ErlangenError(f"classes cannot be permuted under {name!r}; {hint}")

@@ -10,20 +10,19 @@ once for all symmetries: sites and features, and with them all errors, are other
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from erlangen.auditing.box_outputs import box_adapter
 from erlangen.auditing.model import Model
 from erlangen.auditing.output_kinds import COORDINATES, kind_of, parse_output
 from erlangen.auditing.pair import Check, Outputs
-from erlangen.auditing.symmetry_check import SymmetryCheck, align, attempt
-from erlangen.auditing.verdict import CONSTANT
+from erlangen.auditing.symmetry_check import SymmetryCheck, align
+from erlangen.auditing.trials import SMALL, reading_of, trial_elements, trial_error
+from erlangen.auditing.vector_outputs import as_vector
 from erlangen.auditing.wrapped import Wrapped
 from erlangen.errors import ErlangenError
 from erlangen.symmetries.layout import layout_of
@@ -31,9 +30,7 @@ from erlangen.symmetries.reading import Reading
 from erlangen.symmetries.symmetry import Symmetry
 
 FEW = 3  # inputs that readings are tried on
-SMALL = 0.02  # an error of the likeliest reading, in units of the spread, below which no other is tried
 BETTER = 0.5  # another reading must have less than this share of the likeliest one's error,
-ROUNDING = 32  # times eps: relative errors that rounding can make
 ACTS = 0.1  # or at most this error if nothing acts on the likeliest
 
 
@@ -127,7 +124,7 @@ def settled(
         return check
     options = list(symmetry.readings(inputs[few[0]], outputs[few[0]]))
     if not options:
-        return check
+        return with_vectors(check, model, inputs, outputs, few, output)
     is_map = isinstance(model.adapter, MapAdapter)
     if output is not None:
         options = [option for option in options if is_of_kind(reading_of(option), "map" if is_map else output)]
@@ -139,6 +136,24 @@ def settled(
     if len(options) == 1 and is_plain(reading_of(options[0]), outputs[few[0]]):
         return check
     return replace(check, symmetry=likeliest(symmetry, options, model, inputs, outputs, few))
+
+
+def with_vectors(
+    check: SymmetryCheck, model: Model, inputs: Sequence[Any], outputs: Outputs, few: Sequence[int], output: str | None
+) -> SymmetryCheck:
+    """The check with outputs in rows read as vectors: because `output` says so, or because it acts on nothing else, and on these
+    with a small error. A larger one may be that of a set, such as points that were selected.
+    """
+    y = outputs[few[0]]
+    if y.ndim < 2 or output not in (None, "vector"):
+        return check
+    vector = as_vector(check, y)
+    if output is not None:
+        return vector
+    x, fitted = inputs[few[0]], check.symmetry.fitted(inputs[few[0]], y)
+    if any(align(fitted, y, y, g, x) is not None for g in trial_elements(fitted, None, x)):
+        return check
+    return vector if trial_error(vector.symmetry, model, inputs, outputs, few) <= ACTS else check
 
 
 def is_plain(reading: Any, y: Tensor) -> bool:
@@ -162,73 +177,3 @@ def likeliest(
     errors = [trial_error(option, model, inputs, outputs, few, limit) for option in options]
     best = min(range(len(options)), key=lambda place: errors[place])
     return options[best] if errors[best] <= limit else named
-
-
-def trial_error(
-    symmetry: Symmetry, model: Model, inputs: Sequence[Any], outputs: Outputs, few: Sequence[int], limit: float = math.inf
-) -> float:
-    """RMS error of one or two elements on a few inputs, in units of the spread under this reading; infinite if nothing acts.
-
-    limit: an error above which the second element is not tried.
-    """
-    x, ys = inputs[few[0]], [outputs[i] for i in few]
-    fitted = symmetry.fitted(x, ys[0])
-    reading, (unit, size) = reading_of(fitted), spread_of(ys, reading_of(fitted))
-    single = len(ys) == 1 and reading is not None and reading.output == "vector"  # it varies over nothing: exact or not
-    if unit <= CONSTANT * model.eps * size and not single:
-        return math.inf  # nothing can be said of what does not vary
-    squares, entries, error = 0.0, 0, math.inf
-    for g in trial_elements(fitted, reading, x):
-        for left, right in trial_pairs(fitted, g, model, inputs, outputs, few):
-            squares += float((right.double() - left.double()).square().sum())
-            entries += left.numel()
-        error = math.sqrt(squares / entries) if entries and math.isfinite(squares) else math.inf
-        if single:
-            error = 0.0 if error <= min(ROUNDING * model.eps, SMALL) * spread_of(ys, None)[0] else math.inf
-        elif error < math.inf:
-            error = error / unit
-        if error > limit and entries:
-            break
-    return error
-
-
-def trial_elements(fitted: Symmetry, reading: Reading | None, x: Any) -> list[Any]:
-    """The generators; for a vector, random elements, since its generator may move x by less than a cell of a map."""
-    drawn = list(fitted.elements(x, 2, np.random.default_rng(0)))
-    generators = list(fitted.generators(x))[:2]
-    is_vector = reading is not None and reading.output == "vector"
-    return (drawn or generators) if is_vector else (generators or drawn[:1])
-
-
-def trial_pairs(
-    fitted: Symmetry, g: Any, model: Model, inputs: Sequence[Any], outputs: Outputs, few: Sequence[int]
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Expected and actual outputs of a few inputs under one element, as far as it acts on them."""
-    try:
-        moved = [fitted.act(inputs[i], g) for i in few]
-        reference = [fitted.reference(inputs[i], g) for i in few]
-    except Exception:
-        return
-    actual = attempt(model, few, moved)
-    expected = attempt(model, few, reference) if reference[0] is not inputs[few[0]] else {i: outputs[i] for i in few}
-    for i in few:
-        failed = isinstance(actual[i], str) or isinstance(expected[i], str)
-        pair = None if failed else align(fitted, expected[i], actual[i], g, inputs[i])
-        if isinstance(pair, tuple):
-            yield pair
-
-
-def spread_of(outputs: Sequence[Tensor], reading: Reading | None) -> tuple[float, float]:
-    """The spread of some outputs, and their RMS. For vectors, over inputs alone: differences between entries do not count."""
-    values = torch.stack([y.double() for y in outputs]) if len({y.shape for y in outputs}) == 1 else None
-    if values is None:
-        values = torch.cat([y.double().flatten() for y in outputs])[:, None]
-    elif reading is None or reading.output != "vector":
-        values = values.flatten()[:, None]
-    spread, size = (float(part.square().mean().sqrt()) for part in (values - values.mean(0), values))
-    return spread, size
-
-
-def reading_of(symmetry: Symmetry) -> Any:
-    """How a symmetry reads outputs; None if it was not told."""
-    return getattr(symmetry, "reading", None)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from erlangen.auditing.declarations import Declaration, declarations, parse_outputs
 from erlangen.auditing.domain import check_domain
-from erlangen.auditing.output_kinds import parse_output, parse_permutations, suggestion
+from erlangen.auditing.output_kinds import parse_permutations, suggestion
 from erlangen.auditing.targets import MODEL_FILES, parse_shape, parse_target
 from erlangen.errors import ErlangenError
 
@@ -28,8 +29,9 @@ class AuditRequest:
     guessed. layout: the order of the axes, one of LAYOUTS; None if it can be told from the sizes. preprocess: a
     function of one input, or `FILE.py:function`. arguments: further arguments of the model by name: a value, or `ones` or
     `zeros` like its first argument. select: the name or the place of the output to judge (a function goes to `audit` itself).
-    output: how outputs are read, `vector`, `map`, `pixels`, `tokens`, `steps`, `boxes:FORMAT` or `keypoints`; None if it can be
-    told from their shape. permuted_classes: name of a symmetry -> cycles of the classes that it permutes.
+    output: how the main output is read, `vector`, `map`, `pixels`, `tokens`, `steps`, `boxes:FORMAT` or `keypoints`, or each by
+    its name, `logits=vector,mask=map` or a mapping; None if it can be told from their shape. permuted_classes: name of a
+    symmetry, or of an output and a symmetry as in `mask:reflection` -> cycles of the classes that it permutes.
     state: of an ONNX graph, the name of each input that takes a state -> the output that returns it. threshold: in units of the
     output's spread.
     """
@@ -45,7 +47,7 @@ class AuditRequest:
     preprocess: Any = None
     arguments: Mapping[str, Any] | None = None
     select: Any = None
-    output: str | None = None
+    output: str | Mapping[str, str] | None = None
     permuted_classes: Mapping[str, Any] | None = None
     state: Mapping[str, str] | None = None
     vocabulary: int | None = None
@@ -68,11 +70,15 @@ class AuditRequest:
             raise ErlangenError(f"elements ({self.elements}) and batch_size ({self.batch_size}) must be at least 1")
         if self.domain is not None:
             check_domain(self.domain)
-        if self.output is not None:
-            parse_output(self.output)
+        parse_outputs(self.output)
         object.__setattr__(self, "permuted_classes", parse_permutations(self.permuted_classes))
         if self.layout is not None:
             check_layout(self.layout, self.domain)
+
+    @property
+    def declared(self) -> dict[str, Declaration]:
+        """What is declared of each output, by name; of the main one, by ''."""
+        return declarations(parse_outputs(self.output), self.permuted_classes or {})
 
     def check_files(self) -> None:
         """Raises ErlangenError if the request names a file that is not there, before seconds are spent on loading torch."""

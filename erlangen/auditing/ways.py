@@ -2,56 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from textwrap import shorten
 from typing import Any
 
-import numpy as np
-import torch
+from torch import Tensor
 
 from erlangen.auditing.arguments import WithArguments, check_call
+from erlangen.auditing.array_calls import FromArrays, NumpyCall, Unbatched
 from erlangen.auditing.arrays import Arrays
 from erlangen.auditing.batch_second import BatchSecond
 from erlangen.auditing.calling import ModelError, describe_error
-from erlangen.auditing.model import Model, map_tensors
+from erlangen.auditing.model import Model
+from erlangen.auditing.record_ways import keeping, record_way, tensor_way
+from erlangen.auditing.records import LISTED, OfList, is_list_of, is_records, refusal
 
 FIRST = "The model is called with the channels first, unlike the inputs."
 LAST = "The model is called with the channels last, as the inputs have them."
 NUMPY = "The model takes and returns NumPy arrays."
+ARRAYS = "The model returns arrays or lists of numbers, which were made tensors."
 SECOND = "The model returns the batch on the second axis, as in (T, B, D)."
 UNBATCHED = "The model takes one input without a batch axis."
-
-
-@dataclass(frozen=True)
-class NumpyCall:
-    """A function of NumPy arrays, called with tensors."""
-
-    function: Callable[..., Any]
-
-    def __call__(self, *args: Any, **named: Any) -> Any:
-        to_array = lambda tensor: tensor.detach().cpu().numpy()  # noqa: E731
-        return to_tensors(self.function(*map_tensors(args, to_array), **map_tensors(named, to_array)))
-
-
-@dataclass(frozen=True)
-class Unbatched:
-    """A function of inputs without a batch axis, called with batches of one."""
-
-    function: Callable[..., Any]
-
-    def __call__(self, *args: Any, **named: Any) -> Any:
-        output = self.function(*map_tensors(args, lambda tensor: tensor[0]), **map_tensors(named, lambda tensor: tensor[0]))
-        return map_tensors(to_tensors(output), lambda tensor: tensor[None])
-
-
-def to_tensors(value: Any) -> Any:
-    """The value with NumPy's arrays and numbers as tensors."""
-    if isinstance(value, (np.ndarray, np.generic)):
-        return torch.as_tensor(value)
-    if isinstance(value, Mapping):
-        return {name: to_tensors(entry) for name, entry in value.items()}
-    return type(value)(to_tensors(entry) for entry in value) if type(value) in (list, tuple) else value
 
 
 def find_way(model: Model, x: Any, arguments: Mapping[str, Any] | None = None) -> tuple[Model, tuple[str, ...]]:
@@ -69,22 +41,41 @@ def find_way(model: Model, x: Any, arguments: Mapping[str, Any] | None = None) -
     for way, notes in ways(model):
         if isinstance(first, ModelError) and way.fixed_batch != model.fixed_batch:
             break  # it ran, and what it returned does not fit: fewer inputs a call do not mend that
-        try:
-            way([x, x] if isinstance(way.adapter, BatchSecond) else [x])  # of one input alone, any output could be one
+        returned: list[Any] = [None]
+        error = failure(keeping(way, returned), x)
+        is_list = is_records(returned[-1]) and not (way.select is not None and error is None)
+        if is_list and (found := record_way(way, notes, x)):
+            return found
+        if error is None:
             return way, notes
-        except Exception as error:
-            first = first or error
+        if is_list_of(returned[-1], Tensor) and (found := tensor_way(way, notes, x)):
+            return found
+        if is_list:
+            raise ModelError(refusal(returned[-1][0])) from error
+        first = first or error
     assert first is not None
     if isinstance(first, ModelError):
         raise first
     raise ModelError(f"{model.name} failed on input 0: {describe_error(first)}{hint(first)}") from first
 
 
+def failure(way: Model, x: Any) -> Exception | None:
+    """What a way to call a model raises; of one input alone, any output could have its batch on the second axis."""
+    try:
+        way([x, x] if isinstance(way.adapter, BatchSecond) else [x])
+    except Exception as error:
+        return error
+    return None
+
+
 def ways(model: Model) -> Iterator[tuple[Model, tuple[str, ...]]]:
     """Every way to call a model, the likely ones first."""
     placed = list(placings(model))
     yield from placed
+    if model.adapter.separates_inputs:
+        yield from ((replace(way, function=OfList(way.function)), (*notes, LISTED)) for way, notes in placed)
     yield from ((replace(way, adapter=BatchSecond(way.adapter)), (*notes, SECOND)) for way, notes in placed)
+    yield from ((replace(way, function=FromArrays(way.function)), (*notes, ARRAYS)) for way, notes in placed)
     if model.module is None and model.fixed_batch is None:
         yield from ((replace(way, function=NumpyCall(way.function)), (*notes, NUMPY)) for way, notes in placed)
     if model.fixed_batch is None and model.adapter.separates_inputs:

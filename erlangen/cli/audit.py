@@ -53,7 +53,7 @@ def audit(
     ] = None,
     state: Annotated[list[str] | None, Option("--state", metavar="IN=OUT", help="State of an ONNX graph; repeatable.")] = None,
     select: Annotated[str | None, Option(metavar="NAME", help="Output to judge, by name or place from 0.")] = None,
-    output: Annotated[str | None, Option(metavar="KIND", help="What it is: vector, map, steps, boxes:xyxy, ...")] = None,
+    output: Annotated[str | None, Option(metavar="KIND", help="Its kind: vector, map, ..., or NAME=KIND,...")] = None,
     permuted: Annotated[
         list[str] | None, Option("--permuted-classes", metavar="NAME=A:B", help="Classes it permutes: reflection=0:1.")
     ] = None,

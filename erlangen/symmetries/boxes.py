@@ -5,7 +5,8 @@
 
 A detector returns a set: its boxes may come in another order for g·x. So those of g·f(x) and of f(g·x) are matched, one to one,
 with the smallest sum of squared differences, and there is no error only if both sets are the same. Where content leaves the
-picture, only boxes are compared whose center is in sight on both sides. A row whose coordinates are all 0, or all -1, is padding.
+picture, only boxes are compared whose center is in sight on both sides. A row whose coordinates are all 0, or all -1, is padding,
+except for signed points, for which these are the middle and a corner of the picture.
 """
 
 from __future__ import annotations
@@ -32,20 +33,24 @@ MOST = 300  # boxes of one input that are matched: among more, boxes at random w
 
 @dataclass(frozen=True)
 class Boxes:
-    """How coordinates are written. normalized: in units of the picture's sides. ordered: rows are compared in their order.
+    """How coordinates are written. normalized: in units of the picture's sides, from 0 to 1. signed: from -1 to 1 across the
+    picture. ordered: rows are compared in their order.
 
     centers: pixels are counted from 0 to side - 1 at their centers, and not from 0 to side at their edges.
 
-    Raises ValueError for another format.
+    Raises ValueError for another format, and for coordinates that are both normalized and signed.
     """
 
     format: Format = "xyxy"
     normalized: bool = False
     ordered: bool = False
     centers: bool = False
+    signed: bool = False
 
     def __post_init__(self) -> None:
         check_choice(type(self), "format", self.format, Format)
+        if self.normalized and self.signed:
+            raise ValueError("Boxes: coordinates are normalized, from 0 to 1, or signed, from -1 to 1, but not both")
 
     @property
     def width(self) -> int:
@@ -54,14 +59,17 @@ class Boxes:
 
     def unit(self, sides: Pair) -> Pair:
         """Pixels in a unit of the coordinates, along rows and columns."""
-        return (sides[0] - self.centers, sides[1] - self.centers) if self.normalized else (1.0, 1.0)
+        if not (self.normalized or self.signed):
+            return 1.0, 1.0
+        share = 0.5 if self.signed else 1.0
+        return share * (sides[0] - self.centers), share * (sides[1] - self.centers)
 
     def __str__(self) -> str:
         """`boxes (xyxy, normalized)`"""
-        if self.format == "xy":
-            return "keypoints (normalized)" if self.normalized else "keypoints"
-        said = [self.format, *(["normalized"] if self.normalized else []), *(["ordered"] if self.ordered else [])]
-        return f"boxes ({', '.join(said)})"
+        is_points = self.format == "xy"
+        flags = {"normalized": self.normalized, "signed": self.signed, "ordered": self.ordered and not is_points}
+        said = [*([] if is_points else [self.format]), *(name for name, is_set in flags.items() if is_set)]
+        return ("keypoints" if is_points else "boxes") + (f" ({', '.join(said)})" if said else "")
 
 
 def split_box(y: Tensor, boxes: Boxes, sides: Pair) -> tuple[Tensor, Tensor]:
@@ -70,13 +78,13 @@ def split_box(y: Tensor, boxes: Boxes, sides: Pair) -> tuple[Tensor, Tensor]:
     center = {"xyxy": (first + second) / 2, "xywh": first + second / 2}.get(boxes.format, first)
     size = second - first if boxes.format == "xyxy" else second
     unit = y.new_tensor(boxes.unit(sides))
-    return center.flip(1) * unit + 0.5 * boxes.centers, size.flip(1) * unit
+    return (center.flip(1) + float(boxes.signed)) * unit + 0.5 * boxes.centers, size.flip(1) * unit
 
 
 def join_box(y: Tensor, center: Tensor, size: Tensor, boxes: Boxes, sides: Pair) -> Tensor:
     """The inverse of `split_box`, with the further columns of y."""
     unit = y.new_tensor(boxes.unit(sides))
-    center, size = ((center - 0.5 * boxes.centers) / unit).flip(1), (size / unit).flip(1)
+    center, size = ((center - 0.5 * boxes.centers) / unit - float(boxes.signed)).flip(1), (size / unit).flip(1)
     if boxes.format == "xy":
         return torch.cat([center, y[:, 2:]], 1)
     first = center if boxes.format == "cxcywh" else center - size / 2
@@ -86,6 +94,8 @@ def join_box(y: Tensor, center: Tensor, size: Tensor, boxes: Boxes, sides: Pair)
 def padding(y: Tensor, boxes: Boxes) -> Tensor:
     """Rows without a box, (N,)."""
     coordinates = y[:, : boxes.width]
+    if boxes.signed and boxes.format == "xy":
+        return torch.zeros(len(y), dtype=torch.bool)
     return (coordinates == 0).all(1) | (coordinates == -1).all(1)
 
 

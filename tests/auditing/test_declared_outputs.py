@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -12,13 +12,19 @@ import torch
 from auditing.oracles.boxes import Extents, Single, objects
 from auditing.oracles.permuted import LEFT_RIGHT, Arrows
 from torch import Tensor
+from torch.nn import functional
 
 import erlangen
-from erlangen.auditing.box_outputs import parse_boxes
+from erlangen.auditing.box_outputs import BoxAction, BoxAdapter, BoxReading, parse_boxes
+from erlangen.auditing.domain import load_domain
 from erlangen.auditing.output_kinds import parse_output, parse_permutations
+from erlangen.auditing.permuted import ClassAction, class_axis
 from erlangen.auditing.request import AuditRequest
 from erlangen.errors import USAGE, ErlangenError
 from erlangen.symmetries.boxes import Boxes
+from erlangen.symmetries.reading import Reading
+from erlangen.symmetries.reflection import Reflection
+from erlangen.symmetries.rotation import QuarterTurns, Rotation
 
 X = objects(0, torch.float32)
 
@@ -31,6 +37,8 @@ X = objects(0, torch.float32)
         ("boxes:xywh,ordered", Boxes("xywh", ordered=True)),
         ("keypoints", Boxes("xy", ordered=True)),
         ("keypoints:normalized", Boxes("xy", normalized=True, ordered=True)),
+        ("keypoints:signed", Boxes("xy", ordered=True, signed=True)),
+        ("boxes:cxcywh,signed", Boxes("cxcywh", signed=True)),
         ("map", None),
         (None, None),
     ],
@@ -50,7 +58,8 @@ def test_boxes_are_declared_in_words(text: str | None, boxes: Boxes | None) -> N
         ("boxes:normalized", "boxes need one format"),
         ("boxes:xyxy,xywh", "boxes need one format"),
         ("boxes:xyxy,normalised", "unknown option 'normalised' of boxes; did you mean normalized?"),
-        ("keypoints:ordered", "unknown option 'ordered' of keypoints; choose normalized"),
+        ("boxes:xyxy,normalized,signed", "boxes are either normalized, from 0 to 1, or signed, from -1 to 1"),
+        ("keypoints:ordered", "unknown option 'ordered' of keypoints; choose normalized or signed"),
         ("steps:hight", "unknown option 'hight' of steps; did you mean height?"),
         ("map:2", "unknown option '2' of map; it takes none"),
     ],
@@ -96,6 +105,7 @@ def audited(model: Callable[..., Any], checks: Any, **options: Any) -> erlangen.
         ({"intensity": "0:1"}, "under intensity: only under a reflection or under quarter turns"),
         ({"reflection": "0:1:2"}, "reflection applied twice changes nothing, but these classes return only after 3"),
         ({"quarter-turns": "0:1:2"}, "quarter-turns applied 4 times changes nothing, but these classes return only after 3"),
+        ({"quarter-turns": "0:1:2:3,4:5:6"}, "changes nothing, but these classes return only after 12"),
     ],
 )
 def test_a_permutation_that_is_none_of_the_group_is_refused(cycles: dict[str, str], words: str) -> None:
@@ -144,3 +154,67 @@ def test_boxes_in_any_number_of_axes_and_in_whole_pixels() -> None:
     assert found.output == "6 × 4"
     judged = {check.name: check.judgment for check in found.checks}
     assert judged["translation-zeros"] == "exact"
+
+
+def test_outputs_of_inner_layers_are_no_boxes() -> None:
+    reading = BoxReading(Boxes(), (6, 5))
+    assert [reading.covers(torch.zeros(shape)) for shape in ((6, 5), (9, 5), (6, 4), (5,), (2, 6, 5))] == [
+        True,
+        True,
+        *[False] * 3,
+    ]
+    y = torch.arange(256.0).view(1, 16, 16)
+    action, mirror = BoxAction(Boxes(), reading), Reflection()
+    expected, actual = action.align(mirror, y, y, "left-right", X[0])
+    assert torch.equal(expected, y.flip(-1))
+    assert torch.equal(actual, y)
+    adapter = BoxAdapter(load_domain("images").adapter(len), (6, 5))
+    assert adapter.split(torch.zeros(2, 6, 4), list(X[:2]))[0].shape == (6, 4)
+    assert adapter.split(torch.zeros(2, 3, 6, 5), list(X[:2]))[0].shape == (3, 6, 5)
+
+
+def test_boxes_of_images_of_two_sizes() -> None:
+    """They cannot share a call."""
+    images = [*X[:4], *[functional.pad(x, (0, 2, 0, 4)) for x in X[4:8]]]
+    found = erlangen.audit(Extents(), images, "reflection", output="boxes:xyxy", where=False)
+    assert found.checks[-1].judgment == "exact"
+
+
+def test_boxes_stay_upright_and_are_tried_from_edges_and_from_centers() -> None:
+    y = torch.zeros(6, 4)
+    assert BoxAction(Boxes()).fitted(Rotation(), X[0], y)[0] == replace(Rotation(), quarter=True)
+    assert BoxAction(Boxes("xy")).fitted(Rotation(), X[0], y)[0] == Rotation()
+    assert BoxAction(Boxes()).fitted(Reflection(), X[0], y)[0] == Reflection()
+    forms = [action.boxes for _, action in BoxAction(Boxes("xywh")).readings(Reflection(), X[0], y)]
+    assert forms == [Boxes("xywh"), Boxes("xywh", centers=True)]
+
+
+def test_whole_pixels_are_amounts() -> None:
+    adapter = BoxAdapter(load_domain("images").adapter(len), (6, 4))
+    assert adapter.split(torch.ones(2, 6, 4, dtype=torch.int32), list(X[:2]))[0].dtype == torch.float64
+    assert adapter.split(torch.ones(2, 6, 4), list(X[:2]))[0].dtype == torch.float32
+
+
+def test_classes_are_permuted_as_often_as_the_image_is_turned() -> None:
+    cycles = ((0, 1, 2, 3),)
+    for y in (torch.rand(5), torch.rand(5, 16, 16), torch.arange(256).view(16, 16) % 5):
+        action = ClassAction(cycles, tuple(y.shape))
+        for k in (1, 2, 3):
+            expected, actual = action.align(QuarterTurns(), y, y, k, X[0])
+            turned = y.rot90(k, (-2, -1)) if y.ndim > 1 else y
+            if y.is_floating_point():
+                assert torch.equal(expected[[k, (k + 1) % 4, (k + 2) % 4, (k + 3) % 4, 4]], turned)
+            else:
+                assert torch.equal(expected, torch.where(turned < 4, (turned + k) % 4, turned))
+            assert torch.equal(actual, y)
+
+
+def test_only_classes_of_the_output_are_permuted() -> None:
+    assert class_axis(torch.zeros(2, 3, 4), Reading("vector"), is_image=True) == -1
+    assert class_axis(torch.zeros(2, 3, 4), Reading("map"), is_image=True) == 0
+    cycles, inner, pixels = ((0, 1),), torch.rand(3), torch.rand(16, 16)
+    expected, _ = ClassAction(cycles, (5,)).align(Reflection(), inner, inner, "left-right", X[0])
+    assert torch.equal(expected, inner)
+    plain = Reflection(reading=Reading("pixels"))  # a number for each pixel
+    expected, _ = ClassAction(cycles, (16, 16)).align(plain, pixels, pixels, "left-right", X[0])
+    assert torch.equal(expected, pixels.flip(-1))

@@ -73,8 +73,8 @@ def test_a_text_recognizer_reads_text_in_one_direction(inputs: Path) -> None:
 
 
 def test_another_text_recognizer_takes_one_image_at_a_time(inputs: Path) -> None:
-    package_file("ddddocr/common_old.onnx")
-    code, found = audit(inputs, BUILDERS / "recognizer.py:build", "--input", "gray_lines.npy")
+    model = package_file("ddddocr/common_old.onnx")
+    code, found = audit(inputs, model, "--input", "gray_lines.npy")
     expect(found, {**ALONE, "translation": "broken", "reflection": "broken", "intensity": "broken"})
     assert code == 0
 

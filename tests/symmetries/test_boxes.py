@@ -24,7 +24,10 @@ from erlangen.symmetries.time_shift import TimeShift
 from erlangen.symmetries.translation import Translation
 
 H, W = 12, 20
-FORMS = [Boxes(kind, normalized=n, centers=c) for kind, n, c in product(("xyxy", "xywh", "cxcywh"), (False, True), (False, True))]  # type: ignore[arg-type]
+FORMS = [
+    Boxes(kind, normalized=unit == "normalized", centers=centers, signed=unit == "signed")  # type: ignore[arg-type]
+    for kind, unit, centers in product(("xyxy", "xywh", "cxcywh"), ("pixels", "normalized", "signed"), (False, True))
+]
 MOVES = [
     (Reflection(), "left-right"), (Reflection("up-down"), "up-down"), *((QuarterTurns(), k) for k in (1, 2, 3)),
     (Translation(), (2, -3)), (Translation("zeros"), (-1, 4)), (Intensity(), (2.0, 0.0)), (CroppedTranslation(), (1, -1)),
@@ -44,8 +47,10 @@ def seen(x: Tensor, form: Boxes) -> Tensor:
     top, bottom, left, right = (float(v) for v in (rows[0], rows[-1] + 1, columns[0], columns[-1] + 1))
     if form.centers:
         top, bottom, left, right = top - 0.5, bottom - 0.5, left - 0.5, right - 0.5
-    h, w = ((side - form.centers) if form.normalized else 1 for side in x.shape[-2:])
+    h, w = ((side - form.centers) if form.normalized or form.signed else 1 for side in x.shape[-2:])
     top, bottom, left, right = top / h, bottom / h, left / w, right / w
+    if form.signed:
+        top, bottom, left, right = 2 * top - 1, 2 * bottom - 1, 2 * left - 1, 2 * right - 1
     width, height = right - left, bottom - top
     written = {
         "xyxy": [left, top, right, bottom],
@@ -134,7 +139,9 @@ def test_the_matching_is_the_best_one() -> None:
 
 @pytest.mark.parametrize("ordered", [False, True])
 @pytest.mark.parametrize(
-    "form", [Boxes(), Boxes("cxcywh", normalized=True), Boxes("xywh", centers=True, normalized=True)], ids=str
+    "form",
+    [Boxes(), Boxes("cxcywh", normalized=True), Boxes("xywh", centers=True, normalized=True), Boxes("cxcywh", signed=True)],
+    ids=str,
 )
 def test_on_a_circle_places_differ_by_less_than_half_of_it(form: Boxes, ordered: bool) -> None:
     x, form = torch.zeros(1, H, W), replace(form, ordered=ordered)
@@ -150,11 +157,11 @@ def test_on_a_circle_places_differ_by_less_than_half_of_it(form: Boxes, ordered:
         wrapped[2:, k] -= H / unit[0]
     expected, actual = pair_boxes(y, wrapped, form, motion)
     torch.testing.assert_close(expected, actual)
-    for part in (0.25, 0.5):  # a part of the circle away is another place
+    for part in (0.25, 0.5, -0.25):  # a part of the circle away is another place
         away = wrapped[:1].clone()
         away[:, [0, 2] if form.format == "xyxy" else [0]] += part * W / unit[1]
         expected, actual = pair_boxes(y[:1], away, form, motion)
-        assert float((expected - actual)[:, 0].abs()) == pytest.approx(part * W / unit[1])
+        assert float((expected - actual)[:, 0].abs()) == pytest.approx(abs(part) * W / unit[1])
 
 
 def test_what_leaves_the_picture_is_not_compared() -> None:
@@ -166,6 +173,9 @@ def test_what_leaves_the_picture_is_not_compared() -> None:
     assert torch.equal(expected, actual)
     assert len(expected) == 2
     assert pair_boxes(y[1:2], y_g[2:], Boxes("cxcywh"), motion) is None
+    outside = torch.tensor([[-1.0, 4, 2, 2]])  # it enters, but nothing can be said of it before
+    expected, actual = pair_boxes(torch.cat([y, outside]), y_g, Boxes("cxcywh"), motion)
+    assert len(expected) == 2
     expected, actual = pair_boxes(y, y_g[:1], Boxes("cxcywh"), motion)  # one is missing: compared with nothing
     assert float((expected - actual).abs().max()) == 7
     expected, actual = pair_boxes(y, y_g, Boxes("cxcywh", ordered=True), motion)
@@ -177,6 +187,15 @@ def test_rows_without_a_box_stay() -> None:
     y = torch.tensor([[4.0, 4, 6, 6], [0.0, 0, 0, 0], [-1.0, -1, -1, -1]])
     moved = move_boxes(y, Boxes(), shift(x, (1.0, 2.0), "circular"))
     assert torch.equal(moved, torch.tensor([[6.0, 5, 8, 7], [0.0, 0, 0, 0], [-1.0, -1, -1, -1]]))
+
+
+def test_signed_points_in_the_middle_and_in_a_corner_are_no_padding() -> None:
+    y, motion = torch.tensor([[0.0, 0.0], [-1.0, -1.0]]), shift(torch.zeros(1, H, W), (3.0, 5.0), "cut")
+    moved = move_boxes(y, Boxes("xy", ordered=True, signed=True), motion)
+    assert moved is not None
+    torch.testing.assert_close(moved, torch.tensor([[0.5, 0.5], [-0.5, -0.5]]))
+    with pytest.raises(ValueError, match="normalized, from 0 to 1, or signed, from -1 to 1, but not both"):
+        Boxes("xy", normalized=True, signed=True)
 
 
 def test_more_than_can_be_matched_are_refused() -> None:

@@ -64,6 +64,12 @@ class Graphs:
             return list(torch.split(y, sizes))
         if len(y) == len(batch):
             return list(y.unbind())
+        edges = sum(graph.edge_index.shape[1] for graph in batch)
+        if len(y) == edges:
+            raise ModelError(
+                f"the model returned one row for each of {edges} edges, which cannot be judged: "
+                "return a sum over the edges of each node or graph"
+            )
         raise ModelError(
             f"the model returned {len(y)} rows for {len(batch)} graphs with {sum(sizes)} nodes instead of one row per node or "
             "graph: choose a part of its output with select="

@@ -40,6 +40,20 @@ class Vectors(nn.Module):
         return (ways * self.size(ways.square().sum(-1, keepdim=True))).sum(2)
 
 
+class Means(nn.Module):
+    """Four means of the points, weighted by what each point is like, (B, 4, 3); `ordered`: also by its place in the list."""
+
+    def __init__(self, ordered: bool = False) -> None:
+        super().__init__()
+        self.weigh, self.ordered = nn.Linear(3, 4), ordered
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights = self.weigh(x)  # (B, N, 4)
+        if self.ordered:
+            weights = weights + torch.linspace(0, 3, x.shape[1]).to(x)[:, None]
+        return weights.softmax(1).mT @ x
+
+
 def ways(x: Tensor) -> Tensor:
     return x[:, None] - x[:, :, None]  # (B, N, N, d)
 
@@ -129,6 +143,11 @@ CASES = [
     # A determinant of vectors that turn along keeps its value, and its sign but for mirrors, which are no rotations. Points ten
     # spreads away have lost a digit before the model sees them.
     case("signed volume", lambda: Net(volumes, 1), {**ALL, "point-translation": frozenset((EXACT, HOLDS))}),
+    # Four weighted means of the points are no points. In order of the list, they look like points that were selected.
+    case("four means", Means, {"point-permutation": EXACT}),
+    case("four means, declared", Means, {"point-permutation": EXACT}, options={"output": "vector"}),
+    case("four means in order", lambda: Means(True), {"point-permutation": UNMEASURED}),
+    case("four means in order, declared", lambda: Means(True), {"point-permutation": BROKEN}, options={"output": "vector"}),
     # There is no turn in four dimensions here.
     case(
         "four dimensions",

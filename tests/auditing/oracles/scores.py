@@ -40,7 +40,33 @@ def two(s: Any, ids: Tensor, leak: float) -> tuple[Tensor, Tensor]:
     return h, value + leak * value.mean(1, keepdim=True)
 
 
+def without_two(y: Tensor) -> Tensor:
+    """Logits with two classes that are never predicted."""
+    return y.masked_fill(torch.arange(y.shape[-1]) % 5 == 1, -torch.inf)
+
+
+def unless_first(s: Any, x: Tensor) -> Tensor:
+    """A class that is predicted only if the first point lies on one side."""
+    y = s.head(s.each(x).amax(1))
+    return torch.where((torch.arange(N) == 3) & (x[:, :1, 0] < 0), -torch.inf, y)
+
+
 CASES = [
+    of_texts("two tokens never predicted", lambda s, ids: without_two(s.head(seen(s, ids))), {"causality": EXACT}),
+    of_texts(
+        "two tokens never predicted, and the end seen",
+        lambda s, ids: without_two(s.head(seen(s, ids) + s.embed(ids).mean(1, keepdim=True))),
+        {"causality": BROKEN},
+    ),
+    of_points("two classes never predicted", lambda s, x: without_two(s.head(s.each(x).amax(1))), {"point-permutation": EXACT}),
+    of_points(
+        "two classes never predicted, in order", lambda s, x: without_two(s.head(s.each(x)[:, 0])), {"point-permutation": BROKEN}
+    ),
+    of_points(
+        "a class predicted by the side of the first point",
+        unless_first,
+        {"point-permutation": frozenset([BROKEN, UNMEASURED]), "repeat": UNMEASURED, "batch-composition": UNMEASURED},
+    ),
     of_texts(
         "a score for each token, causal", lambda s, ids: seen(s, ids).sum(2), {"causality": EXACT, "token-permutation": BROKEN}
     ),
