@@ -72,8 +72,7 @@ class RotationCNN(nn.Module):
         self.config = config
         fields = (config.colors, *config.fields())
         self.convolutions = nn.ModuleList(
-            convolution(config.net, inner, outer, lifting=layer == 0)
-            for layer, (inner, outer) in enumerate(pairwise(fields))
+            convolution(config.net, inner, outer, lifting=layer == 0) for layer, (inner, outer) in enumerate(pairwise(fields))
         )
         places = (config.side // 8) ** 2 if config.net == "flat" else 1
         self.hidden = nn.Linear(fields[-1] * places, round(config.hidden * config.width))
