@@ -8,8 +8,8 @@ from erlangen.errors import BREACHED, FAILED, NOT_MEASURED, USAGE
 from erlangen.records.runs import Verdict
 
 
-def exit_code(verdicts: Sequence[Verdict], any_failed: bool, strict: bool, claims: Collection[str] = ()) -> int:
-    """FAILED: a job failed; NOT_MEASURED: a part, or one of the `claims` that were asked for, was not measured; else 0.
+def exit_code(verdicts: Sequence[Verdict], any_failed: bool, strict: bool, absent: Collection[str] = ()) -> int:
+    """FAILED: a job failed; NOT_MEASURED: a part, or a claim that was asked for (`absent`), was not measured; else 0.
 
     BREACHED, under --strict: a part that the report, a rival, the claim or a control states is refuted or inconclusive.
     """
@@ -17,7 +17,7 @@ def exit_code(verdicts: Sequence[Verdict], any_failed: bool, strict: bool, claim
     strictly = {verdict.verdict for verdict in verdicts if verdict.of != "extension"}
     if any_failed:
         return FAILED
-    if "not measured" in outcomes or not verdicts or set(claims) - {verdict.claim for verdict in verdicts}:
+    if "not measured" in outcomes or not verdicts or absent:
         return NOT_MEASURED
     return BREACHED if strict and strictly & {"refuted", "inconclusive"} else 0
 

@@ -73,11 +73,12 @@ def run(
             continue
         rows += [to_json(verdict) for verdict in result.verdicts]
         asked = claims_named(names, result.run.claims)
-        codes += [USAGE if outputs.write(contents) else 0, exit_code(result.verdicts, bool(result.failed), strict, asked)]
+        absent = unmeasured(asked, result.verdicts, result.answers)
+        codes += [USAGE if outputs.write(contents) else 0, exit_code(result.verdicts, bool(result.failed), strict, absent)]
         if not outputs.to_stdout():
             print_claims(result.answers, result.verdicts, asked)
             print(f"\nReport: {result.folder / 'report.html'}", flush=True)
-        elif absent := unmeasured(asked, result.verdicts):
+        elif absent:
             say(f"{name}: this run did not measure {', '.join(absent)}")
     outputs.print(contents, lambda: None)
     raise SystemExit(worst(codes))

@@ -39,9 +39,10 @@ def print_claims(answers: Sequence[Answer], verdicts: Sequence[Verdict], asked: 
     print_text(summary(verdicts))
 
 
-def unmeasured(asked: Sequence[str], verdicts: Sequence[Verdict]) -> list[str]:
-    """The claims that were asked for and of which no part was judged."""
-    return [claim for claim in asked if claim not in {verdict.claim for verdict in verdicts}]
+def unmeasured(asked: Sequence[str], verdicts: Sequence[Verdict], answers: Sequence[Answer] = ()) -> list[str]:
+    """The claims that were asked for and of which no part was judged, or too few for an answer."""
+    open_ones = {answer.claim for answer in answers if answer.answer == "not measured"}
+    return [claim for claim in asked if claim not in {verdict.claim for verdict in verdicts} - open_ones]
 
 
 def print_claim(claim: str, answer: Answer | None, verdicts: Sequence[Verdict]) -> None:

@@ -6,17 +6,18 @@ import pytest
 
 from erlangen.cli.exit_codes import exit_code, worst
 from erlangen.cli.targets import experiments_named
+from erlangen.cli.verdict_text import unmeasured
 from erlangen.errors import ErlangenError
 from erlangen.experiments import names
-from erlangen.records.runs import Of, Outcome, Verdict
+from erlangen.records.runs import Answer, Of, Outcome, Verdict
 
 
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
         (["padding"], ["padding"]),
-        (["C5"], ["padding"]),
-        (["c5", "C1"], ["padding"]),
+        (["C5"], ["padding", "padding-causes"]),
+        (["c8", "C1"], ["padding"]),
         (["CORA"], ["cora-accuracy"]),
         (["G9", "g10", "padding"], ["transformer-as-graph", "graph-cost", "padding"]),
         (["support.toy", "G1"], ["support.toy", "graph-algebra"]),
@@ -57,9 +58,12 @@ def test_strict_fails_what_the_report_a_rival_or_a_control_states(of: Of, outcom
     assert exit_code([], False, strict=False) == 5
 
 
-def test_a_claim_that_was_asked_for_and_has_no_verdict_was_not_measured():
+def test_a_claim_that_was_asked_for_and_has_no_verdict_or_no_answer_was_not_measured():
     judged = [verdict("report", "supported")]
-    assert [exit_code(judged, False, False, asked) for asked in ([], ["X1"], ["X1", "X2"])] == [0, 0, 5]
+    open_one = Answer(claim="X1", answer="not measured", sentence="It needs more.")
+    assert [unmeasured(asked, judged) for asked in ([], ["X1"], ["X1", "X2"])] == [[], [], ["X2"]]
+    assert unmeasured(["X1"], judged, [open_one]) == ["X1"]
+    assert [exit_code(judged, False, False, absent) for absent in ([], ["X2"])] == [0, 5]
 
 
 def test_the_worst_code_of_several():

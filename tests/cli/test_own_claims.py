@@ -43,7 +43,7 @@ def test_what_is_found_and_what_is_not(folder: Path):
     assert own_experiments() == {"broken": [], "one_number": ["N1"], "wide_nets": ["WIDE"]}
     assert own_claims() == ["N1", "WIDE"]
     assert own_judges("wide") == ["wide_nets"]
-    assert targets.experiments_named(["wide", "N1", "C5"]) == ["wide_nets", "one_number", "padding"]
+    assert targets.experiments_named(["wide", "N1", "C4"]) == ["wide_nets", "one_number", "padding"]
     assert targets.complete("WI") == ["wide_nets", "WIDE"]
 
 
@@ -70,9 +70,9 @@ def test_a_word_that_stands_for_nothing_names_what_there_is(folder: Path):
 
 
 def test_an_own_experiment_never_stands_in_for_ours(folder: Path):
-    """`run C5` runs no code of the directory that it happens to be typed in."""
-    write_experiment(folder, "other", init=('id="N1"', 'id="C5"'))
-    assert targets.experiments_named(["C5"]) == ["padding"]
+    """`run C4` runs no code of the directory that it happens to be typed in."""
+    write_experiment(folder, "other", init=('id="N1"', 'id="C4"'))
+    assert targets.experiments_named(["C4"]) == ["padding"]
 
 
 def test_a_directory_that_is_gone_has_no_experiments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -116,13 +116,20 @@ def test_another_recipe_replaces_nothing_without_force(tmp_path: Path):
 
 
 def test_a_claim_asked_for_by_id_that_the_recipe_cannot_measure_is_code_5(tmp_path: Path):
-    tiny = [f"--set={key}" for key in ("rows=Net1/valid", "epochs=1", "train=20", "validation=20", "test=20")]
-    out = erlangen("run", "C5", *tiny, "--seeds", "1", cwd=tmp_path)
+    """Though one of its parts was judged."""
+    sizes = ("train=20", "control_images=10", "validation=20", "test=20", "frame_train=10", "margins=0")
+    tiny = [f"--set={key}" for key in ("arms=valid", "epochs=1", "frame_epochs=1", *sizes)]
+    out = erlangen("run", "C6", *tiny, "--seeds", "1", cwd=tmp_path)
     assert out.returncode == 5
     printed = " ".join(out.stdout.split())
-    assert "C5 not measured This run did not measure the claim: it needs the rows Net1/valid, Net1/sconv and" in printed
-    out = erlangen("run", "C5", *tiny, "--seeds", "1", "--json", "-", cwd=tmp_path)
-    assert (out.returncode, "padding: this run did not measure C5\n" in out.stderr) == (5, True)
+    assert "C6 not measured This run did not measure the claim: it needs the arms reflect, reflect rows" in printed
+    out = erlangen("run", "C6", *tiny, "--seeds", "1", "--json", "-", cwd=tmp_path)
+    assert (out.returncode, "padding-causes: this run did not measure C6\n" in out.stderr) == (5, True)
+    assert erlangen("run", "padding-causes", *tiny, "--seeds", "1", cwd=tmp_path).returncode == 0
+
+
+def test_the_page_names_what_was_changed_and_quotes_the_report(tmp_path: Path):
+    tiny = [f"--set={key}" for key in ("rows=Net1/valid", "epochs=1", "train=20", "validation=20", "test=20")]
     assert erlangen("run", "padding", *tiny, "--seeds", "1", cwd=tmp_path).returncode == 0
     page = next((tmp_path / "runs").glob("padding-quick-*")) / "report.html"
     text = page.read_text(encoding="utf-8")

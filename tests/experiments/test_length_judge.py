@@ -47,7 +47,7 @@ class World:
     text: Mapping[str, Ends] = field(default_factory=dict)
     rows: tuple[float, float, float] = (1.8, 2.1, 2.4)
     share: Mapping[str, float] = field(default_factory=dict)
-    loss: Mapping[float, float] = field(default_factory=lambda: {3e-3: 1.3, 1e-2: 1.1, 3e-2: 1.4})
+    loss: Mapping[float, float] = field(default_factory=lambda: {3e-3: 1.3, 1e-2: 1.1, 3e-2: 1.4, 6e-2: 1.5})
     scatter: float = 0.003
 
     def ends(self, kind: str, arm: str, how: str) -> Ends:
@@ -268,7 +268,7 @@ AT_CHANCE = {
     "near": {f"{arm} {how}": (CHANCE, CHANCE) for arm in READINGS for how in (*READINGS[arm], TUNED)},
     "text": {f"{arm} {how}": (2.9, 2.9) for arm in READINGS for how in (*READINGS[arm], TUNED)},
     "rows": (2.9, 2.9, 2.9),
-    "loss": {3e-3: 2.9, 1e-2: 2.8, 3e-2: 2.9},
+    "loss": {3e-3: 2.9, 1e-2: 2.8, 3e-2: 2.9, 6e-2: 3.0},
 }
 
 
@@ -344,8 +344,8 @@ FAULTS: dict[str, tuple[World, str]] = {  # a broken measurement -> a part that 
     "a rise is not seen on the text": (World(text={"absolute clamped": (1.8, 1.8)}), "ALiBi, near, text"),
     "pairs without syntax": (World(share={"absolute": 50.0, "rotary": 55.0, "alibi": 55.0}), "rotary, syntax"),
     "pairs that are too easy": (World(share={"absolute": 98.5, "rotary": 100.0, "alibi": 100.0}), "ALiBi, syntax"),
-    "the best learning rate is the lowest": (World(loss={3e-3: 1.0, 1e-2: 1.1, 3e-2: 1.4}), "rotary, syntax"),
-    "the best learning rate is the highest": (World(loss={3e-3: 1.4, 1e-2: 1.1, 3e-2: 1.0}), "rotary, syntax"),
+    "the best learning rate is the lowest": (World(loss={3e-3: 1.0, 1e-2: 1.1, 3e-2: 1.4, 6e-2: 1.5}), "rotary, syntax"),
+    "the best learning rate is the highest": (World(loss={3e-3: 1.4, 1e-2: 1.1, 3e-2: 1.05, 6e-2: 1.0}), "rotary, syntax"),
     "a text without headroom": (World(text={"alibi plain": (1.8, 1.7), "rotary tuned": (1.8, 1.79)}), "ALiBi, far, text"),
 }
 

@@ -40,10 +40,10 @@ class Recipe:
     turned by random angles), pooled and "pooled augmented" (with a pooled head), and group convolutions with as much compute or
     as many parameters as the pooled net: "C4 compute", "C4 parameters", "C8 compute", "C8 parameters".
     seeds: of every arm. more: further seeds of the report's net, of which more is asked: plain, disk and augmented.
-    epochs: of training. long: epochs of the arms named by `longer`, which are tested after `epochs` as well.
+    epochs: of training. long: epochs of the arms that `longer` names. longer: arms that train on, tested after `epochs` as well.
     train, validation, test: numbers of images, at most. width: factor of the number of channels.
-    rates: learning rates tried for `trial` epochs each by the nets with a pooled head; the report's net has the report's, 0.001.
-    step: degrees between two angles of the test, a divisor of 90. interpolation, fill: of turned images.
+    rates: learning rates tried by the nets with a pooled head; the report's net has the report's, 0.001. trial: epochs of a try.
+    step: degrees between two angles of the test, a divisor of 90. interpolation: of turned images. fill: of what turns into view.
     fit: accuracy in percent, on validation images such as a net was trained on, that it must reach before it is compared.
     drop: points from which an accuracy counts as far lower. bump: points by which a peak must stand out. gain: points from which
     an arm counts as better. cost: points from which a lower accuracy on upright images counts as a trade-off. flat: points from
