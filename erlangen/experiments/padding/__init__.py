@@ -112,7 +112,7 @@ CLAIMS = (
     Claim(
         id="C5",
         statement="Test accuracy: valid < sconv < fconv, because larger maps keep more spatial information.",
-        how="Order: paired differences between the pooled nets. The cause is not judged here.",
+        how="Order: paired differences between the pooled nets. The experiment padding-causes judges the cause.",
         parts={"order": "both steps", "valid < sconv": "the first step", "sconv < fconv": "the second step"},
     ),
     Claim(
