@@ -36,7 +36,8 @@ def reflect_sentence(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verd
 def replicate_sentence(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> str:
     """C7."""
     rows, columns, zeros = (score(arm_of(recipe, evidence, name)) for name in ("replicate rows", "replicate columns", "fconv"))
-    both, none = (score(report_arm(recipe, evidence, name)) for name in ("replicate", "fconv"))
+    whole = report_arm if recipe.report_seeds else arm_of  # trained for as long as in the report, if any are
+    both, none = (score(whole(recipe, evidence, name)) for name in ("replicate", "fconv"))
     link = ", but not because boxes are magnified: replicating" if decided(verdicts, "magnifies", "refuted") else ". Replicating"
     told = {"column at the border": "columns tell where a box is", "rows give the height away": "rows give its height away"}
     why = [words for part, words in told.items() if decided(verdicts, part, "supported")]
