@@ -14,7 +14,7 @@ from erlangen.experiments.receptive_field.plan import DEEP, DEEPEST, FAR, FARTHE
 from erlangen.experiments.receptive_field.recipe import Recipe
 from erlangen.experiments.receptive_field.statements import QUOTES
 from erlangen.records.runs import JobResult
-from erlangen.statistics.regions import at_most, exceeds
+from erlangen.statistics.regions import Region, at_most, exceeds
 
 said = partial(wording, CLAIMS, QUOTES)
 
@@ -58,27 +58,22 @@ OTHERWISE = "The net with the narrow field learns it too, or the one with the wi
 
 def not_learned(recipe: Recipe, evidence: Evidence, name: str, cell: Cell) -> Part:
     """At most so many trainings learn the distance: nothing is concluded from nets that learn nothing else either."""
-    trained = arm(evidence, cell)
-    return Part(
-        **said(name),
-        effect=share(trained),
-        region=at_most(recipe.most, why="a net that learns it in half of the trainings or fewer struggles"),
-        unit="share of trainings that learn it",
-        bounds=(0.0, 1.0),
-        untrained=unfinished(recipe, trained),
-        checks=checks(recipe, evidence, cell, trained),
-        corrected=lambda interval: f"It learns it in {100 * interval.estimate:.0f} % of the trainings.",
-        note=f"At most {recipe.steps:,} updates. {of_field(cell)}",
-    )
+    region = at_most(recipe.most, why="a net that learns it in half of the trainings or fewer struggles")
+    return share_part(recipe, evidence, name, cell, region)
 
 
 def is_learned(recipe: Recipe, evidence: Evidence, name: str, cell: Cell) -> Part:
     """More than so many trainings learn it."""
+    return share_part(recipe, evidence, name, cell, exceeds(recipe.most, why="more than half of the trainings"))
+
+
+def share_part(recipe: Recipe, evidence: Evidence, name: str, cell: Cell, region: Region) -> Part:
+    """The share of trainings that learn the distance, against a region."""
     trained = arm(evidence, cell)
     return Part(
         **said(name),
         effect=share(trained),
-        region=exceeds(recipe.most, why="more than half of the trainings"),
+        region=region,
         unit="share of trainings that learn it",
         bounds=(0.0, 1.0),
         untrained=unfinished(recipe, trained),

@@ -41,7 +41,7 @@ class Recipe:
     as many parameters as the pooled net: "C4 compute", "C4 parameters", "C8 compute", "C8 parameters".
     seeds: of every arm. more: further seeds of the report's net, of which more is asked: plain, disk and augmented.
     epochs: of training. long: epochs of the arms that `longer` names. longer: arms that train on, tested after `epochs` as well.
-    train, validation, test: numbers of images, at most. width: factor of the number of channels.
+    train: training images, at most. validation: images held out of them. test: test images, at most. width: factor of channels.
     rates: learning rates tried by the nets with a pooled head; the report's net has the report's, 0.001. trial: epochs of a try.
     step: degrees between two angles of the test, a divisor of 90. interpolation: of turned images. fill: of what turns into view.
     fit: accuracy in percent, on validation images such as a net was trained on, that it must reach before it is compared.
