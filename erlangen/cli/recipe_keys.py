@@ -49,12 +49,13 @@ def recipe_keys(presets: Mapping[str, Any]) -> list[Key]:
 
 
 def explanations(docstring: str, names: list[str]) -> dict[str, str]:
-    """`lr: the learning rate. width: features` -> what stands behind each name."""
+    """`lr: the learning rate. width, depth: of the net` -> what stands behind each name, or behind several."""
     text = " ".join(docstring.split())
-    found = list(re.finditer(rf"(?<![\w`])({'|'.join(map(re.escape, names))}): ", text))
+    name = f"(?:{'|'.join(map(re.escape, names))})"
+    found = list(re.finditer(rf"(?<![\w`])({name}(?:, {name})*): ", text))
     ends = [match.start() for match in found[1:]] + [len(text)]
     texts = {match[1]: text[match.end() : end].strip(" ;") for match, end in zip(found, ends, strict=True)}
-    return {name: said.rstrip(".") + "." for name, said in texts.items()}
+    return {name: said.rstrip(".") + "." for listed, said in texts.items() for name in listed.split(", ")}
 
 
 def capitalized(text: str, values: Mapping[str, Any]) -> str:

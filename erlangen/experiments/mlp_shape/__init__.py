@@ -43,7 +43,7 @@ class Recipe:
     """corpus: grimm, tales (generated) or a UTF-8 text file. arms: shapes to train; those that a part needs decide it.
 
     rates: learning rates, rising; each shape is compared at the best of them by validation loss, and its stability over all of
-    them. layers, heads, width, block: of the nets. batch, steps: windows per update, and updates. threads: numbers of threads
+    them. layers, heads, width, block: of the nets. batch: windows per update. steps: updates. threads: numbers of threads
     on which steps are timed. timed: seconds for each shape. wider: width of nets that are timed beside those that are trained.
     fit: nats per character by which a net must be better than pairs of characters are. edge: the least difference of losses
     that matters, in nats per character. vanished: share of the wide MLP's ratio of gradients, first layer over last, below which
