@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from support.command import erlangen, start
@@ -73,6 +74,11 @@ def test_the_exact_tasks_find_no_wrong_case():
     border, maps, data = (measured(job) for job in jobs(PRESETS["quick"])[:3])
     assert border["border_wrong"] == 0 < border["border_told_apart"] < border["border_cases"]
     assert (border["border_outside_at_corner"], border["border_outside_at_edge"]) == (5, 3)
+    assert border["first_pixel_outside"] == (0, 0, 0, 1, 0, 2, 1, 0, 2, 0)
+    assert border["second_pixel_outside"] == (0, 1, 0, 2, 0, 3)
+    image = np.arange(1, 10).reshape(3, 3)
+    for ours, numpys in (("reflect", "reflect"), ("replicate", "edge")):
+        assert border[f"{ours}_example"] == tuple(np.pad(image, 1, mode=numpys).flatten())  # type: ignore[call-overload]
     assert maps["map_wrong"] == 0 < maps["map_printed_wrong"] < maps["map_cases"]
     assert [maps[f"map_sizes_printed_{name}"][-1] for name in ("valid", "sconv", "fconv")] == [2.875, 4.875, 6.875]  # type: ignore[index]
     assert data["source_validation_in_training"] == data["source_test_in_training"] == 1000

@@ -53,7 +53,10 @@ HEIGHT, ORDER = holding(pooled=0.3, flattened=0.9), holding(pooled=0.7, flattene
 MAPS = {"valid": 2.0, "sconv": 4.0} | dict.fromkeys(PADDINGS[2:], 6.0)
 COUNTED: dict[str, float | tuple[float, ...]] = {
     "border_cases": 10, "border_wrong": 0, "border_told_apart": 9, "border_outside_at_corner": 5, "border_outside_at_edge": 3,
-    "border_outside_inside": 0, "map_cases": 10, "map_wrong": 0, "map_printed_wrong": 8,
+    "border_outside_inside": 0, "first_pixel_terms": 9, "first_pixel_outside": (0.0, 0.0, 0.0, 1.0, 0.0, 2.0, 1.0, 0.0, 2.0, 0.0),
+    "second_pixel_outside": (0.0, 1.0, 0.0, 2.0, 0.0, 3.0), "replicate_example": (1.0,) * 25,
+    "reflect_example": (5.0, 4.0, 5.0, 6.0, 5.0, 2.0, 1.0, 2.0, 3.0, 2.0, *(0.0,) * 15),
+    "map_cases": 10, "map_wrong": 0, "map_printed_wrong": 8,
     **{f"map_sizes_{name}": (32.0, 16.0, 8.0, side) for name, side in MAPS.items()},
     **{f"map_sizes_printed_{name}": (32.0, 16.5, 8.75, side + 0.875) for name, side in MAPS.items()},
     **{f"{protocol}_{split}_{name}": value for protocol in ("source", "leak-free") for split in ("train", "validation", "test")
@@ -307,6 +310,22 @@ def test_one_wrong_case_refutes_an_exact_part(part: str, count: str):
 def test_a_count_that_sees_no_difference_where_there_is_one_supports_nothing(part: str, control: str, value: float):
     found = judged(world(**{control: value}))[part]
     assert (found.verdict, found.next_step[:14]) == ("inconclusive", "a check failed")
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "wrong", "blind"),
+    [
+        ("C1 missing pixels", "first_pixel_outside", (0.0, 0.0, 0.0, 1.0, 0.0, 2.0, 1.0, 0.0, 1.0, 1.0), "second_pixel_outside"),
+        ("C1 reflect example", "reflect_example", (5.0, *(1.0,) * 24), "replicate_example"),
+    ],
+)  # fmt: skip
+def test_what_the_report_prints_is_compared_entry_by_entry(part: str, name: str, wrong: tuple[float, ...], blind: str):
+    found = judged(world())[part]
+    assert (found.verdict, found.of) == ("supported", "report")
+    assert outcomes(world(**{name: wrong}))[part] == "refuted"
+    assert outcomes(world(**{name: ()}))[part] == "not measured"
+    same = COUNTED[name]
+    assert outcomes(world(**{blind: same}))[part] == "inconclusive"  # a comparison that cannot fail supports nothing
 
 
 def test_the_formula_as_printed_is_refuted_and_the_sizes_are_those_measured():

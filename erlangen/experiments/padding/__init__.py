@@ -77,8 +77,13 @@ CLAIMS = (
         id="C1",
         statement="A convolution's output next to the border needs input pixels that do not exist; padding supplies them.",
         how="The terms of every output pixel are listed, for six paddings, four image sizes and both kernel directions, and "
-        "their sums compared with SciPy's convolution and correlation.",
-        parts={"terms": "which terms lie outside the image, and what each padding supplies there"},
+        "their sums are compared with SciPy's convolution and correlation. The pixels that the report names and its example of a "
+        "padded image are compared entry by entry.",
+        parts={
+            "terms": "which terms lie outside the image, and what each padding supplies there",
+            "missing pixels": "the five pixels that the report names",
+            "reflect example": "the report's padded image",
+        },
     ),
     Claim(
         id="C2",

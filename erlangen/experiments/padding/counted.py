@@ -1,4 +1,4 @@
-"""Padding: the parts that count cases, C1, C3 and C4."""
+"""Padding: the parts that count cases, C3 and C4."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 
 from erlangen.experiments.kit.evidence import Evidence
 from erlangen.experiments.kit.parts import Check, Exact
-from erlangen.experiments.padding.tasks import PADDINGS, SPLITS, Border, Data, Maps
+from erlangen.experiments.padding.tasks import PADDINGS, SPLITS, Data, Maps
 
 FEATURES = dict.fromkeys(PADDINGS, 2304) | {"valid": 256, "sconv": 1024}  # 64 channels of 6×6, 2×2 and 4×4 pixels
 
@@ -23,29 +23,6 @@ def reader(evidence: Evidence, kind: type) -> tuple[Callable[[str], float], tupl
 def last_side(evidence: Evidence, name: str) -> float:
     """Pixels a side after the last layer, of a list of map sizes; NaN where it was not measured."""
     return next((result.values(name)[-1] for result in evidence.of(Maps) if result.values(name)), math.nan)
-
-
-def border(evidence: Evidence) -> Exact:
-    """C1: the sums of the listed terms against SciPy's values, and which terms lie outside."""
-    value, missing = reader(evidence, Border)
-    cases = value("border_cases")
-    return Exact(
-        claim="C1",
-        part="terms",
-        of="report",
-        quote="f₁₁ is a sum of nine terms; the pixels g₂₀ g₁₀ g₀₂ g₀₁ g₀₀ do not exist; padding supplies them.",
-        statement="Each output pixel is a sum of nine terms. At a corner five of them read pixels that do not exist, and padding "
-        "supplies these; in the interior all nine exist.",
-        cases=cases,
-        count=value("border_wrong") + abs(value("border_outside_at_corner") - 5) + value("border_outside_inside"),
-        unit="output pixels that differ",
-        missing=missing,
-        checks=(
-            Check(name="terms of the other kernel direction are seen to differ", passed=value("border_told_apart") > cases / 2),
-        ),
-        test="sums of the listed terms against SciPy's convolution and correlation, |error| ≤ 1e-12",
-        note="Without padding no term lies outside: the output shrinks instead.",
-    )
 
 
 def images(evidence: Evidence) -> list[Exact]:

@@ -5,6 +5,8 @@ Each count has a twin that must come out large: the same comparison of things th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import scipy.ndimage
 import scipy.signal
@@ -12,9 +14,9 @@ import torch
 
 from erlangen.data.red_green import SIDE
 from erlangen.experiments.padding.tasks import Border, Maps
-from erlangen.measure.border import terms
+from erlangen.measure.border import Term, terms
 from erlangen.models.padded_cnn import PaddedCNN, PaddedCNNConfig
-from erlangen.nn.padding import PADDINGS, Padding
+from erlangen.nn.padding import PADDINGS, Padding, pad
 from erlangen.records.runs import Job, Measurement
 
 ROUNDING = 1e-12  # of sums of nine products in float64
@@ -31,6 +33,9 @@ def border(task: Border, job: Job) -> list[Measurement]:
     cases, wrong, told_apart = (int(count) for count in counts)
     same = PADDINGS["sconv"]
     corner, edge, inside = (sum(term.outside for term in terms(pixel, (8, 8), 3, same)) for pixel in ((0, 0), (0, 4), (4, 4)))
+    first, second = (terms(pixel, (8, 8), 3, same, flip=True) for pixel in ((0, 0), (0, 1)))  # f₁₁ and f₁₂
+    image = torch.arange(1.0, 10.0).reshape(1, 1, 3, 3)
+    padded = {mode: tuple(pad(image, 1, mode).flatten().tolist()) for mode in ("reflect", "replicate")}
     return [
         Measurement("border_cases", cases, "output pixels"),
         Measurement("border_wrong", wrong, "output pixels"),
@@ -38,7 +43,16 @@ def border(task: Border, job: Job) -> list[Measurement]:
         Measurement("border_outside_at_corner", corner, "terms of 9"),
         Measurement("border_outside_at_edge", edge, "terms of 9"),
         Measurement("border_outside_inside", inside, "terms of 9"),
+        Measurement("first_pixel_terms", len(first), "terms"),
+        Measurement("first_pixel_outside", outside(first), "row, column, row, column, ... counted from 1"),
+        Measurement("second_pixel_outside", outside(second), "row, column, row, column, ... counted from 1"),
+        *(Measurement(f"{mode}_example", values, "pixels, row by row, of 1 to 9 padded") for mode, values in padded.items()),
     ]
+
+
+def outside(listed: Sequence[Term]) -> tuple[float, ...]:
+    """Row and column, counted from 1 as the report counts, of each position outside the image."""
+    return tuple(float(1 + index) for term in listed if term.outside for index in term.position)
 
 
 def compare_terms(x: np.ndarray, w: np.ndarray, padding: Padding) -> tuple[int, int, int]:

@@ -11,7 +11,8 @@ from erlangen.experiments.kit.compare import decide
 from erlangen.experiments.kit.evidence import Arm, Evidence
 from erlangen.experiments.padding import Recipe
 from erlangen.experiments.padding.accuracies import arms_of, listed, published, row_arm
-from erlangen.experiments.padding.counted import border, images, last_side, maps, reader
+from erlangen.experiments.padding.border_parts import border
+from erlangen.experiments.padding.counted import images, last_side, maps, reader
 from erlangen.experiments.padding.flattening import PROBED, flattening
 from erlangen.experiments.padding.table import as_published, order, table
 from erlangen.experiments.padding.tasks import SPLITS, Border, Data
@@ -27,7 +28,7 @@ SAME_SIZE = ("fconv", "replicate", "reflect", "circular")  # two pixels of paddi
 
 def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
     """A verdict for every part that the recipe's rows can show, by claim."""
-    counted = [border(evidence), *images(evidence), *maps(evidence)]
+    counted = [*border(evidence), *images(evidence), *maps(evidence)]
     compared = [*table(recipe, evidence), *order(recipe, evidence), *flattening(recipe, evidence)]
     return sorted(decide([*counted, *compared]), key=lambda verdict: verdict.claim)
 
