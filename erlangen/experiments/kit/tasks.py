@@ -16,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from erlangen.errors import ErlangenError
@@ -24,6 +25,7 @@ from erlangen.records.runs import Job, JobResult, Measurement
 Task = TypeVar("Task")
 
 
+@cache
 def task_name(kind: type) -> str:
     """`EveryGraph` -> 'every-graph': what a job's parameters call the task."""
     return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
