@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from erlangen.nn.padding import PADDINGS, PaddedConv2d, output_size
+from erlangen.nn.padded_convolution import PaddedConv2d
+from erlangen.nn.padding import PADDINGS, output_size
 
 NetName = Literal["Net1", "Net2"]
 
@@ -63,9 +64,9 @@ class PaddedCNN(nn.Module):
     def __init__(self, config: PaddedCNNConfig) -> None:
         super().__init__()
         self.config = config
-        width = config.channels[-1]
+        width, padding = config.channels[-1], PADDINGS[config.padding]
         self.convolutions = nn.ModuleList(
-            PaddedConv2d(c_in, c_out, config.kernel_size, stride, PADDINGS[config.padding])
+            PaddedConv2d(c_in, c_out, config.kernel_size, stride, padding.width, bias=False, padding_mode=padding.mode)
             for c_in, c_out, stride in zip(config.channels, config.channels[1:], config.strides, strict=False)
         )
         self.last = nn.Linear(width, config.classes)

@@ -28,13 +28,8 @@ if TYPE_CHECKING:
         turned_basis as turned_basis,
     )
     from erlangen.nn.norm import RMSNorm as RMSNorm
-    from erlangen.nn.padding import (
-        PADDINGS as PADDINGS,
-        PaddedConv2d as PaddedConv2d,
-        Padding as Padding,
-        output_size as output_size,
-        pad as pad,
-    )
+    from erlangen.nn.padded_convolution import PaddedConv2d as PaddedConv2d
+    from erlangen.nn.padding import PADDINGS as PADDINGS, Padding as Padding, output_size as output_size, pad as pad
     from erlangen.nn.positions import Rotary as Rotary, alibi_bias as alibi_bias, alibi_slopes as alibi_slopes, rotate as rotate
 else:
     __getattr__, __dir__, __all__ = attach(__name__, __file__)

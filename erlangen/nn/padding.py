@@ -9,23 +9,36 @@ same bits again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 Mode = Literal["zeros", "replicate", "reflect", "circular"]
+Sides: TypeAlias = tuple[int, int, int, int]  # pixels on the left, on the right, at the top and at the bottom, as in `F.pad`
 OUTSIDE = -1  # the index of zero padding, which reads no input pixel
 
 
 @dataclass(frozen=True)
 class Padding:
-    """A padding of `width` pixels on each side, filled according to `mode`."""
+    """A padding of `width` pixels on each side, filled according to `mode`. Raises ValueError for another mode or width."""
 
     mode: Mode
     width: int
+
+    def __post_init__(self) -> None:
+        check_mode(self.mode)
+        if self.width < 0:
+            raise ValueError(f"a padding of {self.width} pixels is negative: it must be at least 0")
+
+
+def check_mode(mode: str) -> None:
+    """Raise ValueError for a mode that there is not."""
+    if mode not in get_args(Mode):
+        raise ValueError(f"padding mode {mode!r} is unknown: choose one of {', '.join(get_args(Mode))}")
 
 
 PADDINGS: dict[str, Padding] = {
@@ -56,15 +69,27 @@ def source_index(position: int, size: int, mode: Mode) -> int:
     return OUTSIDE
 
 
-def check_width(size: tuple[int, int], width: int, mode: Mode) -> None:
+def check_width(size: tuple[int, int], width: int | Sides, mode: Mode) -> None:
     """Raise ValueError for a negative width, and if an image of this size (height, width) is too small for the padding."""
-    if width < 0:
-        raise ValueError(f"a padding of {width} pixels is negative: it must be at least 0")
-    least = {"zeros": 1, "replicate": 1, "reflect": width + 1, "circular": width}[mode]
-    if min(size) < least:
-        raise ValueError(
-            f"{mode} padding of {width} needs at least {least} pixels per side, but the image is {size[0]}×{size[1]}"
-        )
+    left, right, top, bottom = sides(width)
+    if min(left, right, top, bottom) < 0:
+        raise ValueError(f"a padding of {min(left, right, top, bottom)} pixels is negative: it must be at least 0")
+    for axis, most in ((0, max(top, bottom)), (1, max(left, right))):
+        least = {"zeros": 1, "replicate": 1, "reflect": most + 1, "circular": most}[mode]
+        if size[axis] < least:
+            raise ValueError(
+                f"{mode} padding of {most} needs at least {least} pixels per side, but the image is {size[0]}×{size[1]}"
+            )
+
+
+def sides(width: int | Sequence[int]) -> Sides:
+    """(left, right, top, bottom) of one width for all sides or of these four. Raises ValueError for another number of widths."""
+    if isinstance(width, int):
+        return (width,) * 4
+    if len(width) != 4:
+        raise ValueError(f"a padding has one width, or four: left, right, top, bottom; not {tuple(width)}")
+    left, right, top, bottom = width
+    return left, right, top, bottom
 
 
 class _Pad(torch.autograd.Function):
@@ -74,97 +99,75 @@ class _Pad(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(x: Tensor, width: int, mode: Mode) -> Tensor:
+    def forward(x: Tensor, widths: Sides, mode: Mode) -> Tensor:
+        left, right, top, bottom = widths
         n, c, h, w = x.shape
         channels_last = x.is_contiguous(memory_format=torch.channels_last)
         memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        out = torch.empty((n, c, h + 2 * width, w + 2 * width), dtype=x.dtype, device=x.device, memory_format=memory_format)
-        out[:, :, width : width + h, width : width + w] = x
-        for dim, size, lines in ((3, w, out[:, :, width : width + h]), (2, h, out)):
-            for border, source in _border(size, width, mode):
+        shape = (n, c, top + h + bottom, left + w + right)
+        out = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=memory_format)
+        out[:, :, top : top + h, left : left + w] = x
+        for dim, borders, lines in (
+            (3, _borders(w, left, right, mode), out[:, :, top : top + h]),
+            (2, _borders(h, top, bottom, mode), out),
+        ):
+            for border, source in borders:
                 lines.select(dim, border).copy_(lines.select(dim, source))
-        return out  # (N, C, H + 2 width, W + 2 width)
+        return out  # (N, C, top + H + bottom, left + W + right)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, int, Mode], output: Tensor) -> None:
-        _, ctx.width, ctx.mode = inputs
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Sides, Mode], output: Tensor) -> None:
+        _, ctx.widths, ctx.mode = inputs
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        width, mode = ctx.width, ctx.mode
-        h, w = grad.shape[2] - 2 * width, grad.shape[3] - 2 * width
+        (left, right, top, bottom), mode = ctx.widths, ctx.mode
+        h, w = grad.shape[2] - top - bottom, grad.shape[3] - left - right
         grad = grad.clone()
-        for dim, size, lines in ((2, h, grad), (3, w, grad[:, :, width : width + h])):
-            for border, source in _border(size, width, mode):
+        for dim, borders, lines in (
+            (2, _borders(h, top, bottom, mode), grad),
+            (3, _borders(w, left, right, mode), grad[:, :, top : top + h]),
+        ):
+            for border, source in borders:
                 lines.select(dim, source).add_(lines.select(dim, border))
-        return grad[:, :, width : width + h, width : width + w], None, None
+        return grad[:, :, top : top + h, left : left + w], None, None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
-        return pad(tangent, ctx.width, ctx.mode)
+        return pad(tangent, ctx.widths, ctx.mode)
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int, None, None], x: Tensor, width: int, mode: Mode) -> tuple[Tensor, int]:
+    def vmap(info: Any, in_dims: tuple[int, None, None], x: Tensor, widths: Sides, mode: Mode) -> tuple[Tensor, int]:
         many = x.movedim(in_dims[0], 0)  # (B, N, C, H, W)
-        out = pad(many.flatten(0, 1), width, mode)
+        out = pad(many.flatten(0, 1), widths, mode)
         return out.reshape(*many.shape[:2], *out.shape[1:]), 0
 
 
-def _border(size: int, width: int, mode: Mode) -> list[tuple[int, int]]:
+def _borders(size: int, before: int, after: int, mode: Mode) -> list[tuple[int, int]]:
     """Pairs (border line, interior line that it copies) along an axis, both counted in the padded tensor."""
-    outside = [*range(-width, 0), *range(size, size + width)]
-    return [(width + position, width + source_index(position, size, mode)) for position in outside]
+    outside = [*range(-before, 0), *range(size, size + after)]
+    return [(before + position, before + source_index(position, size, mode)) for position in outside]
 
 
-def pad(x: Tensor, width: int, mode: Mode) -> Tensor:
-    """Pad the last two axes of x (N, C, H, W) by `width` on every side -> (N, C, H + 2 width, W + 2 width).
+def pad(x: Tensor, width: int | Sequence[int], mode: Mode) -> Tensor:
+    """Pad the last two axes of x (N, C, H, W) or (C, H, W): by `width` pixels on every side, or by (left, right, top, bottom).
 
-    Values and gradients equal those of `torch.nn.functional.pad(x, [width] * 4, mode)`; the memory format is kept.
-    Raises ValueError for another number of axes, and if the image is too small for the padding.
+    Values and gradients equal those of `torch.nn.functional.pad(x, [left, right, top, bottom], mode)`; the memory format is kept.
+    Raises ValueError for another number of axes, for an unknown mode, and if the image is too small for the padding.
     """
-    if x.ndim != 4:
-        raise ValueError(f"pad: x must have shape (N, C, H, W), but has {tuple(x.shape)}")
-    check_width((x.shape[2], x.shape[3]), width, mode)
-    if width == 0:
+    check_mode(mode)
+    if x.ndim not in (3, 4):
+        raise ValueError(f"pad: x must have shape (N, C, H, W) or (C, H, W), but has {tuple(x.shape)}")
+    widths = sides(width)
+    check_width((x.shape[-2], x.shape[-1]), widths, mode)
+    if not any(widths):
         return x
     if mode == "zeros":
-        return F.pad(x, [width] * 4)
-    out: Tensor = _Pad.apply(x, width, mode)  # type: ignore[no-untyped-call]
-    return out
+        return F.pad(x, widths)
+    out: Tensor = _Pad.apply(x if x.ndim == 4 else x[None], widths, mode)  # type: ignore[no-untyped-call]
+    return out if x.ndim == 4 else out[0]
 
 
 def output_size(size: int, kernel_size: int, stride: int, width: int) -> int:
     """The side after a convolution in pixels: ⌊(size + 2 width - kernel_size) / stride⌋ + 1, or 0 if the kernel does not fit."""
     return max((size + 2 * width - kernel_size) // stride + 1, 0)
-
-
-class PaddedConv2d(nn.Conv2d):
-    """A bias-free convolution with one of the paddings above.
-
-        y[o, i, j] = Σ_c Σ_{a,b} weight[o, c, a, b] · pad(x)[c, s·i + a, s·j + b]        (a correlation, as in conv2d)
-
-    Input (N, in_channels, H, W), output (N, out_channels, H', W') with H' = `output_size(H, ...)`. Weights are initialized as in
-    `nn.Conv2d`, so that a seed gives the same weights for every padding.
-    """
-
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int, padding: Padding) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, stride, bias=False)
-        self.border = padding
-
-    def forward(self, x: Tensor) -> Tensor:
-        width, mode = self.border.width, self.border.mode
-        # Torch's zero padding is fastest in float32. In bfloat16 and for width 2 its weight gradient is 3 to 8 times slower than
-        # that of a copy that is padded beforehand.
-        if mode == "zeros" and not (width > 1 and _bfloat16(x)):
-            return F.conv2d(x, self.weight, None, self.stride, width)
-        return F.conv2d(pad(x, width, mode), self.weight, None, self.stride)
-
-    def extra_repr(self) -> str:
-        return f"{self.in_channels}, {self.out_channels}, {self.kernel_size}, stride={self.stride}, {self.border}"
-
-
-def _bfloat16(x: Tensor) -> bool:
-    device = x.device.type
-    if torch.is_autocast_enabled(device):
-        return torch.get_autocast_dtype(device) == torch.bfloat16
-    return x.dtype == torch.bfloat16

@@ -33,15 +33,27 @@ class StackedConvolutions(TorchFunctionMode):
         return conv2d(*args, **(kwargs or {}))
 
 
-def conv2d(x: Tensor, weight: Tensor, bias: None = None, stride: Sequence[int] = (1, 1), padding: int = 0) -> Tensor:
-    """x (N, C, H, W), weight (O, C, k, k) -> (N, O, h, w), inside `torch.vmap`. Zero padding; `stride` alike on both axes."""
-    if bias is not None or len(set(stride)) > 1:
-        raise ValueError(f"a stacked convolution has no bias and one stride, not {stride}")
+def conv2d(
+    x: Tensor,
+    weight: Tensor,
+    bias: None = None,
+    stride: Sequence[int] = (1, 1),
+    padding: int | Sequence[int] = 0,
+    dilation: Sequence[int] = (1, 1),
+    groups: int = 1,
+) -> Tensor:
+    """x (N, C, H, W), weight (O, C, k, k) -> (N, O, h, w), inside `torch.vmap`. Zero padding; both axes alike.
+
+    Raises ValueError for what stacked convolutions lack: a bias, dilation, groups, and two strides or widths of padding.
+    """
+    widths = {padding} if isinstance(padding, int) else set(padding)
+    if bias is not None or groups != 1 or set(dilation) != {1} or len(set(stride)) > 1 or len(widths) > 1:
+        raise ValueError("a stacked convolution has one stride and one width of padding, and neither bias, dilation nor groups")
     device = x.device.type
     if torch.is_autocast_enabled(device):  # as autocast does for torch's own convolutions
         dtype = torch.get_autocast_dtype(device)
         x, weight = x.to(dtype), weight.to(dtype)
-    out: Tensor = _OneNet.apply(x, weight, stride[0], padding)  # type: ignore[no-untyped-call]
+    out: Tensor = _OneNet.apply(x, weight, stride[0], widths.pop())  # type: ignore[no-untyped-call]
     return out
 
 

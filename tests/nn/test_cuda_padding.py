@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from erlangen.models.padded_cnn import PaddedCNN, PaddedCNNConfig
-from erlangen.nn.padding import PADDINGS, PaddedConv2d, Padding, pad
+from erlangen.nn.padded_convolution import PaddedConv2d
+from erlangen.nn.padding import PADDINGS, Padding, pad
 from erlangen.nn.tf32 import EPSILON, tf32
 from erlangen.train.stacked_convolution import StackedConvolutions
 
@@ -60,11 +61,11 @@ def test_pad_copies_bit_for_bit_and_keeps_the_format(padding: Padding, memory_fo
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("precision", ["float64", "float32", "tf32", "bfloat16"])
 def test_padded_convolution_and_its_gradients(padding: Padding, memory_format: torch.memory_format, stride: int, precision: str):
-    conv = PaddedConv2d(8, 16, 3, stride, padding).double()
+    conv = PaddedConv2d(8, 16, 3, stride, padding.width, bias=False, padding_mode=padding.mode).double()
     x = numbers(4, 8, 9, 10).requires_grad_()
     expected = conv(x)
     dtype = torch.float64 if precision == "float64" else torch.float32
-    twin = PaddedConv2d(8, 16, 3, stride, padding).to("cuda", dtype)
+    twin = PaddedConv2d(8, 16, 3, stride, padding.width, bias=False, padding_mode=padding.mode).to("cuda", dtype)
     twin.load_state_dict(conv.state_dict())
     there = x.detach().to("cuda", dtype).contiguous(memory_format=memory_format).requires_grad_()
     with tf32(precision == "tf32"), torch.autocast("cuda", torch.bfloat16, enabled=precision == "bfloat16"):
