@@ -25,10 +25,15 @@ from erlangen.records.runs import Job, JobResult, Measurement
 Task = TypeVar("Task")
 
 
-@cache
 def task_name(kind: type) -> str:
     """`EveryGraph` -> 'every-graph': what a job's parameters call the task."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
+    return hyphenated(kind.__name__)
+
+
+@cache
+def hyphenated(name: str) -> str:
+    """`EveryGraph` -> 'every-graph'; once a name, because a judge asks for each of its results."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 
 
 def task_of(kind: type[Task], recipe: Any, **fields: Any) -> Task:
