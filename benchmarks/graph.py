@@ -24,8 +24,8 @@ from torch_geometric.nn import GATConv as PeerGAT, SAGEConv
 from torch_geometric.nn.aggr import MedianAggregation
 
 from erlangen.nn.graph.aggregate import aggregate
-from erlangen.nn.graph.attention import GATConv
 from erlangen.nn.graph.convolution import GraphConvolution
+from erlangen.nn.graph.gat import GATConv
 from erlangen.sweep.machine import cores, processor
 
 Step = Callable[[], None]

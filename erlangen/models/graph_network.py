@@ -15,8 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from erlangen.nn.dropout import dropout
-from erlangen.nn.graph.attention import GATConv, GATv2Conv
 from erlangen.nn.graph.features import SparseRows
+from erlangen.nn.graph.gat import GATConv
+from erlangen.nn.graph.gatv2 import GATv2Conv
 from erlangen.nn.graph.gcn import GCNConv
 
 Features = Tensor | SparseRows  # (N, F)
@@ -84,7 +85,7 @@ class GraphNetwork(nn.Module):
         for layer in self.layers:
             if isinstance(layer, GCNConv):
                 edges, weight = layer.weights(edge_index, len(x))
-                attention.append((edges, weight[:, None]))
+                attention.append((edges, weight[:, None]))  # type: ignore[index]  # these layers normalize
             else:
                 attention.append(layer(x, edge_index, return_attention_weights=True)[1])
             x = self.activation(layer(x, edge_index))

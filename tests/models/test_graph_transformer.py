@@ -18,7 +18,7 @@ from erlangen.models.graph_transformer import (
     log_adjacency,
 )
 from erlangen.nn.graph.algebra import add_self_loops, adjacency, complete_graph
-from erlangen.nn.graph.attention import TransformerConv
+from erlangen.nn.graph.transformer_conv import TransformerConv
 
 
 @pytest.mark.parametrize("concat", [True, False])

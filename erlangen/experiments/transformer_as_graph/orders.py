@@ -7,7 +7,8 @@ from torch import Tensor
 
 from erlangen.experiments.transformer_as_graph.tasks import Order
 from erlangen.nn.graph.algebra import complete_graph
-from erlangen.nn.graph.attention import GATConv, TransformerConv
+from erlangen.nn.graph.gat import GATConv
+from erlangen.nn.graph.transformer_conv import TransformerConv
 from erlangen.records.runs import Job, Measurement
 
 NODES, WIDTH, HEADS, LAYERS = 12, 8, 2, 20

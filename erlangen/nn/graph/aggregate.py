@@ -1,17 +1,18 @@
 """Aggregators: how a node combines the messages that reach it.
 
-    sum, mean, max, min, std, median (the lower one), midpoint (of the two medians), quantile, softmax
+    sum, mean, max, min, mul, var, std, median (the lower one), midpoint (of the two medians), quantile, softmax
 
 Conventions for all aggregators:
-- a node without messages gets 0, and a graph without edges is valid;
+- a node without messages gets 0, as a product 1, and a graph without edges is valid;
 - max, min, medians and quantiles pass their gradient to the messages that have this value, in equal parts if several tie, for any
   value (torch's `scatter_reduce` loses half of it if the largest message is 0);
-- std is the standard deviation of the population; its gradient is 0 if all messages are equal, where it has no derivative;
+- var and std are those of the population; the gradient of std is 0 if all messages are equal, where it has no derivative;
 - half-precision messages are added in float32 and ranked as they are; counts and ranks are integers.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, Literal, cast, get_args
 
@@ -20,7 +21,8 @@ from torch import Tensor
 
 from erlangen.nn.graph.checks import check_range
 
-Aggregation = Literal["sum", "mean", "max", "min", "std", "median", "midpoint", "quantile", "softmax"]
+Aggregation = Literal["sum", "mean", "max", "min", "mul", "var", "std", "median", "midpoint", "quantile", "softmax"]
+Interpolation = Literal["linear", "lower", "higher", "nearest", "midpoint"]
 
 
 def aggregate(
@@ -30,12 +32,13 @@ def aggregate(
     how: Aggregation = "mean",
     *,
     q: float = 0.5,
+    interpolation: Interpolation = "linear",
     temperature: float = 1.0,
 ) -> Tensor:
     """Combine the messages (E, ...) that reach each node, separately per feature -> (num_nodes, ...).
 
     target (E,) int64: the node that each message reaches.
-    quantile: the value at rank q·(n - 1), interpolated linearly as by numpy.quantile; q in [0, 1].
+    quantile: the value at rank q·(n - 1), interpolated as by `torch.quantile`; q in [0, 1].
     softmax: Σ_e softmax(messages / temperature)_e · messages_e (Li et al. 2020, "DeeperGCN"); temperature > 0.
     Raises ValueError for an unknown `how`, a target that is not a node, or messages that do not fit.
     """
@@ -47,20 +50,17 @@ def aggregate(
     if not temperature > 0:
         raise ValueError(f"aggregation {how!r}: temperature = {temperature} must be positive")
     rows = messages.reshape(len(messages), messages.shape[1:].numel())  # (E, K)
-    if how in ("sum", "mean", "std", "softmax"):
-        exact = rows.to(torch.promote_types(rows.dtype, torch.float32))
-        if how == "sum":
-            out = _sum(exact, target, num_nodes)
-        elif how == "mean":
-            out = _mean(exact, target, num_nodes)
-        elif how == "std":
-            out = _std(exact, target, num_nodes)
-        else:
-            out = _softmax(exact, target, num_nodes, temperature)
-    elif how in ("max", "min"):
+    if how in ("max", "min"):
         out = _select(rows, _extreme(rows, target, num_nodes, how), target)
+    elif how in ("median", "midpoint", "quantile"):
+        between: Interpolation = {"median": "lower", "midpoint": "midpoint"}.get(how, interpolation)  # type: ignore[assignment]
+        out = _quantile(rows, target, num_nodes, q if how == "quantile" else 0.5, between)
     else:
-        out = _quantile(rows, target, num_nodes, q if how == "quantile" else 0.5, lower=how == "median")
+        exact = rows.to(torch.promote_types(rows.dtype, torch.float32))
+        if how == "softmax":
+            out = _softmax(exact, target, num_nodes, temperature)
+        else:
+            out = {"sum": _sum, "mean": _mean, "mul": _product, "var": _variance, "std": _std}[how](exact, target, num_nodes)
     return out.to(messages.dtype).reshape(num_nodes, *messages.shape[1:])
 
 
@@ -89,11 +89,20 @@ def _mean(messages: Tensor, target: Tensor, num_nodes: int) -> Tensor:
     return _sum(messages, target, num_nodes) / _count(target, num_nodes)
 
 
-def _std(messages: Tensor, target: Tensor, num_nodes: int) -> Tensor:
+def _product(messages: Tensor, target: Tensor, num_nodes: int) -> Tensor:
+    ones = messages.new_ones(num_nodes, messages.shape[1])
+    return ones.scatter_reduce(0, target[:, None].expand_as(messages), messages, "prod")
+
+
+def _variance(messages: Tensor, target: Tensor, num_nodes: int) -> Tensor:
     # Relative to each node's smallest message: no cancellation far from 0, and equal messages deviate by exactly 0.
     least = _extreme(messages.detach(), target, num_nodes, "min")
     apart = messages - least[target]
-    variance = _mean((apart - _mean(apart, target, num_nodes)[target]).square(), target, num_nodes)
+    return _mean((apart - _mean(apart, target, num_nodes)[target]).square(), target, num_nodes)
+
+
+def _std(messages: Tensor, target: Tensor, num_nodes: int) -> Tensor:
+    variance = _variance(messages, target, num_nodes)
     spread = variance > 0
     return torch.where(spread, torch.where(spread, variance, 1).sqrt(), 0)  # the root of 0 would have an infinite slope
 
@@ -113,18 +122,18 @@ def _extreme(messages: Tensor, target: Tensor, num_nodes: int, how: Literal["max
     return zeros.scatter_reduce(0, place, messages.detach(), reduce, include_self=False)
 
 
-def _quantile(messages: Tensor, target: Tensor, num_nodes: int, q: float, lower: bool) -> Tensor:
-    """The order statistics around rank q·(n - 1), interpolated, each with its gradient; with `lower` only the lower one."""
+def _quantile(messages: Tensor, target: Tensor, num_nodes: int, q: float, interpolation: Interpolation) -> Tensor:
+    """The order statistics around rank q·(n - 1), interpolated, each with its gradient; of a single one where that is enough."""
     below, above = (messages.new_zeros(num_nodes, messages.shape[1]) for _ in range(2))
     fraction = torch.zeros(num_nodes, 1, dtype=torch.float64, device=messages.device)
     for nodes, edges in _by_degree(target, num_nodes):
         rank = q * (edges.shape[1] - 1)
+        first = {"higher": math.ceil(rank), "nearest": round(rank)}.get(interpolation, math.floor(rank))
         ranked = messages.detach()[edges].sort(dim=1).values  # (n, degree, K)
-        below[nodes] = ranked[:, int(rank)]
-        above[nodes] = ranked[:, min(int(rank) + 1, edges.shape[1] - 1)]
-        fraction[nodes] = rank - int(rank)
+        below[nodes], above[nodes] = ranked[:, first], ranked[:, math.ceil(rank)]
+        fraction[nodes] = (rank - first) if interpolation == "linear" else 0.5
     low = _select(messages, below, target)
-    if lower:
+    if interpolation in ("lower", "higher", "nearest"):
         return low
     exact = torch.promote_types(messages.dtype, torch.float32)
     low, high = low.to(exact), _select(messages, above, target).to(exact)
@@ -153,13 +162,24 @@ class _Select(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
         ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        messages, values, target = ctx.saved_tensors
-        chosen = messages.detach() == values[target]  # (E, K)
-        ties = torch.zeros_like(values, dtype=torch.int32).index_add(0, target, chosen.int()).clamp(min=1)
+        chosen, ties, target = _Select.chosen(*ctx.saved_tensors)
         return torch.where(chosen, (grad / ties)[target], 0), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, d_messages: Tensor, *_: Tensor | None) -> Tensor:
+        chosen, ties, target = _Select.chosen(*ctx.saved_tensors)
+        return _sum(torch.where(chosen, d_messages, 0), target, len(ties)) / ties
+
+    @staticmethod
+    def chosen(messages: Tensor, values: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Which messages equal the value of their node, (E, K), how many do, at least 1, (N, K), and the nodes, (E,)."""
+        chosen = messages.detach() == values[target]
+        ties = torch.zeros_like(values, dtype=torch.int32).index_add(0, target, chosen.int()).clamp(min=1)
+        return chosen, ties, target
 
 
 def _select(messages: Tensor, values: Tensor, target: Tensor) -> Tensor:

@@ -128,6 +128,7 @@ class _Product(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor | None, CSR], output: Tensor) -> None:
         x, weight, ctx.csr = inputs
         ctx.save_for_backward(None if weight is None else x, weight)
+        ctx.save_for_forward(x, weight)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
@@ -137,6 +138,13 @@ class _Product(torch.autograd.Function):
             back = csr.transpose
             grad_x = product(back, grad, None if weight is None else weight.index_select(0, back.order))
         return grad_x, edge_dot(csr, grad, x) if ctx.needs_input_grad[1] else None, None
+
+    @staticmethod
+    def jvp(ctx: Any, d_x: Tensor | None, d_weight: Tensor | None, _: None) -> Tensor | None:
+        x, weight = ctx.saved_tensors
+        of_x = None if d_x is None else product(ctx.csr, d_x, weight)
+        of_weight = None if d_weight is None else product(ctx.csr, x, d_weight)
+        return of_x if of_weight is None else of_weight if of_x is None else of_x + of_weight
 
 
 class _EdgeDot(torch.autograd.Function):
@@ -159,6 +167,7 @@ class _EdgeDot(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, CSR], output: Tensor) -> None:
         a, b, ctx.csr = inputs
         ctx.save_for_backward(a, b)
+        ctx.save_for_forward(a, b)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
@@ -167,6 +176,13 @@ class _EdgeDot(torch.autograd.Function):
         back = csr.transpose
         grad_b = product(back, a, grad.index_select(0, back.order)) if ctx.needs_input_grad[1] else None
         return grad_a, grad_b, None
+
+    @staticmethod
+    def jvp(ctx: Any, d_a: Tensor | None, d_b: Tensor | None, _: None) -> Tensor | None:
+        a, b = ctx.saved_tensors
+        of_a = None if d_a is None else edge_dot(ctx.csr, d_a, b)
+        of_b = None if d_b is None else edge_dot(ctx.csr, a, d_b)
+        return of_a if of_b is None else of_b if of_a is None else of_a + of_b
 
 
 class _Gather(torch.autograd.Function):
@@ -178,11 +194,15 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, CSR], output: Tensor) -> None:
-        ctx.sums = inputs[2]
+        _, ctx.index, ctx.sums = inputs
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         return product(ctx.sums, grad), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, d_x: Tensor, *_: None) -> Tensor:
+        return d_x.index_select(0, ctx.index)
 
 
 def _apply(function: type[torch.autograd.Function], *inputs: Any) -> Tensor:

@@ -78,10 +78,13 @@ def _linear(x: SparseRows, weight: Tensor, bias: Tensor | None = None) -> Tensor
     return out if bias is None else out + bias
 
 
-def check_features(x: Tensor | SparseRows, name: str = "x") -> None:
-    """Raise ValueError unless x is (N, F), dense or `SparseRows`, floating-point and without NaN."""
-    if x.ndim != 2:
+def check_features(x: Tensor | SparseRows, name: str = "x", static: bool = False) -> None:
+    """Raise ValueError unless x is (N, F), with `static` also (B, N, F), floating-point and without NaN; dense or sparse."""
+    if x.ndim != 2 and not (static and x.ndim == 3):
         raise ValueError(f"{name} must have shape (N, F), one row of features per node, but has {tuple(x.shape)}")
     if not x.is_floating_point():
         raise ValueError(f"{name} must have a floating-point dtype, not {x.dtype}: convert it with .float()")
-    check_finite(name, x if isinstance(x, Tensor) else x.values)
+    if isinstance(x, SparseRows):
+        check_finite(name, x.values)
+    elif x.layout == torch.strided:
+        check_finite(name, x)

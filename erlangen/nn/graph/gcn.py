@@ -10,11 +10,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from erlangen.nn.graph.aggregate import aggregate
 from erlangen.nn.graph.algebra import add_self_loops
 from erlangen.nn.graph.checks import check_edge_index, check_edge_weight
-from erlangen.nn.graph.convolution import linear
 from erlangen.nn.graph.csr import neighbor_sum, remember, structure
 from erlangen.nn.graph.features import check_features
+from erlangen.nn.graph.inputs import Edges, Flow, read_graph
+from erlangen.nn.graph.linear import linear, reset
+from erlangen.nn.graph.message_passing import call_message, overrides
 
 
 def gcn_weights(edge_index: Tensor, num_nodes: int, edge_weight: Tensor) -> Tensor:
@@ -34,42 +37,104 @@ def gcn_weights(edge_index: Tensor, num_nodes: int, edge_weight: Tensor) -> Tens
 
 
 class GCNConv(nn.Module):
-    """The graph convolution of Kipf & Welling: x (N, in) -> (N, out), with edge_index (2, E) and edge_weight (E,) or None.
+    """The graph convolution of Kipf & Welling, with the arguments, parameters and numbers of PyG's `GCNConv`.
 
-    add_self_loops: add a loop of weight 1 to every node that has none; existing loops keep their weights, and several add up.
-    in_channels: -1 takes the width from the first input. Parameters have the same names as in PyG. Raises ValueError for input
-    that does not fit.
+    in_channels: -1 takes the width from the first input. improved: loops of weight 2, Â = A + 2I. cached: keep the edges and
+    their weights of the first call, for the same graph in every later one. add_self_loops: add a loop to every node that has
+    none; existing loops keep their weights, and several add up; by default as `normalize`. normalize: without it, H' = A H Θ + b.
+    x (N, F), or (B, N, F) for many graphs with the same edges; edge_index (2, E), or a transposed sparse adjacency, whose entries
+    are the weights; edge_weight (E,) or None -> (N, out). Raises ValueError for input that does not fit.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, add_self_loops: bool = True, bias: bool = True) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        improved: bool = False,
+        cached: bool = False,
+        add_self_loops: bool | None = None,
+        normalize: bool = True,
+        bias: bool = True,
+        *,
+        flow: Flow = "source_to_target",
+    ) -> None:
         super().__init__()
-        self.add_self_loops = add_self_loops
+        if add_self_loops and not normalize:
+            raise ValueError("GCNConv does not support adding self-loops without normalization: drop one of the two arguments")
+        self.in_channels, self.out_channels, self.improved, self.cached, self.flow = (
+            in_channels,
+            out_channels,
+            improved,
+            cached,
+            flow,
+        )
+        self.add_self_loops = normalize if add_self_loops is None else add_self_loops
+        self.normalize = normalize
         self.lin = linear(in_channels, out_channels, bias=False, glorot=True)
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
+        self._cached_edge_index: tuple[Tensor, Tensor | None] | None = None
+
+    def reset_parameters(self) -> None:
+        """Draw the weights anew, and forget a cached graph."""
+        reset(self.lin, glorot=True)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+        self._cached_edge_index = None
+
+    def message(self, x_j: Tensor, edge_weight: Tensor | None) -> Tensor:
+        """The features of the source of every edge, times its weight, (E, F)."""
+        return x_j if edge_weight is None else edge_weight.view(-1, 1) * x_j
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
-        check_features(x)
-        edges, weight = self.weights(edge_index, len(x), edge_weight)
+        if isinstance(x, (tuple, list)):
+            raise ValueError(
+                "GCNConv: x is a pair, but its weights need the degrees of one set of nodes: use GraphConv or SAGEConv"
+            )
+        check_features(x, static=True)
+        nodes = x.shape[-2]
+        edges, weight = self._cached_edge_index or self._weighted(edge_index, nodes, edge_weight)
+        if self.cached:
+            self._cached_edge_index = (edges, weight)
         h = self.lin(x)
-        out = neighbor_sum(h, edges, len(x), weight)
+        if overrides(self, GCNConv, "message"):
+            messages = call_message(self.message, Edges(edges, None, nodes, nodes), h, h, {"edge_weight": weight})
+            out = aggregate(messages.movedim(-2, 0), edges[1], nodes, "sum").movedim(0, -2)
+        elif h.ndim == 3:
+            out = neighbor_sum(h.movedim(0, 1).flatten(1), edges, nodes, weight).view(nodes, *h.shape[::2]).movedim(1, 0)
+        else:
+            out = neighbor_sum(h, edges, nodes, weight)
         out = out.to(h.dtype) if edge_weight is None else out
         return out if self.bias is None else out + self.bias
 
-    def weights(self, edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def _weighted(self, graph: Tensor, nodes: int, edge_weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """The edges and their weights, of whatever was passed as the graph."""
+        edge_index, value, stated, _ = read_graph(graph, self.flow)
+        if stated is not None and any(count not in (None, nodes) for count in stated):
+            raise ValueError(f"the adjacency has {stated[0]} sources and {stated[1]} targets, but x has {nodes} nodes")
+        return self.weights(edge_index, nodes, value if edge_weight is None else edge_weight)
+
+    def weights(self, edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """The edges (2, E'), including added loops, and their weights (E',), which are cached if no edge_weight is given."""
         if edge_weight is not None:
             check_edge_weight(edge_weight, edge_index.shape[-1])
-        edges = edge_index
+        if not self.normalize:
+            check_edge_index(edge_index, num_nodes)
+            return edge_index, edge_weight
+        edges, loop = edge_index, 2.0 if self.improved else 1.0
         if self.add_self_loops:
             edges = remember(edge_index, ("loops", num_nodes, num_nodes), lambda: _looped(edge_index, num_nodes))
         if not torch.compiler.is_compiling():
             structure(edges, num_nodes, num_nodes)  # checks edge_index before anything is read from it
+        added = edges.shape[1] - edge_index.shape[1]
         if edge_weight is not None:
-            loops = edge_weight.new_ones(edges.shape[1] - len(edge_weight))
-            return edges, gcn_weights(edges, num_nodes, torch.cat([edge_weight, loops]))
+            return edges, gcn_weights(edges, num_nodes, torch.cat([edge_weight, edge_weight.new_full((added,), loop)]))
         dtype = torch.promote_types(self.lin.weight.dtype, torch.float32)
         ones = torch.ones(edges.shape[1], dtype=dtype, device=edges.device)
-        return edges, remember(edges, ("gcn", dtype), lambda: gcn_weights(edges, num_nodes, ones))
+        ones[edge_index.shape[1] :] = loop
+        return edges, remember(edges, ("gcn", dtype, loop), lambda: gcn_weights(edges, num_nodes, ones))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.in_channels}, {self.out_channels})"
 
 
 def _looped(edge_index: Tensor, num_nodes: int) -> Tensor:

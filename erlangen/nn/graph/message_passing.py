@@ -9,27 +9,46 @@ Source: Gilmer et al., "Neural Message Passing for Quantum Chemistry", ICML 2017
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from torch import Tensor, nn
 
 from erlangen.nn.graph.aggregate import Aggregation, aggregate
 from erlangen.nn.graph.checks import check_edge_index
-from erlangen.nn.graph.features import check_features
-
-Nodes = Tensor | tuple[Tensor, Tensor]  # (N, F), or sources (N_src, F_src) and targets (N_dst, F_dst)
+from erlangen.nn.graph.inputs import Edges, Nodes, both_ends, read_edges
 
 
-def both_ends(x: Nodes) -> tuple[Tensor, Tensor]:
-    """The features of the sources and of the targets, which are the same tensor if there is only one set of nodes."""
-    return x if isinstance(x, tuple) else (x, x)
+def overrides(layer: nn.Module, kind: type, *names: str) -> bool:
+    """Whether a subclass of `kind`, or the layer itself, has a method of its own in place of one of these."""
+    return any(getattr(getattr(layer, name), "__func__", None) is not getattr(kind, name) for name in names)
 
 
-def check_graph(x: Nodes, edge_index: Tensor) -> None:
-    """Raise ValueError for features or an edge_index that a layer cannot use (see `algebra`)."""
-    source, target = both_ends(x)
-    check_features(source)
-    if target is not source:
-        check_features(target, "x of the targets")
-    check_edge_index(edge_index, len(source), len(target))
+def call_message(
+    message: Callable[..., Tensor], edges: Edges, source: Tensor, target: Tensor | None, given: Mapping[str, Tensor | None]
+) -> Tensor:
+    """Call a `message` written for PyG: it names what it wants, x_j (E, F) of the sources, x_i of the targets, edge_weight ...
+
+    Raises TypeError for a name that there is not.
+    """
+    u, v = edges.index
+    offered: dict[str, Callable[[], Any]] = {
+        "x_j": lambda: source[..., u, :],
+        "x_i": lambda: None if target is None else target[..., v, :],
+        "edge_index": lambda: edges.index,
+        "edge_index_i": lambda: v,
+        "edge_index_j": lambda: u,
+        "index": lambda: v,
+        "ptr": lambda: None,
+        "size_i": lambda: edges.targets,
+        "size_j": lambda: edges.sources,
+        "dim_size": lambda: edges.targets,
+    }
+    wanted = inspect.signature(message).parameters
+    if unknown := [name for name in wanted if name not in offered and name not in given]:
+        raise TypeError(f"message: there is no {unknown[0]!r} to pass; it may name {', '.join((*offered, *given))}")
+    return message(**{name: given[name] if name in given else offered[name]() for name in wanted})
 
 
 class MessagePassing(nn.Module):
@@ -41,7 +60,8 @@ class MessagePassing(nn.Module):
 
         y = EdgeScaled("sum")(x, edge_index, edge_weight)
 
-    x (N, F), or (x_src, x_dst) for edges from one set of nodes to another; edge_index (2, E); edge_features (E, ...) or None.
+    x (N, F), or (x_src, x_dst) for edges from one set of nodes to another; edge_index (2, E), or a transposed sparse adjacency
+    (see `erlangen.nn.graph.inputs`); edge_features (E, ...) or None.
     `aggregation` names one of `erlangen.nn.graph.aggregate`. Raises ValueError for input that does not fit.
     """
 
@@ -63,11 +83,14 @@ class MessagePassing(nn.Module):
 
     def propagate(self, x: Nodes, edge_index: Tensor, edge_features: Tensor | None = None) -> Tensor:
         """Run message, aggregate and update."""
-        check_graph(x, edge_index)
+        edges = read_edges(x, edge_index)
+        check_edge_index(edges.index, edges.sources, edges.targets)
         source, target = both_ends(x)
-        u, v = edge_index
-        messages = self.message(source[u], target[v], edge_features)
-        return self.update(self.aggregate(messages, v, len(target)), target)
+        if target is None:
+            raise ValueError(f"{type(self).__name__}: x has no features of the targets: pass (x_src, x_dst)")
+        u, v = edges.index
+        messages = self.message(source[u], target[v], edges.value if edge_features is None else edge_features)
+        return self.update(self.aggregate(messages, v, edges.targets), target)
 
     def forward(self, x: Nodes, edge_index: Tensor, edge_features: Tensor | None = None) -> Tensor:
         return self.propagate(x, edge_index, edge_features)

@@ -26,7 +26,7 @@ def pyg_aggr() -> ModuleType:
 
 def in_python(values: list[float], how: str, q: float, temperature: float) -> float:
     if not values:
-        return 0.0
+        return 1.0 if how == "mul" else 0.0
     if how == "softmax":
         weights = [math.exp((v - max(values)) / temperature) for v in values]
         return sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)
@@ -35,6 +35,8 @@ def in_python(values: list[float], how: str, q: float, temperature: float) -> fl
         "mean": statistics.fmean,
         "max": max,
         "min": min,
+        "mul": math.prod,
+        "var": statistics.pvariance,
         "std": statistics.pstdev,
         "median": statistics.median_low,
         "midpoint": statistics.median,
@@ -100,13 +102,13 @@ def test_std_of_equal_messages_has_no_slope(value: float) -> None:
 @by_name
 def test_nothing_arrives_and_no_edges_at_all(how: Aggregation) -> None:
     messages = torch.zeros(0, 3, requires_grad=True)
-    out = aggregate(messages, torch.zeros(0, dtype=torch.int64), 4, how)
-    assert torch.equal(out, torch.zeros(4, 3))
+    out, empty = aggregate(messages, torch.zeros(0, dtype=torch.int64), 4, how), in_python([], how, 0.5, 1.0)
+    assert torch.equal(out, torch.full((4, 3), empty))
     assert torch.autograd.grad(out.sum(), messages, allow_unused=True, materialize_grads=True)[0].shape == (0, 3)
     lonely = torch.tensor([[-5.0], [-7.0]], requires_grad=True)
     out = aggregate(lonely, torch.tensor([1, 1]), 3, how)
     out.sum().backward()
-    assert out[[0, 2]].tolist() == [[0.0], [0.0]]
+    assert out[[0, 2]].tolist() == [[empty], [empty]]
     assert lonely.grad.isfinite().all()
 
 

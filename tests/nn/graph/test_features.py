@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from erlangen.nn.graph.attention import GATConv, GATv2Conv
 from erlangen.nn.graph.features import SparseRows
+from erlangen.nn.graph.gat import GATConv
+from erlangen.nn.graph.gatv2 import GATv2Conv
 from erlangen.nn.graph.gcn import GCNConv
 
 

@@ -1,0 +1,142 @@
+"""What attention does on the edges of a graph: gather from both ends, dot, softmax over a node's edges, and weighted sums.
+
+`SortedEdges` works on a CSR structure, without a row per edge where that can be avoided. `PlainEdges` does the same with plain
+operations on edges in the given order: torch.compile and torch.export can trace them, a CSR structure they cannot.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from erlangen.nn.graph.csr import CSR, edge_dot, of_sources, of_targets, product
+
+
+class _EdgeSoftmax(torch.autograd.Function):
+    """scores (E, heads) in the order of the CSR -> softmax over the entries of each row. Backward: α (g - Σ α g)."""
+
+    @staticmethod
+    def forward(scores: Tensor, csr: CSR) -> Tensor:
+        if not scores.numel():
+            return torch.empty_like(scores)
+        largest = torch.segment_reduce(scores, "max", offsets=csr.rowptr, axis=0, unsafe=True)  # (N_dst, heads)
+        weight = (scores - largest.index_select(0, csr.row)).exp_()
+        return weight.div_(product(csr.row_sums, weight).index_select(0, csr.row))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, CSR], output: Tensor) -> None:
+        ctx.csr = inputs[1]
+        ctx.save_for_backward(output)
+        ctx.save_for_forward(output)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        (attention,), csr = ctx.saved_tensors, ctx.csr
+        weighted = attention * grad
+        return weighted - attention * of_targets(csr, product(csr.row_sums, weighted)), None
+
+    @staticmethod
+    def jvp(ctx: Any, d_scores: Tensor, _: None) -> Tensor:
+        (attention,), csr = ctx.saved_tensors, ctx.csr
+        weighted = attention * d_scores
+        return weighted - attention * of_targets(csr, product(csr.row_sums, weighted))  # type: ignore[no-any-return]
+
+
+def edge_softmax(csr: CSR, scores: Tensor) -> Tensor:
+    """Softmax of scores (E, heads), in the order of the CSR, over the edges that reach the same node.
+
+    The largest score of each node is subtracted first, so that nothing overflows and no node's attention underflows.
+    """
+    exact = scores.to(torch.promote_types(scores.dtype, torch.float32))
+    return cast(Tensor, _EdgeSoftmax.apply(exact.contiguous(), csr)).to(scores.dtype)  # type: ignore[no-untyped-call]
+
+
+def attend(csr: CSR, attention: Tensor, value: Tensor, of_edges: Tensor | None = None) -> Tensor:
+    """Σ over the entries of each row of attention (E, heads) · value (N_src, heads, C) -> (N_dst, heads, C).
+
+    of_edges (E, heads, C): added to the value on each edge.
+    """
+    exact = torch.promote_types(value.dtype, torch.float32)
+    heads = [product(csr, v.to(exact), a.to(exact)) for v, a in zip(value.unbind(1), attention.unbind(1), strict=True)]
+    out = torch.stack(heads, dim=1)
+    if of_edges is not None:
+        weighted = attention[..., None].to(exact) * of_edges.to(exact)
+        out = out + product(csr.row_sums, weighted.flatten(1)).view_as(out)
+    return out.to(value.dtype)
+
+
+class SortedEdges:
+    """The edges of a CSR structure, in its order."""
+
+    def __init__(self, csr: CSR) -> None:
+        self.csr = csr
+
+    def sources(self, x: Tensor) -> Tensor:
+        """x (N_src, ...) -> the row of each edge's source, (E, ...)."""
+        return of_sources(self.csr, x)
+
+    def targets(self, x: Tensor) -> Tensor:
+        """x (N_dst, ...) -> the row of each edge's target, (E, ...)."""
+        return of_targets(self.csr, x)
+
+    def dot(self, query: Tensor, key: Tensor) -> Tensor:
+        """query (N_dst, heads, C) and key (N_src, heads, C) -> their product on each edge and head, (E, heads)."""
+        exact = torch.promote_types(query.dtype, torch.float32)
+        pairs = zip(query.unbind(1), key.unbind(1), strict=True)
+        return torch.stack([edge_dot(self.csr, q.to(exact), k.to(exact)) for q, k in pairs], dim=1)
+
+    def softmax(self, scores: Tensor) -> Tensor:
+        """scores (E, heads) -> attention (E, heads), which adds up to 1 over the edges that reach a node."""
+        return edge_softmax(self.csr, scores)
+
+    def attend(self, attention: Tensor, value: Tensor, of_edges: Tensor | None) -> Tensor:
+        """Σ over the edges that reach a node of attention · (value of the source + of_edges), (N_dst, heads, C)."""
+        return attend(self.csr, attention, value, of_edges)
+
+    def ordered(self, features: Tensor) -> Tensor:
+        """Features (E, ...) in the order of edge_index -> in the order in which the edges are kept here."""
+        return features.index_select(0, self.csr.order)
+
+    def restored(self, attention: Tensor) -> Tensor:
+        """The other way round."""
+        return attention.index_select(0, self.csr.inverse)
+
+
+class PlainEdges:
+    """Edges in the given order: index (2, E), and the number of targets. The methods are those of `SortedEdges`."""
+
+    def __init__(self, index: Tensor, num_targets: int) -> None:
+        (self.source, self.target), self.num_targets = index, num_targets
+
+    def sources(self, x: Tensor) -> Tensor:
+        return x.index_select(0, self.source)
+
+    def targets(self, x: Tensor) -> Tensor:
+        return x.index_select(0, self.target)
+
+    def dot(self, query: Tensor, key: Tensor) -> Tensor:
+        exact = torch.promote_types(query.dtype, torch.float32)
+        return (self.targets(query.to(exact)) * self.sources(key.to(exact))).sum(-1)
+
+    def softmax(self, scores: Tensor) -> Tensor:
+        exact = scores.to(torch.promote_types(scores.dtype, torch.float32))
+        zeros = exact.new_zeros(self.num_targets, exact.shape[1])
+        place = self.target[:, None].expand_as(exact)
+        largest = zeros.scatter_reduce(0, place, exact.detach(), "amax", include_self=False)
+        weight = (exact - self.targets(largest)).exp()
+        total = zeros.index_add(0, self.target, weight)
+        return (weight / self.targets(total)).to(scores.dtype)
+
+    def attend(self, attention: Tensor, value: Tensor, of_edges: Tensor | None) -> Tensor:
+        exact = torch.promote_types(value.dtype, torch.float32)
+        rows = self.sources(value).to(exact)
+        rows = attention[..., None].to(exact) * (rows if of_edges is None else rows + of_edges.to(exact))
+        return rows.new_zeros(self.num_targets, *rows.shape[1:]).index_add(0, self.target, rows).to(value.dtype)
+
+    def ordered(self, features: Tensor) -> Tensor:
+        return features
+
+    def restored(self, attention: Tensor) -> Tensor:
+        return attention

@@ -1,0 +1,73 @@
+"""GATv2: graph attention whose ranking of neighbors can depend on the node that asks.
+
+Source: Brody, Alon & Yahav, "How Attentive are Graph Attention Networks?", ICLR 2022; PyG's `GATv2Conv`.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from erlangen.nn.graph.attention import Attended, Fill, GraphAttention
+from erlangen.nn.graph.inputs import Flow, Nodes, Size
+from erlangen.nn.graph.linear import linear, widths
+
+
+class GATv2Conv(GraphAttention):
+    """Graph attention whose ranking of neighbors depends on the target node. Arguments and shapes as in `GATConv`.
+
+    share_weights: use W_l for the targets as well.
+    """
+
+    def __init__(
+        self,
+        in_channels: int | tuple[int, int],
+        out_channels: int,
+        heads: int = 1,
+        concat: bool = True,
+        negative_slope: float = 0.2,
+        dropout: float = 0.0,
+        add_self_loops: bool = True,
+        edge_dim: int | None = None,
+        fill_value: Fill = "mean",
+        bias: bool = True,
+        share_weights: bool = False,
+        residual: bool = False,
+        *,
+        replace_self_loops: bool = False,
+        flow: Flow = "source_to_target",
+    ) -> None:
+        super().__init__("GATv2Conv", in_channels, out_channels, heads, concat, dropout, edge_dim, fill_value, flow)
+        self.negative_slope, self.residual, self.share_weights = negative_slope, residual, share_weights
+        self.add_self_loops, self.replace_self_loops = add_self_loops, replace_self_loops
+        self.lin_l = linear(widths(in_channels)[0], heads * out_channels, bias, glorot=True)
+        self.lin_r = self.lin_l if share_weights else linear(widths(in_channels)[1], heads * out_channels, bias, glorot=True)
+        self.att = nn.Parameter(nn.init.xavier_uniform_(torch.empty(1, heads, out_channels)))
+        self.bias = nn.Parameter(torch.zeros(self.width)) if bias else None
+        self.draw_edge_weights()
+        if residual:
+            self.res = linear(widths(in_channels)[1], self.width, bias=False, glorot=True)
+
+    def forward(
+        self,
+        x: Nodes,
+        edge_index: Tensor,
+        edge_attr: Tensor | None = None,
+        return_attention_weights: bool | None = None,
+        *,
+        size: Size | None = None,
+    ) -> Attended:
+        heard = self.listen(x, edge_index, edge_attr, size)
+        source, target, edges = heard.source, heard.target, heard.edges
+        h_src = self.split(self.lin_l(source))  # (N_src, heads, C)
+        joined = edges.sources(h_src)  # (E, heads, C)
+        if target is not None:
+            same = self.share_weights and target is source
+            joined = joined + edges.targets(h_src if same else self.split(self.lin_r(target)))
+        of_edges = self.of_edges(heard.features)
+        joined = F.leaky_relu(joined if of_edges is None else joined + of_edges, self.negative_slope)
+        out, attention = self.attend(heard, (joined * self.att).sum(-1), h_src)
+        if self.residual and target is not None:
+            out = out + self.res(target)
+        return self.answer(out if self.bias is None else out + self.bias, attention, heard, return_attention_weights)
