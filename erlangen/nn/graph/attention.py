@@ -28,6 +28,7 @@ from erlangen.nn.graph.csr import remember, structure
 from erlangen.nn.graph.edge_operations import PlainEdges, SortedEdges
 from erlangen.nn.graph.inputs import Flow, Nodes, Size, both_ends, read_edges
 from erlangen.nn.graph.linear import linear, reset
+from erlangen.nn.graph.message_passing import message_factors
 
 Attended = Tensor | tuple[Tensor, tuple[Tensor, Tensor]]  # output, and on request the edges and their attention (E, heads)
 Fill = float | Tensor | Literal["mean", "add", "sum", "max", "min", "mul"]
@@ -145,8 +146,10 @@ class GraphAttention(nn.Module):
 
     def attend(self, heard: Listening, scores: Tensor, value: Tensor, of_edges: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """scores (E, heads), value (N_src, heads, C) -> output (N_dst, width) and the attention (E, heads) before dropout."""
-        attention = heard.edges.softmax(scores)
-        out = heard.edges.attend(dropout(attention, self.dropout, self.training), value, of_edges)
+        attention, factors = heard.edges.softmax(scores), message_factors(self, heard.edge_index)
+        weight = dropout(attention, self.dropout, self.training)
+        weight = weight if factors is None else weight * heard.edges.ordered(factors)[:, None]
+        out = heard.edges.attend(weight, value, of_edges)
         return (out.flatten(1) if self.concat else out.mean(1)), attention
 
     def answer(self, out: Tensor, attention: Tensor, heard: Listening, return_attention_weights: bool | None) -> Attended:

@@ -17,7 +17,7 @@ from erlangen.nn.graph.csr import neighbor_sum, remember, structure
 from erlangen.nn.graph.features import check_features
 from erlangen.nn.graph.inputs import Edges, Flow, read_graph
 from erlangen.nn.graph.linear import linear, reset
-from erlangen.nn.graph.message_passing import call_message, overrides
+from erlangen.nn.graph.message_passing import call_message, message_factors, overrides
 
 
 def gcn_weights(edge_index: Tensor, num_nodes: int, edge_weight: Tensor) -> Tensor:
@@ -95,7 +95,9 @@ class GCNConv(nn.Module):
         edges, weight = self._cached_edge_index or self._weighted(edge_index, nodes, edge_weight)
         if self.cached:
             self._cached_edge_index = (edges, weight)
-        h = self.lin(x)
+        h, factors = self.lin(x), message_factors(self, edges)
+        if factors is not None:
+            weight = factors if weight is None else weight * factors
         if overrides(self, GCNConv, "message"):
             messages = call_message(self.message, Edges(edges, None, nodes, nodes), h, h, {"edge_weight": weight})
             out = aggregate(messages.movedim(-2, 0), edges[1], nodes, "sum").movedim(0, -2)

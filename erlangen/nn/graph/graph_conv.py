@@ -13,7 +13,7 @@ from erlangen.nn.graph.checks import check_edge_index, check_edge_weight
 from erlangen.nn.graph.fused_convolution import convolve, joined
 from erlangen.nn.graph.inputs import Flow, Nodes, Size, both_ends, read_edges
 from erlangen.nn.graph.linear import linear, reset, widths
-from erlangen.nn.graph.message_passing import call_message, overrides
+from erlangen.nn.graph.message_passing import call_message, message_factors, overrides
 from erlangen.nn.graph.multi_aggregation import aggregator
 
 
@@ -58,11 +58,14 @@ class GraphConv(nn.Module):
         weight = edges.value if edge_weight is None else edge_weight
         if weight is not None:
             check_edge_weight(weight, edges.index.shape[1])
+        factors = message_factors(self, edges.index)
         if self.aggr in ("add", "sum", "mean") and not overrides(self, GraphConv, "message"):
             mean = self.aggr == "mean"
+            weight = factors if weight is None else weight if factors is None else weight * factors
             return convolve(source, target, edges.index, edges.targets, self.lin_rel, self.lin_root, weight, mean)
         check_edge_index(edges.index, edges.sources, edges.targets)
         messages = call_message(self.message, edges, source, target, {"edge_weight": weight})
+        messages = messages if factors is None else factors[:, None] * messages
         return joined(self.lin_rel, self.aggr_module(messages, edges.index[1], dim_size=edges.targets), self.lin_root, target)
 
     def __repr__(self) -> str:

@@ -51,6 +51,12 @@ def call_message(
     return message(**{name: given[name] if name in given else offered[name]() for name in wanted})
 
 
+def message_factors(layer: nn.Module, edge_index: Tensor) -> Tensor | None:
+    """What to multiply the messages of the edges (2, E') by, (E',): the mask of an explanation, for layers that have one."""
+    factors: Callable[[Tensor], Tensor | None] | None = getattr(layer, "message_factors", None)
+    return None if factors is None else factors(edge_index)
+
+
 class MessagePassing(nn.Module):
     """A graph layer. Override `message` and `update`, or `aggregate` itself; `forward` does the rest.
 

@@ -18,7 +18,7 @@ from erlangen.nn.graph.checks import check_edge_index
 from erlangen.nn.graph.fused_convolution import convolve, joined
 from erlangen.nn.graph.inputs import Flow, Nodes, Size, both_ends, read_edges
 from erlangen.nn.graph.linear import linear, reset, widths
-from erlangen.nn.graph.message_passing import call_message, overrides
+from erlangen.nn.graph.message_passing import call_message, message_factors, overrides
 from erlangen.nn.graph.multi_aggregation import aggregator
 
 
@@ -76,12 +76,13 @@ class SAGEConv(nn.Module):
         source, target = both_ends(x)
         if self.project:
             source = self.lin(source).relu()
-        root = self.lin_r if self.root_weight else None
+        root, factors = self.lin_r if self.root_weight else None, message_factors(self, edges.index)
         if self.aggr in ("mean", "sum", "add") and not overrides(self, SAGEConv, "message"):
-            out = convolve(source, target, edges.index, edges.targets, self.lin_l, root, mean=self.aggr == "mean")
+            out = convolve(source, target, edges.index, edges.targets, self.lin_l, root, factors, mean=self.aggr == "mean")
         else:
             check_edge_index(edges.index, edges.sources, edges.targets)
             messages = call_message(self.message, edges, source, target, {})
+            messages = messages if factors is None else factors[:, None] * messages
             out = joined(self.lin_l, self.aggr_module(messages, edges.index[1], dim_size=edges.targets), root, target)
         return F.normalize(out, dim=-1) if self.normalize else out
 
