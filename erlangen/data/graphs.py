@@ -8,12 +8,16 @@ after Deshpande et al., "Contextual Stochastic Block Models", NeurIPS 2018. No f
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 Pairs = tuple[tuple[int, int], ...]
+FeatureNoise = Literal["swapped", "shifted", "loud", "normal"]
 
 LEFT: Pairs = ((0, 1), (0, 2), (0, 4), (1, 2), (2, 3))
 RIGHT: Pairs = ((0, 1), (1, 2), (1, 4), (2, 3), (3, 4), (3, 5), (4, 5))
@@ -101,6 +105,29 @@ def karate_club() -> Graph:
     return _featureless(tuple((u, v) for u, later in enumerate(KARATE) for v in later), y)
 
 
+def giant_component(graph: Graph) -> Graph:
+    """The nodes of the largest connected component with the edges between them, in their order; masks are cut alike.
+
+    Edges count in either direction. Of components of equal size, the one with the first node.
+    """
+    n = graph.num_nodes
+    source, target = graph.edge_index.numpy()
+    places = sparse.coo_array((np.ones(len(source), dtype=bool), (source, target)), shape=(n, n))
+    _, component = connected_components(places.tocsr(), directed=False)  # (N,), numbered by their first node
+    kept = torch.from_numpy(component == np.bincount(component).argmax())
+    new = torch.cumsum(kept, 0) - 1  # the number of each node that is kept
+    masks = (graph.train_mask, graph.validation_mask, graph.test_mask)
+    train, validation, test = (None if mask is None else mask[kept] for mask in masks)
+    return Graph(
+        x=graph.x[kept],
+        edge_index=new[graph.edge_index[:, kept[graph.edge_index[0]]]],
+        y=graph.y[kept],
+        train_mask=train,
+        validation_mask=validation,
+        test_mask=test,
+    )
+
+
 def random_split(y: Tensor, train: int, validation: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Three random masks (N,): `train` nodes of each class, `validation` of the others, and all the rest.
 
@@ -184,18 +211,39 @@ def _pairs_within(n: int, probability: float, rng: np.random.Generator) -> np.nd
     return np.stack([t - v * (v - 1) // 2, v], axis=1)
 
 
-def with_noisy_features(graph: Graph, share: float, rng: np.random.Generator) -> tuple[Graph, Tensor]:
-    """The graph with the features of a share of its nodes replaced by those of random other nodes; and those nodes, (N,) bool.
+def with_noisy_features(
+    graph: Graph, share: float, rng: np.random.Generator, kind: FeatureNoise = "swapped"
+) -> tuple[Graph, Tensor]:
+    """The graph with the features of a share of its nodes replaced by noise; and which nodes these are, (N,) bool.
 
-    Every feature vector is still a real one, but it belongs to another node. Raises ValueError for a share outside [0, 1].
+        swapped    x_w of a random other node w: every feature vector is a real one, but it belongs to another node
+        shifted    x_w + s √F v: the same, moved by as much as features deviate, in one random direction v, ‖v‖ = 1
+        loud       3 s ε: Gaussian noise with three times the standard deviation of the features
+        normal     ε: standard normal noise, ε ~ N(0, 1)
+
+    s is the standard deviation of all entries of x (N, F). None of the kinds depends on the class of the node. Raises ValueError
+    for a share outside [0, 1].
     """
     noisy = torch.zeros(graph.num_nodes, dtype=torch.bool)
     noisy[torch.from_numpy(rng.permutation(graph.num_nodes)[: _count(share, graph.num_nodes)])] = True
     places = noisy.nonzero().flatten()
-    shift = torch.from_numpy(rng.integers(1, max(graph.num_nodes, 2), len(places)))  # never 0: another node
     x = graph.x.clone()
-    x[places] = graph.x[(places + shift) % graph.num_nodes]
+    x[places] = _feature_noise(graph.x, places, rng, kind)
     return replace(graph, x=x), noisy
+
+
+def _feature_noise(x: Tensor, places: Tensor, rng: np.random.Generator, kind: FeatureNoise) -> Tensor:
+    """x (N, F) -> noise (len(places), F) for these nodes."""
+    n, width = x.shape
+    spread = float(x.std()) if kind in ("shifted", "loud") else 1.0
+    if kind in ("loud", "normal"):
+        return torch.from_numpy((3 if kind == "loud" else 1) * spread * rng.normal(size=(len(places), width))).to(x.dtype)
+    others = torch.from_numpy(rng.integers(1, max(n, 2), len(places)))  # never 0: another node
+    swapped = x[(places + others) % n]
+    if kind == "swapped":
+        return swapped
+    direction = rng.normal(size=width)
+    return swapped + torch.from_numpy(spread * width**0.5 * direction / np.linalg.norm(direction)).to(x.dtype)
 
 
 def with_noisy_edges(graph: Graph, share: float, rng: np.random.Generator) -> tuple[Graph, Tensor]:

@@ -11,6 +11,7 @@ import torch
 from erlangen.data.graphs import (
     Graph,
     block_model,
+    giant_component,
     karate_club,
     left_graph,
     random_split,
@@ -119,6 +120,25 @@ def test_noisy_features_are_those_of_other_nodes(share: float) -> None:
     assert noisy.edge_index is graph.edge_index
 
 
+def test_feature_noise_has_the_moments_that_it_states() -> None:
+    graph = block_model((300, 200), 0.05, 0.05, features=40, signal=1.0, noise=2.0)
+    spread = float(graph.x.std())
+    drawn = {
+        kind: with_noisy_features(graph, 0.5, np.random.default_rng(0), kind) for kind in ("swapped", "shifted", "loud", "normal")
+    }
+    for kind, (noisy, which) in drawn.items():
+        assert torch.equal(which, drawn["swapped"][1]), kind
+        assert torch.equal(noisy.x[~which], graph.x[~which]), kind
+    which = drawn["swapped"][1]
+    shift = drawn["shifted"][0].x[which] - drawn["swapped"][0].x[which]
+    assert torch.allclose(shift, shift[:1].expand_as(shift), atol=1e-5)  # one direction for all
+    assert float(shift[0].norm()) == pytest.approx(spread * 40**0.5, rel=1e-4)
+    for kind, expected in (("loud", 3 * spread), ("normal", 1.0)):
+        noise = drawn[kind][0].x[which]  # 10 000 numbers
+        assert float(noise.std()) == pytest.approx(expected, rel=0.03), kind
+        assert float(noise.mean()) == pytest.approx(0, abs=0.04 * expected), kind
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_noisy_edges_replace_as_many_and_are_named(share: float) -> None:
     graph = block_model((60, 40), 0.2, 0.02)
@@ -150,3 +170,30 @@ def test_noise_refuses_what_it_cannot_do() -> None:
 
 def test_undirected_is_sorted() -> None:
     assert undirected(torch.tensor([[2, 0], [0, 1]])).T.tolist() == [[0, 1], [0, 2], [1, 0], [2, 0]]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_giant_component_is_networkxs(seed: int) -> None:
+    """Sparse enough for many components; each node keeps its features, class and masks, and the edges are those between them."""
+    graph = block_model((40, 40), 0.03, 0.005, validation=10, seed=seed)
+    other = nx.Graph(graph.edge_index.T.tolist())
+    other.add_nodes_from(range(80))
+    nodes = sorted(max(nx.connected_components(other), key=len))
+    assert 10 < len(nodes) < 70
+    giant = giant_component(graph)
+    assert torch.equal(giant.x, graph.x[nodes])
+    assert torch.equal(giant.y, graph.y[nodes])
+    for mask in ("train_mask", "validation_mask", "test_mask"):
+        assert torch.equal(getattr(giant, mask), getattr(graph, mask)[nodes])
+    expected = adjacency(graph.edge_index, 80)[nodes][:, nodes]
+    assert torch.equal(adjacency(giant.edge_index, len(nodes)), expected)
+
+
+def test_giant_component_of_a_graph_without_masks_whose_edges_have_one_direction() -> None:
+    chain = torch.tensor([[5, 1, 4], [1, 4, 0]])  # 5 → 1 → 4 → 0; 2 and 3 alone
+    giant = giant_component(Graph(x=torch.eye(6), edge_index=chain, y=torch.arange(6)))
+    assert giant.y.tolist() == [0, 1, 4, 5]
+    assert giant.edge_index.tolist() == [[3, 1, 2], [1, 2, 0]]
+    assert giant.train_mask is None
+    pairs = giant_component(Graph(x=torch.eye(4), edge_index=torch.tensor([[2, 0], [3, 1]]), y=torch.arange(4)))
+    assert pairs.y.tolist() == [0, 1]  # of equal ones, the first

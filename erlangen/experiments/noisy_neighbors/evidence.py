@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from statistics import fmean
 
-import numpy as np
-
-from erlangen.experiments.kit.evidence import Arm, Evidence
-from erlangen.experiments.noisy_neighbors import NAMES, Recipe
-from erlangen.experiments.noisy_neighbors.tasks import Train
+from erlangen.experiments.kit.evidence import Arm, Evidence, spread_interval
+from erlangen.experiments.noisy_neighbors.claims import KINDS, NAMES
+from erlangen.experiments.noisy_neighbors.recipe import Recipe
+from erlangen.experiments.noisy_neighbors.tasks import NOISES, Separate, Train
 from erlangen.records.runs import JobResult
+from erlangen.statistics.intervals import Interval
 
 Quantity = Callable[[JobResult], float]
+ALL = tuple(KINDS)
 
 
 def layer_arm(evidence: Evidence, data: str, layer: str) -> Arm:
@@ -21,51 +23,32 @@ def layer_arm(evidence: Evidence, data: str, layer: str) -> Arm:
     return replace(evidence.arm(Train, data=data, layer=layer), name=NAMES[layer])
 
 
-def shares(recipe: Recipe, regime: str) -> tuple[float, ...]:
-    """The shares of noise that a regime goes through."""
-    return recipe.shares if regime == "test" else recipe.in_training
+def cell(recipe: Recipe, easy: bool) -> dict[str, float]:
+    """The two classes that lie farthest apart, with the most neighbors of the other class; or the closest, with the fewest."""
+    place = -1 if easy else 0
+    return {"distance": recipe.distances[place], "other": recipe.others[place]}
 
 
-def grid(result: JobResult, recipe: Recipe, regime: str, name: str = "accuracy_by_noise_at_clean") -> np.ndarray:
-    """Percent by share of noisy nodes (down) and edges (across); NaN where it was not measured."""
-    n = len(shares(recipe, regime))
-    values = result.values(f"{regime}_{name}")
-    return np.array(values).reshape(n, n) if len(values) == n * n else np.full((n, n), math.nan)
+def class_arm(evidence: Evidence, layer: str, **fields: float) -> Arm:
+    """The results of one layer on two classes."""
+    return replace(evidence.arm(Separate, layer=layer, **fields), name=NAMES[layer])
 
 
-def line(table: np.ndarray, kind: str) -> np.ndarray:
-    """The entries along which one kind of noise rises, (shares,): the first column, the first row, or the diagonal."""
-    along: dict[str, np.ndarray] = {"nodes": table[:, 0], "edges": table[0], "both": table.diagonal()}
-    return along[kind]
+def under(what: str, regime: str, kinds: Sequence[str] = ALL, of: Callable[[Sequence[float]], float] = fmean) -> Quantity:
+    """What was measured under noise: a mean over kinds of noise, or what else `of` makes of their values."""
+
+    def value(result: JobResult) -> float:
+        values = result.values(f"{regime}_noise_{what}")
+        return of([values[NOISES.index(kind)] for kind in kinds]) if len(values) == len(NOISES) else math.nan
+
+    return value
 
 
-def loss(recipe: Recipe, kinds: Sequence[str], regime: str) -> Quantity:
-    """Points of accuracy lost per 10 % of noise, a mean over kinds of noise: less the slope of the least-squares line."""
-
-    def slope(result: JobResult) -> float:
-        lines = np.array([line(grid(result, recipe, regime), kind) for kind in kinds])  # (kinds, shares)
-        if not np.isfinite(lines).all():
-            return math.nan
-        return float(-np.polyfit(shares(recipe, regime), lines.T, 1)[0].mean() / 10)
-
-    return slope
+def fitted(regime: str, kinds: Sequence[str] = ALL) -> Quantity:
+    """Least training accuracy, in percent, of the nets behind a comparison: of the one without noise, or one for each kind."""
+    return (lambda result: result.value("train_accuracy")) if regime == "test" else under("fit", regime, kinds, min)
 
 
-def training_fit(recipe: Recipe, kinds: Sequence[str], regime: str) -> Quantity:
-    """Least training accuracy, in percent, of the nets behind a loss: of one trained without noise, or one for each share."""
-    if regime == "test":
-        return lambda result: result.value("train_accuracy")
-    return lambda result: min(float(line(grid(result, recipe, regime, "fit_by_noise"), kind).min()) for kind in kinds)
-
-
-def attention_ratio(kind: str, regime: str) -> Quantity:
-    """Attention on noisy neighbors over their share, a geometric mean over shares and layers: below 1 they get less."""
-
-    def ratio(result: JobResult) -> float:
-        attention, share = result.values(f"{regime}_attention_{kind}"), result.values(f"{regime}_share_{kind}")
-        if not share or len(attention) % len(share):
-            return math.nan
-        ratios = np.array(attention).reshape(len(share), -1) / np.array(share)[:, None]  # (shares, layers)
-        return float(np.exp(np.log(ratios).mean())) if (ratios > 0).all() else math.nan
-
-    return ratio
+def geometric(ratios: Sequence[float], level: float = 0.95) -> Interval:
+    """The geometric mean of ratios and its interval; unknown where one is not positive, its ends where all are equal."""
+    return spread_interval([math.log(ratio) if ratio > 0 else math.nan for ratio in ratios], level).exp()

@@ -47,7 +47,7 @@ def weights(task: Weights, job: Job) -> list[Measurement]:
 def edge_weights(name: str, x: Tensor, edge_index: Tensor, seed: int) -> tuple[Tensor, Tensor]:
     """Edges (2, E'), without loops, and their weights (E', heads): attention as the layer gives it, else the layer's response."""
     if name in ("mean", "gcn"):
-        response = responses(convolution(name, x.shape[1]), x, edge_index)
+        response = responses(convolution(name, x.shape[1]), x, edge_index)[:, :, 0]
         return edge_index, response[edge_index[1], edge_index[0]][:, None]
     edges, weight = network(name, x.shape[1], seed).attention(x, edge_index)[0]
     neighbors = edges[0] != edges[1]
@@ -68,12 +68,12 @@ def convolution(name: str, width: int) -> nn.Module:
 
 @torch.no_grad()
 def responses(layer: nn.Module, x: Tensor, edge_index: Tensor) -> Tensor:
-    """How much each node's output rises when one node's first feature rises by 1, (N, N): [whose output, whose feature]."""
-    rest, rises = layer(x, edge_index)[:, 0], []
+    """How much each node's output moves when one node's first feature rises by 1, (N, N, out): [whose output, whose feature]."""
+    rest, rises = layer(x, edge_index), []
     for node in range(len(x)):
         risen = x.clone()
         risen[node, 0] += 1
-        rises.append(layer(risen, edge_index)[:, 0] - rest)
+        rises.append(layer(risen, edge_index) - rest)
     return torch.stack(rises, dim=1)
 
 
