@@ -1,0 +1,351 @@
+"""Depth, and the node itself: the verdicts in worlds whose answer is known, and faults that must turn one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from support.results import evidence_of
+
+from erlangen.experiments import planned_jobs
+from erlangen.experiments.kit.evidence import Evidence
+from erlangen.experiments.oversmoothing import CLAIMS, OF_NETS, Recipe
+from erlangen.experiments.oversmoothing.judge import answers, verdicts
+from erlangen.experiments.oversmoothing.run import run
+from erlangen.records.runs import Answer, Job, Measurement, Verdict
+
+ARMS = ("root", "none", "loops", "wide", "normalized", "alone")
+RECIPE = Recipe(data="blocks", seeds=8, arms=ARMS, depths=(2, 16), deep=16, rates=(1e-4, 1e-3, 1e-2))
+FEW = replace(RECIPE, seeds=5, arms=("root", "none", "loops", "alone"))
+IN_PLACE = {"deep, self-loops": "loops", "deep, equal parameters": "wide", "deep, LayerNorm": "normalized"}
+TRAINED = ("energy after training", "accuracy of deep nets", "deep, B against none", *IN_PLACE)
+UNTRAINED = ("energy before training", "identity", "weight scale, tanh")
+DRAWS, MOST = 200, 11  # worlds, and how many of them may be wrong: 2.5 % and three standard errors
+
+Measured = dict[str, float | tuple[float, ...]]
+Change = Callable[[Job, Measured], Measured | None]
+
+
+def keep(job: Job, made: Measured) -> Measured:
+    return made
+
+
+@cache
+def plan(recipe: Recipe) -> tuple[Job, ...]:
+    return tuple(planned_jobs("oversmoothing", recipe))
+
+
+@cache
+def seen(seed: int) -> Measured:
+    job = next(job for job in plan(RECIPE) if job.params["task"] == "itself" and job.seed == seed)
+    return {measurement.name: measurement.value for measurement in run(job)}
+
+
+def kind(job: Job) -> str:
+    """'root', or 'none tanh 4' for an arm with another activation or scale."""
+    arm, activation, scale = (job.params[name] for name in ("arm", "activation", "scale"))
+    return str(arm) if (activation, scale) == ("relu", 1.0) else f"{arm} {activation} {scale:g}"
+
+
+def world(
+    scores: dict[str, float] | None = None, *, before: float = 0.1, after: float = 0.3, identity: float = 5.0, large: float = 5.0,
+    averaged: float = 0.05, noise: float = 0.02, scatter: float = 0.5, draw: int = 1, change: Change = keep,
+    recipe: Recipe = RECIPE,
+) -> Evidence:  # fmt: skip
+    """As if shallow nets scored 70 % and deep ones so much, 60 % but for `alone`; with these shares of energies kept.
+
+    identity, large: how many times as much the arms `residual` and `tanh large` keep before training as those beside them.
+    noise: of logarithms of energies; scatter: of scores, in points. change: the last word on what a job measured.
+    """
+    deep = dict.fromkeys(ARMS, 60.0) | {"alone": 20.0} | (scores or {})
+    rng = np.random.default_rng(draw)
+    shares = {"root": before, "residual": identity * before, "none tanh 4": 0.02 * large, "none tanh 1": 0.02}
+
+    def level(share: float) -> float:
+        return 0.5 * share * math.exp(noise * rng.normal())
+
+    def started(job: Job) -> Measured:
+        if kind(job) in ("none", "none relu 4"):
+            return {"energy": (0.5, 0.004 + 1e-9 * job.seed), "distance": (0.5, 0.01)}
+        return {"energy": (level(1.0), level(shares.get(kind(job), 0.1))), "distance": (0.5, 0.01)}
+
+    def trained(job: Job) -> Measured:
+        shallow, poor = job.params["depth"] == 2, 0.0 if job.params["lr"] == 1e-3 else 5.0
+        score = (70.0 if shallow else deep[str(job.params["arm"])]) + scatter * rng.normal()
+        energy = level(1.0 if shallow else after)
+        return {
+            "train_accuracy": 100.0, "test_accuracy": score, "validation_accuracy": score - poor, "energy": energy,
+            "distance": energy, "epochs": 50.0, "classes_predicted": 4.0, "commonest_class": 25.0,
+        }  # fmt: skip
+
+    def propagated(job: Job) -> Measured:
+        nodes = 90.0 if job.params["component"] == "giant" else 100.0
+        kept = averaged if nodes == 90 else 10 * averaged
+        return {"nodes": nodes, "energy": (4.0, 1.0, kept), "distance": (1.0, 0.5, 0.1)}
+
+    makers = {"itself": lambda job: seen(job.seed), "start": started, "train": trained, "propagate": propagated}
+
+    def measure(job: Job) -> list[Measurement] | None:
+        made = change(job, makers[str(job.params["task"])](job))
+        return None if made is None else [Measurement(name, value) for name, value in made.items()]
+
+    return evidence_of(plan(recipe), measure)
+
+
+def judged(evidence: Evidence, recipe: Recipe = RECIPE) -> dict[str, Verdict]:
+    return {verdict.part: verdict for verdict in verdicts(recipe, evidence)}
+
+
+def outcomes(evidence: Evidence, recipe: Recipe = RECIPE) -> dict[str, str]:
+    return {part: verdict.verdict for part, verdict in judged(evidence, recipe).items()}
+
+
+def answered(evidence: Evidence, recipe: Recipe = RECIPE) -> Answer:
+    (only,) = answers(recipe, evidence, verdicts(recipe, evidence))
+    return only
+
+
+def spoiled(task: str, name: str, value: float | tuple[float, ...], **fields: object) -> Change:
+    """One measurement of a task's jobs with these fields, `seed` among them, is replaced."""
+
+    def change(job: Job, made: Measured) -> Measured:
+        mine = job.params["task"] == task and all({**job.params, "seed": job.seed}[key] == fields[key] for key in fields)
+        return {**made, name: value} if mine else made
+
+    return change
+
+
+def test_a_world_in_which_the_report_is_right():
+    found = judged(world({"root": 70.0, "loops": 70.0, "wide": 70.0, "normalized": 70.0}, before=0.8, after=0.8))
+    assert {verdict.verdict for verdict in found.values()} == {"supported"}
+    assert list(found) == list(CLAIMS[0].parts)  # in this order, each once
+    quotes = {"one layer": "Without B the update is independent of h_v", **dict.fromkeys(OF_NETS, "B prevents over-smoothing.")}
+    assert {part: verdict.quote for part, verdict in found.items() if verdict.quote} == quotes
+    assert all((verdict.of == "report") == bool(verdict.quote) for verdict in found.values())
+
+
+def test_a_world_in_which_b_does_harm():
+    found = outcomes(world({"root": 40.0}, before=0.01, after=0.05, identity=1.0, large=1.0))
+    refuted = {*OF_NETS, "identity", "weight scale, tanh"}
+    assert {part for part, outcome in found.items() if outcome == "refuted"} == refuted
+    assert {outcome for part, outcome in found.items() if part not in refuted} == {"supported"}
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "outcome"),
+    [
+        ("energy before training", "before", 0.6, "supported"),
+        ("energy before training", "before", 0.5, "inconclusive"),
+        ("energy before training", "before", 0.4, "refuted"),
+        ("energy after training", "after", 0.6, "supported"),
+        ("energy after training", "after", 0.5, "inconclusive"),
+        ("energy after training", "after", 0.4, "refuted"),
+        ("identity", "identity", 2.4, "supported"),
+        ("identity", "identity", 2.0, "inconclusive"),
+        ("identity", "identity", 1.0, "refuted"),
+        ("weight scale, tanh", "large", 2.4, "supported"),
+        ("weight scale, tanh", "large", 2.0, "inconclusive"),
+        ("weight scale, tanh", "large", 0.5, "refuted"),
+        ("energy without weights", "averaged", 0.6, "refuted"),
+        ("energy without weights", "averaged", 0.5, "supported"),  # exactly half is not more
+    ],
+)
+def test_energies_both_ways_and_on_the_edge(part: str, name: str, value: float, outcome: str):
+    assert outcomes(world(**{name: value}))[part] == outcome  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("part", "scores", "outcome"),
+    [
+        ("accuracy of deep nets", {"root": 80.0}, "supported"),
+        ("accuracy of deep nets", {"root": 68.8}, "supported"),
+        ("accuracy of deep nets", {"root": 67.0}, "inconclusive"),
+        ("accuracy of deep nets", {"root": 65.2}, "refuted"),
+        ("deep, B against none", {"root": 64.8}, "supported"),
+        ("deep, B against none", {"root": 63.0}, "inconclusive"),
+        ("deep, B against none", {"root": 61.2}, "refuted"),
+        ("deep, B against none", {"root": 30.0}, "refuted"),
+        *((part, {arm: 58.8}, "supported") for part, arm in IN_PLACE.items()),
+        *((part, {arm: 57.0}, "inconclusive") for part, arm in IN_PLACE.items()),
+        *((part, {arm: 55.2}, "refuted") for part, arm in IN_PLACE.items()),
+    ],
+)
+def test_scores_both_ways_and_on_the_edge(part: str, scores: dict[str, float], outcome: str):
+    assert outcomes(world(scores))[part] == outcome
+
+
+def test_on_the_edge_few_worlds_are_decided():
+    """Each quantity exactly on its edge, where either decision is wrong; 200 worlds with noise as large as the edges."""
+    parts = (*UNTRAINED, "energy after training", "accuracy of deep nets", "deep, B against none", "deep, self-loops")
+    counts = {(part, wrong): 0 for part in parts for wrong in ("supported", "refuted")}
+    for draw in range(DRAWS):
+        evidence = world(
+            {"root": 67.0, "none": 64.0, "loops": 64.0}, before=0.5, after=0.5, identity=2.0, large=2.0, noise=0.5, scatter=3.0,
+            draw=draw, recipe=FEW,
+        )  # fmt: skip
+        found = outcomes(evidence, FEW)
+        for part, wrong in counts:
+            counts[part, wrong] += found[part] == wrong
+    assert max(counts.values()) <= MOST, counts
+
+
+@pytest.mark.parametrize("root", [20.0, 60.0, 95.0])
+@pytest.mark.parametrize("after", [1.0, 1e-9])
+@pytest.mark.parametrize("fit", [25.0, 57.0, 94.5])
+def test_nets_that_did_not_train_at_the_depth_compared_decide_nothing(root: float, after: float, fit: float):
+    """Deep nets at chance, or just short of the fit: never supported, never refuted, whatever they score."""
+    found = judged(world({"root": root}, after=after, change=spoiled("train", "train_accuracy", fit, depth=16, arm="root")))
+    for part in TRAINED:
+        assert found[part].verdict == "inconclusive", part
+        assert found[part].next_step.startswith("not trained: ")
+        assert "with B, 16 layers seed 0" in found[part].next_step
+
+
+@pytest.mark.parametrize(
+    ("arm", "depth", "opened"),
+    [
+        ("root", 16, set(TRAINED)),
+        ("root", 2, {"energy after training", "accuracy of deep nets"}),
+        ("none", 16, {"deep, B against none"}),
+        ("wide", 16, {"deep, equal parameters"}),
+        ("none", 2, set()),  # nobody compares it
+    ],
+)
+def test_one_net_short_of_its_fit_opens_what_compares_it(arm: str, depth: int, opened: set[str]):
+    short = spoiled("train", "train_accuracy", 94.9, arm=arm, depth=depth, seed=5)
+    found = judged(world({"root": 75.0, "loops": 75.0, "wide": 75.0, "normalized": 75.0}, after=0.9, change=short))
+    assert {part for part in TRAINED if found[part].verdict == "inconclusive"} == opened
+    assert all("94.9 %, needs 95" in found[part].next_step for part in opened)
+
+
+def test_the_fit_itself_is_enough():
+    found = outcomes(world({"root": 40.0}, change=spoiled("train", "train_accuracy", 95.0)))
+    assert found["accuracy of deep nets"] == "refuted"
+
+
+def test_a_rate_at_which_nets_did_not_train_is_not_chosen_however_well_they_score():
+    """At the middle rate one net of eight falls short and all others are best: the next rate is compared, and is outermost."""
+    found = judged(world(change=spoiled("train", "train_accuracy", 50.0, arm="root", depth=16, lr=1e-3, seed=2)))
+    assert "with B, 16 layers at 0.0001 is an outermost one" in found["deep, B against none"].next_step
+
+
+def test_a_rate_at_which_a_net_diverged_is_not_chosen():
+    def diverge(job: Job, made: Measured) -> Measured:
+        mine = (job.params.get("arm"), job.params.get("depth"), job.params.get("lr"), job.seed) == ("root", 16, 1e-2, 2)
+        return {"epochs": 3.0, "diverged": 1.0} if mine else made
+
+    found = judged(world({"root": 75.0}, change=diverge))["accuracy of deep nets"]
+    assert found.verdict == "supported"
+    assert "Best learning rates: 0.001 with B, 16 layers" in found.note
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "outcome"),
+    [
+        ("one layer", spoiled("itself", "undirected_none_1", 1, seed=3), "refuted"),  # a node sees itself without B
+        ("one layer", spoiled("itself", "acyclic_root_1", 19, seed=3), "inconclusive"),  # the probe misses one that it must see
+        ("one layer", spoiled("itself", "undirected_none_1", math.nan, seed=3), "not measured"),
+        ("two layers", spoiled("itself", "acyclic_none_2", 2, seed=3), "refuted"),
+        ("two layers", spoiled("itself", "undirected_none_2", 0, seed=3), "refuted"),
+        ("two layers", spoiled("itself", "undirected_root_2", 19, seed=3), "inconclusive"),
+        ("energy before training", spoiled("propagate", "energy", (4.0, 1.0, 0.9), arm="none"), "inconclusive"),  # no control
+        ("energy after training", spoiled("propagate", "energy", (4.0, 1.0, 0.9), arm="none"), "inconclusive"),
+        ("energy before training", spoiled("start", "energy", (0.5, math.nan), arm="root", seed=1), "not measured"),
+        ("energy before training", spoiled("start", "energy", (0.5, 0.3), arm="root"), "inconclusive"),  # no spread at all
+        ("energy before training", spoiled("start", "energy", (0.5,), arm="root", seed=1), "not measured"),
+        ("energy after training", spoiled("train", "energy", math.nan, arm="root", depth=16, seed=4), "not measured"),
+        ("energy after training", spoiled("train", "energy", 0.3, arm="root"), "inconclusive"),
+        ("energy after training", spoiled("train", "validation_accuracy", 99.0, arm="root", depth=2, lr=1e-2), "inconclusive"),
+        ("accuracy of deep nets", spoiled("train", "test_accuracy", 60.0, arm="alone"), "inconclusive"),  # no control
+        ("accuracy of deep nets", spoiled("train", "test_accuracy", 60.0, arm="root"), "inconclusive"),  # no spread at all
+        ("accuracy of deep nets", spoiled("train", "test_accuracy", math.nan, arm="root", seed=0), "not measured"),
+        ("accuracy of deep nets", spoiled("train", "validation_accuracy", 99.0, arm="root", depth=16, lr=1e-4), "inconclusive"),
+        ("deep, B against none", spoiled("train", "test_accuracy", 70.0, arm="alone"), "inconclusive"),
+        ("deep, B against none", spoiled("train", "validation_accuracy", 99.0, arm="none", lr=1e-2), "inconclusive"),
+        ("deep, self-loops", spoiled("train", "test_accuracy", 70.0, arm="alone"), "inconclusive"),
+        ("deep, LayerNorm", spoiled("train", "validation_accuracy", 99.0, arm="normalized", lr=1e-2), "inconclusive"),
+        ("identity", spoiled("start", "energy", (0.5, 0.0), arm="residual", seed=1), "not measured"),
+        ("weight scale, tanh", spoiled("start", "energy", (0.0, 0.1), activation="tanh", seed=1), "not measured"),
+        ("weight scale, relu", spoiled("start", "energy", (0.5, 0.005), activation="relu", scale=4.0, seed=1), "refuted"),
+        ("weight scale, relu", spoiled("start", "energy", (0.5, 0.01), activation="tanh"), "inconclusive"),  # no control
+        ("weight scale, relu", spoiled("start", "energy", (0.5, math.nan), arm="none", scale=4.0), "not measured"),
+        ("energy without weights", spoiled("propagate", "energy", (4.0, 1.0, math.nan), arm="root", seed=0), "not measured"),
+        ("energy without weights", spoiled("propagate", "energy", (4.0, 0.0, 0.0), arm="root", seed=0), "not measured"),
+        ("small components", spoiled("propagate", "energy", (4.0, 1.0, 0.05), arm="none"), "refuted"),
+        ("small components", spoiled("propagate", "energy", (4.0, 1.0, 0.0), component="giant", seed=0), "not measured"),
+        ("depth alone", spoiled("train", "train_accuracy", 94.0, arm="alone", depth=16, seed=2), "refuted"),
+        ("depth alone", spoiled("train", "train_accuracy", math.nan, arm="alone", depth=16, seed=2), "not measured"),
+    ],
+)
+def test_faults_turn_a_verdict(part: str, change: Change, outcome: str):
+    right = {"root": 70.0, "loops": 70.0, "wide": 70.0, "normalized": 70.0, "none": 60.0}
+    assert outcomes(world(right, before=0.8, after=0.8, change=change))[part] == outcome
+
+
+def test_a_graph_of_one_component_has_no_small_ones():
+    assert "small components" not in judged(world(change=spoiled("propagate", "nodes", 100.0)))
+
+
+def test_missing_jobs_are_not_measured():
+    def fail(job: Job, made: Measured) -> Measured | None:
+        return None if (job.params.get("arm"), job.seed) == ("root", 3) else made
+
+    found = judged(world(change=fail))
+    for part in (*TRAINED, "energy before training", "identity", "energy without weights"):
+        assert found[part].verdict == "not measured"
+        assert "run the same command again" in found[part].next_step
+    assert found["depth alone"].verdict == "supported"
+    assert {verdict.verdict for verdict in judged(Evidence(())).values()} == {"not measured"}
+
+
+@pytest.mark.parametrize("root", [20.0, 90.0])
+def test_one_seed_decides_nothing_about_nets(root: float):
+    one = replace(RECIPE, seeds=1)
+    found = outcomes(world({"root": root}, before=0.01, after=0.01, recipe=one), one)
+    assert {found[part] for part in (*TRAINED, *UNTRAINED)} == {"inconclusive"}
+
+
+def test_nets_at_chance_that_trained_are_told_from_nets_that_did_not():
+    """A control that must hold where accuracy decides: nets with neighbors at the level of those without see nothing."""
+    found = outcomes(world(dict.fromkeys(ARMS, 25.0)))
+    assert {found[part] for part in TRAINED if part != "energy after training"} == {"inconclusive"}
+
+
+def test_the_published_number_stands_beside_cora_at_its_depth_alone():
+    cora = replace(RECIPE, data="cora", depths=(2, 32), deep=32)
+    change = spoiled("train", "classes_predicted", 4.0)
+    found = judged(world({"root": 40.0}, recipe=cora, change=change), cora)["accuracy of deep nets"]
+    assert found.published == 31.9
+    assert found.measured == pytest.approx(40, abs=1)
+    assert judged(world({"root": 40.0}))["accuracy of deep nets"].published is None
+
+
+def test_the_answer_is_made_of_numbers():
+    good = answered(world({"root": 62.0, "none": 50.0}, before=0.04))
+    assert (good.claim, good.answer, good.figure) == ("G3", "partly", "accuracy")
+    assert good.sentence.startswith(
+        "One layer without B sees the node itself at 0 of 320 nodes. Before training, 16 layers keep "
+    )
+    assert "with B, and 0.8 % without: B does not prevent over-smoothing there." in good.sentence
+    assert "nets with B score 70 % with 2 layers and 62 % with 16, nets without B 70 % and 50 %." in good.sentence
+    assert "without: B prevents over-smoothing there." in answered(world(before=0.8)).sentence
+    assert "over-smoothing" not in answered(world(before=0.5)).sentence  # not decided
+    assert answered(Evidence(())).answer == "not measured"
+
+
+def test_the_answer_says_which_nets_did_not_train():
+    short = spoiled("train", "train_accuracy", 57.0, depth=16, arm="none")
+    made = answered(world(change=short))
+    assert (
+        "to tell whether B helps later: 16 of 16 nets with B and 8 of 16 without learned 95 % of their training" in made.sentence
+    )
+    assert "score" not in made.sentence
+    deeper = replace(RECIPE, depths=(2, 16, 32))
+    longer = world(recipe=deeper, change=spoiled("train", "train_accuracy", 57.0, depth=32, arm="none"))
+    assert answered(longer, deeper).sentence.endswith(
+        "With 32 layers, 8 of 8 nets with B and 0 of 8 without learned their training nodes."
+    )
