@@ -49,6 +49,7 @@ ASKED: dict[str, list[Any]] = {
 }
 
 
+SELECT = {"language": 0}  # of several outputs, the first: the logits, or the last hidden state
 WHAT = {  # the inputs in words; changing a text makes its domain run again
     "vision": "smooth random fields of unlike colors",
     "language": "uniform tokens",
@@ -120,6 +121,7 @@ def survey(folder: Path, only: str) -> None:
             library: version(library),
         }
         setting |= {name: version(name) for name in ("erlangen", "torch")}
+        setting |= {"select": SELECT[domain]} if domain in SELECT else {}
         for place, (name, build) in enumerate(models.items()):
             path = folder / domain / f"{re.sub('[^a-z0-9]+', '-', name.lower())}.json"
             done = json.loads(path.read_text()) if path.exists() else {}
@@ -135,6 +137,7 @@ def survey(folder: Path, only: str) -> None:
                     threshold=DELTA,
                     elements=ELEMENTS[domain],
                     seed=SEED,
+                    select=SELECT.get(domain),
                     where=False,
                     name=name,
                 )
@@ -222,7 +225,8 @@ NOTES = {
     "stem.",
     "language": "The models have two layers of width 64. The audit is of the logits of causal models, and of the last hidden "
     "state of the others, which are not meant to be causal. `left-padding` passes only a mask; `left-padding-positions` also "
-    "passes the right position ids. RWKV accepts a mask but ignores it. XLNet encodes positions only in its attention, which is "
+    "passes the right position ids. The poolers of BERT, RoBERTa, ALBERT and Longformer, which are not part of the table, read "
+    "position 0. With left padding that is padding, so `pooler_output` is wrong there even with the right position ids. RWKV accepts a mask but ignores it. XLNet encodes positions only in its attention, which is "
     "weak with random weights.",
     "graph": "The models have two convolutions of width 16. *no batch* means that the norm does not know where one graph of a "
     "batch ends. `duplicate-edges` is informational: sums rightly count an edge twice. The output of pooled models rightly "

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from erlangen.auditing.calling import ModelError
+from erlangen.auditing.choice import shortened
 from erlangen.auditing.records import records_of
 from erlangen.auditing.rows import codes
 from erlangen.auditing.wrapped import Wrapped
@@ -21,6 +22,13 @@ DETECTOR = (
     "The model returns a list with a record for each image. Its boxes are judged, each in a row with its score and its label, as "
     f"far as there are any (a label is {LABEL_COLUMNS} columns of ±1). They are read as boxes:xyxy unless you declare --output."
 )
+
+
+def describe_others(record: Mapping[str, Any]) -> str:
+    """`Its masks and keypoints are not judged.`; "" for a record with nothing else than boxes, scores and labels."""
+    others = [str(name) for name, value in record.items() if name not in (BOXES, SCORES, LABELS) and isinstance(value, Tensor)]
+    verb = "are" if len(others) > 1 or "".join(others).endswith("s") else "is"
+    return f"Its {shortened(others)} {verb} not judged." if others else ""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def with_number_rows(model: Model, inputs: Sequence[Any]) -> Model:
     that takes inputs of one length only is taken to return a vector.
     """
     x = inputs[0]
-    if not isinstance(x, (Text, Tensor)) or len(x) < 3 or not is_as_long(model([x])[0], x):
+    if not isinstance(x, (Text, Tensor)) or len(x) < 2 or not is_as_long(model([x])[0], x):
         return model
     shorter = replace(x, **{name: part[:-1] for name, part in token_parts(x).items()}) if isinstance(x, Text) else x[:-1]
     try:

@@ -77,7 +77,7 @@ def with_maps(model: Model, inputs: Sequence[Any], outputs: Outputs, checks: Seq
         raise ErlangenError(unreadable(inputs[few[0]], outputs[few[0]], output))
     if found is None or (output is None and not is_flat(flat, options, model, inputs, outputs, few)):
         return model
-    return replace(model, adapter=MapAdapter(model.adapter, replace(found, stride=None)))
+    return replace(model, adapter=MapAdapter(model.adapter, found))
 
 
 def is_flat(

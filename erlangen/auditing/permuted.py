@@ -48,7 +48,7 @@ class ClassAction:
         mapping = {a: cycle[(k + symmetry.power(g)) % len(cycle)] for cycle in self.cycles for k, a in enumerate(cycle)}
         if not (y.is_floating_point() or y.is_complex()):
             return renamed(aligned[0], mapping), aligned[1]
-        axis = class_axis(y, getattr(symmetry, "reading", None), is_image=isinstance(x, Tensor) and x.ndim == 3)
+        axis = class_axis(y, getattr(symmetry, "reading", None), is_image=isinstance(x, Tensor))
         count = y.shape[axis]
         if y.ndim != len(self.shape) or count != self.shape[axis] or is_plain(y, symmetry):
             return aligned

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from erlangen.auditing.calling import ModelError, select_tensor
-from erlangen.auditing.detector import DETECTOR, OUTPUT, Detector, DetectorAdapter
+from erlangen.auditing.detector import DETECTOR, OUTPUT, Detector, DetectorAdapter, describe_others
 from erlangen.auditing.model import Model
 from erlangen.auditing.records import STACKED, TENSORS, Stacked, StackedTensors
 
@@ -19,15 +19,15 @@ def keeping(model: Model, returned: list[Any]) -> Model:
     return replace(model, select=lambda output: returned.append(output) or select_tensor(output, model.select))  # type: ignore[func-returns-value]
 
 
-def record_way(model: Model, notes: tuple[str, ...], x: Any) -> Way | None:
-    """The first way to read the records of a model that works; None if there is none."""
-    return next((way for way in record_ways(model, notes) if works(way[0], x)), None)
+def record_way(model: Model, notes: tuple[str, ...], x: Any, record: Mapping[str, Any]) -> Way | None:
+    """The first way to read the records of a model that works; None if there is none. record: the first one."""
+    return next((way for way in record_ways(model, notes, record) if works(way[0], x)), None)
 
 
-def record_ways(model: Model, notes: tuple[str, ...]) -> Iterator[Way]:
+def record_ways(model: Model, notes: tuple[str, ...], record: Mapping[str, Any]) -> Iterator[Way]:
     """As detections, and as tensors of one shape."""
     detector = replace(model, function=Detector(model.function), adapter=DetectorAdapter(model.adapter), output=OUTPUT)
-    yield detector, (*notes, DETECTOR)
+    yield detector, (*notes, " ".join(part for part in (DETECTOR, describe_others(record)) if part))
     yield replace(model, function=Stacked(model.function)), (*notes, STACKED)
 
 

@@ -56,12 +56,15 @@ class SymmetryCheck:
         self, model: Model, inputs: Sequence[Any], outputs: Outputs, indices: Sequence[int], n: int, rng: np.random.Generator
     ) -> Elements:
         """Those of `Check.draw`. The input that `sweep` has fewest elements for gets all of these, too."""
-        drawn: dict[int, tuple[Any, ...]] = {}
-        swept: dict[int, tuple[Any, ...]] = {}
-        for i in indices:
-            fitted = self.symmetry.fitted(inputs[i], outputs[i])
-            drawn[i] = tuple(fitted.elements(inputs[i], n, rng) if n else fitted.generators(inputs[i]))
-            swept[i] = tuple(fitted.sweep(inputs[i]))
+        fitted = {i: self.symmetry.fitted(inputs[i], outputs[i]) for i in indices}
+        swept = {i: tuple(symmetry.sweep(inputs[i])) for i, symmetry in fitted.items()}
+        if not n:
+            drawn = {i: tuple(symmetry.generators(inputs[i])) for i, symmetry in fitted.items()}
+        elif all(symmetry is self.symmetry for symmetry in fitted.values()):
+            together = self.symmetry.elements_of([inputs[i] for i in indices], n, rng)
+            drawn = {i: tuple(elements) for i, elements in zip(indices, together, strict=True)}
+        else:
+            drawn = {i: tuple(symmetry.elements(inputs[i], n, rng)) for i, symmetry in fitted.items()}
         smallest = min((i for i in indices if swept[i]), key=lambda i: len(swept[i]), default=None)
         if smallest is not None:
             known = set(drawn[smallest])

@@ -32,7 +32,7 @@ from erlangen.statistics.clustered import RelativeError
 from erlangen.statistics.intervals import Interval
 
 CONSTANT = 8  # times eps·RMS(y): a spread that rounding alone can make
-COARSE = 1e-3  # machine epsilons above this are those of bfloat16 and float16, and of TF32
+COARSE = 1e-3  # machine epsilons above this are those of bfloat16 and less; float16 and TF32 have 9.8e-4
 VISIBLE = 0.01  # of the spread: exactness beyond this can be told, and must be
 PART = 3  # times the threshold: the error of one column, or classes that change instead of by chance, which decide "broken"
 VETO = 2  # times the threshold: classes that change, which rule out "holds"

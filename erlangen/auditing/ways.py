@@ -44,7 +44,7 @@ def find_way(model: Model, x: Any, arguments: Mapping[str, Any] | None = None) -
         returned: list[Any] = [None]
         error = failure(keeping(way, returned), x)
         is_list = is_records(returned[-1]) and not (way.select is not None and error is None)
-        if is_list and (found := record_way(way, notes, x)):
+        if is_list and (found := record_way(way, notes, x, returned[-1][0])):
             return found
         if error is None:
             return way, notes

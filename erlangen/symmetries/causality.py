@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -32,8 +33,9 @@ class Causality(Symmetry):
     may count; and they are cut off: f(x[: t + 1]) = f(x)[: t + 1], which is what a cache relies on. A model that takes texts of a
     single length may refuse the last. A leak from position t + 1 to position t alone shows only if the text is cut exactly there:
     `sweep` has every cut of a text, up to 512, evenly spread beyond that.
-    A vector (D,) depends on the whole text, so there is nothing to compare. Other tokens are drawn from the vocabulary without
-    the padding token, unless it has no other. Rows of padding are not compared.
+    A leak may wait for a rare token. So texts are cut behind all tokens that they have before behind any again, the rarest first,
+    and replacements go through the vocabulary likewise, without the padding token unless there is no other.
+    A vector (D,) depends on the whole text, so there is nothing to compare. Rows of padding are not compared.
     """
 
     name: ClassVar[str] = "causality"
@@ -53,7 +55,24 @@ class Causality(Symmetry):
 
     def elements(self, x: Text, n: int, rng: np.random.Generator) -> Sequence[Future]:
         """Random cuts, with the changes by turns; half of them replace all later tokens."""
-        return draw_futures(self.cuts(x), n, ORDER, lambda t, change: self.changes(x, t, change), rng)
+        return self.elements_of([x], n, rng)[0]
+
+    def elements_of(self, xs: Sequence[Text], n: int, rng: np.random.Generator) -> Sequence[Sequence[Future]]:
+        """The same for several texts, cut behind as many different tokens as can be."""
+        often = Counter(token for x in xs for token in x.ids[self.cuts(x)].tolist())
+        used: Counter[int] = Counter()
+        return [self.draw(x, n, rng, often, used) for x in xs]
+
+    def draw(self, x: Text, n: int, rng: np.random.Generator, often: Counter[int], used: Counter[int]) -> Sequence[Future]:
+        """n cuts of a text. often: how many times each token could be cut behind; used: how many times it was, counted on."""
+        ids = x.ids.tolist()
+
+        def choose(cuts: Sequence[int]) -> int:
+            best = min(cuts, key=lambda t: (used[ids[t]], often[ids[t]]))
+            used[ids[best]] += 1
+            return best
+
+        return draw_futures(self.cuts(x), n, ORDER, lambda t, change: self.changes(x, t, change), rng, choose)
 
     def sweep(self, x: Text) -> Sequence[Future]:
         return swept(self.cuts(x))
@@ -91,7 +110,7 @@ class Causality(Symmetry):
         if g.change in ("padding", "end"):
             ids[places] = x.padding if g.change == "padding" else x.end  # type: ignore[assignment]
         else:
-            ids[places] = other_tokens(ids[places], x, g.seed)
+            ids[places] = other_tokens(x, places, g.seed)
         return replace(x, ids=ids)
 
     def act_output(self, y: Tensor, g: Future, x: Text) -> Tensor | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -61,9 +62,16 @@ def make_generators(cuts: np.ndarray, fills: Sequence[Change], changes: Changes)
     return made + [Future(t, 0, "cut") for t in prefixes(cuts)]
 
 
-def draw_futures(cuts: np.ndarray, n: int, order: Sequence[Change], changes: Changes, rng: np.random.Generator) -> list[Future]:
+def draw_futures(
+    cuts: np.ndarray,
+    n: int,
+    order: Sequence[Change],
+    changes: Changes,
+    rng: np.random.Generator,
+    choose: Callable[[Sequence[int]], int] = operator.itemgetter(-1),
+) -> list[Future]:
     """n random cuts with these changes by turns. No t comes twice with the same change before all have come once; a change that
-    is used up gives way to `others`.
+    is used up gives way to `others`. choose: which of the cuts that are left, in random order, comes next.
     """
     drawn: list[Future] = []
     left: dict[Change, list[int]] = {}
@@ -76,7 +84,9 @@ def draw_futures(cuts: np.ndarray, n: int, order: Sequence[Change], changes: Cha
         if not left.get(change):
             left[change] = [int(t) for t in rng.permutation(cuts)]
         seed = int(rng.integers(2**63)) if change in ("others", "next") else 0
-        drawn.append(Future(left[change].pop(), seed, change))
+        t = choose(left[change])
+        left[change].remove(t)
+        drawn.append(Future(t, seed, change))
     return drawn
 
 

@@ -48,6 +48,10 @@ class Symmetry:
         """At most n random elements for this x, never the identity."""
         raise NotImplementedError
 
+    def elements_of(self, xs: Sequence[Any], n: int, rng: np.random.Generator) -> Sequence[Sequence[Any]]:
+        """`elements` of several inputs, for symmetries that choose those of one in view of the others."""
+        return [self.elements(x, n, rng) for x in xs]
+
     def sweep(self, x: Any) -> Sequence[Any]:
         """Elements that are all tried on one input, the smallest: every cut of a text, for example. () if there are none."""
         return ()

@@ -23,19 +23,23 @@ def has_rows(y: Tensor, x: Text) -> bool:
     return y.ndim == 2 and len(y) == len(x)
 
 
-def other_tokens(ids: Tensor, x: Text, seed: int) -> Tensor:
-    """For each of `ids` (R,) a different token, uniformly from the vocabulary; padding only if there is no other."""
-    rng = np.random.default_rng(seed)
-    old = ids.cpu().numpy()
-    steps = rng.integers(1, x.vocabulary, size=len(old))
-    new = (old + steps) % x.vocabulary
-    if x.vocabulary > 2:  # padding is redrawn from all tokens but the old one and padding
-        low, high = np.minimum(old, x.padding), np.maximum(old, x.padding)
-        rest = rng.integers(0, x.vocabulary - 2, size=len(old))
-        rest = rest + (rest >= low)
-        rest = rest + (rest >= high)
-        new = np.where(new == x.padding, rest, new)
-    return torch.from_numpy(new).to(ids)
+def other_tokens(x: Text, places: Tensor, seed: int) -> Tensor:
+    """For each of these places (R,) another token than the one there; padding only if there is no other.
+
+    They are those of a second text as long as x, in which no token comes twice before all have come once. So if a text is cut at
+    every place, as many different tokens come next as there are cuts, or as there are in the vocabulary.
+    """
+    old, at = x.ids[places].cpu().numpy(), places.cpu().numpy()
+    if x.vocabulary <= 2:
+        return torch.from_numpy((old + 1) % x.vocabulary).to(x.ids)
+    has_padding = 0 <= x.padding < x.vocabulary
+    count = x.vocabulary - has_padding
+    rng = np.random.default_rng([seed, abs(int(x.ids.sum()))])  # other tokens for other texts
+    order = rng.choice(count, size=min(len(x) + 1, count), replace=False)
+    order = order + (has_padding & (order >= x.padding))
+    rounds, turn = np.divmod(at, len(order))
+    others = order[(turn + 1 + rounds % (len(order) - 1)) % len(order)]  # each of the others as often, if a text repeats a token
+    return torch.from_numpy(np.where(order[turn] == old, others, order[turn])).to(x.ids)
 
 
 def draw_tokens(x: Text, count: int, seed: int) -> Tensor:

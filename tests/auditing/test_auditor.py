@@ -58,6 +58,36 @@ def test_exact_on_generators_alone_is_not_exact() -> None:
     assert found.worst[0].element in ("1", "3")
 
 
+def test_nor_is_it_without_a_twin() -> None:
+    """A leak of 1e-4 of the spread is 1e-4 of RMS(y), ten times the floor."""
+    net = HalfTurns()
+    found = erlangen.audit(lambda x: net(x), IMAGES, [Turns()], where=False).checks[-1]
+    assert found.judgment == "holds"
+    assert found.leak is not None
+    assert found.floor is not None
+    assert found.leak > 2 * found.floor
+
+
+def test_a_float32_path_that_is_wrong_does_not_excuse_itself() -> None:
+    """Its errors, 4e-3 of RMS(y), are no rounding, although the model differs from its twin by as much."""
+
+    class Wrong(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 4, bias=False)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.layer(x.mean((2, 3)))
+            return y + 8e-4 * x[:, 0, :2, :2].flatten(1).sign() if x.dtype == torch.float32 else y
+
+    torch.manual_seed(0)
+    found = erlangen.audit(Wrong().eval(), IMAGES, ["reflection"], where=False)
+    assert found.twin == "float64"
+    assert found.checks[-1].judgment == "holds"
+    assert found.checks[-1].leak is not None
+    assert found.checks[-1].leak < 1e-13, "exact in float64"
+
+
 def test_the_more_is_asked_the_more_it_takes_to_decide() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(300, 16), nn.Tanh(), nn.Linear(16, 4))
     many = [Turns(f"turns {k}") for k in range(12)]

@@ -16,7 +16,7 @@ import erlangen
 from erlangen.auditing.calling import ModelError
 from erlangen.auditing.detector import Detector, DetectorAdapter, detections
 from erlangen.auditing.domain import load_domain
-from erlangen.auditing.records import OfList, Stacked
+from erlangen.auditing.records import OfList, Stacked, StackedTensors
 
 X = noise(0, torch.float32, 6, (3, 12, 12))
 BOXES = torch.tensor([[1.0, 2, 3, 4], [5, 6, 7, 8]])
@@ -60,6 +60,10 @@ def test_each_image_gets_its_own_detections_back() -> None:
 
 
 def test_what_is_not_in_all_records_is_not_stacked() -> None:
+    with pytest.raises(ModelError, match="no list with a record for each of 2 inputs"):
+        Stacked(lambda batch: [{"a": X}])(X[:2])
+    with pytest.raises(ModelError, match="no list with a tensor for each of 2 inputs"):
+        StackedTensors(lambda batch: [X])(X[:2])
     records: list[dict[str, Any]] = [{"a": X[0], "b": X[0], "c": 1}, {"a": X[1], "c": 2}]
     stacked = Stacked(lambda batch: records)(X[:2])
     assert list(stacked) == ["a"]
@@ -76,6 +80,24 @@ def test_the_notes_say_how_a_detector_is_called_and_read() -> None:
     assert found.checks[-1].judgment == "exact"
     assert "output read as boxes (xyxy)" in found.checks[-1].reason
     assert found.output.endswith("× 21")
+
+
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [
+        (("masks",), " Its masks are not judged."),
+        (("mask",), " Its mask is not judged."),
+        (("keypoints", "keypoints_scores"), " Its keypoints and keypoints_scores are not judged."),
+        ((), ""),
+    ],
+)
+def test_what_else_a_record_holds_is_named(others: tuple[str, ...], words: str) -> None:
+    def model(batch: Tensor) -> list[dict[str, Any]]:
+        parts = {name: torch.zeros(2, 1, *batch.shape[2:]) for name in others}
+        return [record(2) | parts | {"image_id": 3} for _ in batch]
+
+    (note,) = (note for note in audited(model).notes if "Its boxes" in note)
+    assert note.partition("unless you declare --output.")[2] == words
 
 
 def test_one_box_in_the_first_image_does_not_hide_a_detector() -> None:

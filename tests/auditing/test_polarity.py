@@ -1,7 +1,8 @@
 """Every model of the oracles in three precisions, as a module and behind a function: nothing wrong is said of it.
 
 What a coarse precision cannot decide may stay open: "undecided" and "not measured" are no wrong answers. But a model that lacks a
-symmetry is never exact and never holds it, and one that has it is never broken.
+symmetry is never exact and never holds it, and one that has it is never broken, unless by rounding, and then the reason says so:
+centers of mass that differ by a third of a pixel between the inputs are rounded to a sixteenth in bfloat16.
 """
 
 import inspect
@@ -23,6 +24,7 @@ WRONG = {
     frozenset([BROKEN]): {EXACT, HOLDS},
 }
 
+BY_ROUNDING = ("so this is rounding", "rounding in the model's own precision")  # reasons for "broken" in coarse precision
 UNKNOWABLE = ("leaks one in a million", "leaks one in 10⁹")  # smaller than a rounding, so only a float64 twin can see them
 
 
@@ -47,6 +49,7 @@ def wrong(case: Case, dtype: torch.dtype, behind: bool, seed: int = 0) -> list[s
         f"{check.name} {check.judgment}, where {' or '.join(sorted(right[check.name]))} is right: {check.reason}"
         for check in found.checks
         if check.judgment in WRONG.get(right[check.name], set())
+        and not (dtype == torch.bfloat16 and check.judgment == BROKEN and any(words in check.reason for words in BY_ROUNDING))
     ]
 
 

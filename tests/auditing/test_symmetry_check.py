@@ -18,6 +18,7 @@ from erlangen.symmetries.causality import Causality
 from erlangen.symmetries.left_padding import LeftPadding
 from erlangen.symmetries.series_causality import SeriesCausality
 from erlangen.symmetries.text import Text
+from erlangen.symmetries.translation import Translation
 
 CHECK = SymmetryCheck(Causality())
 TEXTS = [text(12, salt=1), text(7, salt=2), text(12, salt=3), text(7, salt=4), text(12, salt=5)]
@@ -81,6 +82,16 @@ def test_every_cut_of_the_shortest_text_is_asked_once(n: int) -> None:
     assert sorted(swept) == list(range(6))
     if n:
         assert {pair.input for pair in found if pair.element.seed == 1} == {1}
+
+
+def test_elements_are_those_that_fit_each_output() -> None:
+    """Inputs of one size whose outputs have a stride of 2 and of 4."""
+    outputs = {0: torch.zeros(5, 8, 8), 1: torch.zeros(5, 4, 4)}
+    model = Model(function=len, adapter=Arrays())
+    drawn = SymmetryCheck(Translation()).draw(model, [torch.zeros(3, 16, 16)] * 2, outputs, [0, 1], 6, np.random.default_rng(0))
+    for i, stride in ((0, 2), (1, 4)):
+        assert len(drawn[i]) == 6
+        assert all(step % stride == 0 for g in drawn[i] for step in g)
 
 
 def test_both_sides_come_from_calls_of_one_size() -> None:

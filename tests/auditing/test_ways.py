@@ -12,6 +12,9 @@ from torch import Tensor, nn
 import erlangen
 from erlangen.auditing import Audit
 from erlangen.auditing.arguments import WithArguments
+from erlangen.auditing.array_calls import is_array, to_tensors
+from erlangen.auditing.arrays import Arrays
+from erlangen.auditing.batch_second import BatchSecond
 from erlangen.auditing.calling import ModelError
 from erlangen.auditing.domain import load_domain
 from erlangen.auditing.inputs import generated
@@ -153,6 +156,22 @@ def test_numpy_in_and_out() -> None:
     assert judgments(kept)["translation"] == "exact"
     assert kept.notes == ("The model takes and returns NumPy arrays.",)
     assert judgments(audited(numpy_mean, IMAGES, "translation", select=1))["translation"] == "broken"
+
+
+def test_lists_of_numbers_are_arrays_if_they_have_one_length() -> None:
+    assert torch.equal(to_tensors([[1.0, 2.0], [3, 4]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    for ragged in ([[1.0, 2.0], [3.0]], [[1.0], 2.0], []):
+        assert not is_array(ragged)
+    parts = to_tensors([[1.0, 2.0], [3.0]])
+    assert [part.tolist() for part in parts] == [[1, 2], [3]]
+
+
+def test_a_batch_on_the_second_axis_is_only_moved_where_there_is_one() -> None:
+    adapter = BatchSecond(Arrays())
+    y = torch.randn(7, 2, 4)
+    assert torch.equal(adapter.split(y, IMAGES[:2])[1], y[:, 1])
+    inner = torch.randn(2, 7, 4)  # of a layer that has the batch first
+    assert torch.equal(adapter.split(inner, IMAGES[:2])[1], inner[1])
 
 
 def test_numpy_of_one_input() -> None:

@@ -10,6 +10,9 @@ from support.images import error
 from support.records import BROKEN, EXACT, attention, noise, padded, pooled, text, used
 from torch import Tensor
 
+from erlangen.auditing.domain import load_domain
+from erlangen.auditing.model import Model
+from erlangen.auditing.symmetry_check import SymmetryCheck
 from erlangen.symmetries.causality import Causality
 from erlangen.symmetries.future import CUTS, SWEEP, Future
 from erlangen.symmetries.text import Text
@@ -86,6 +89,44 @@ def test_replacements_are_uniform() -> None:
     counts = torch.bincount(SYMMETRY.act(x, SYMMETRY.generators(x)[0]).ids[1:], minlength=6).tolist()
     assert counts[0] == counts[3] == 0
     assert all(abs(count - 4999 / 4) < 5 * (4999 * 3 / 16) ** 0.5 for count in (counts[1], counts[2], counts[4], counts[5]))
+
+
+def test_no_token_comes_again_before_all_have_come() -> None:
+    x, other = Text(torch.arange(40) % 9, 20), Text((torch.arange(40) + 1) % 9, 20)
+    first = [int(SYMMETRY.act(x, g).ids[g.t + 1]) for g in SYMMETRY.sweep(x)]
+    assert set(first) == set(range(1, 20))
+    moved = SYMMETRY.act(x, Future(0, 1)).ids[1:20].tolist()
+    assert len(set(moved)) >= 17, "all but where the text has that token itself"
+    assert moved != SYMMETRY.act(other, Future(0, 1)).ids[1:20].tolist()
+    assert moved != SYMMETRY.act(x, Future(0, 2)).ids[1:20].tolist()
+
+
+@pytest.mark.parametrize("padding", [-1, 6, 99])
+def test_without_a_padding_token_among_them_all_tokens_come(padding: int) -> None:
+    x = Text(torch.full((40,), 3), 6, padding=padding)
+    assert set(SYMMETRY.act(x, Future(0, 1)).ids[1:].tolist()) == {0, 1, 2, 4, 5}
+
+
+@pytest.mark.parametrize("x", [text(9), Text(torch.zeros(9, dtype=torch.long), 5)], ids=["tokens", "one token"])
+def test_no_cut_comes_again_before_all_have_come(x: Text) -> None:
+    drawn = SYMMETRY.elements(x, 64, np.random.default_rng(0))
+    for change in ("others", "cut"):
+        cuts = [g.t for g in drawn if g.change == change]
+        assert sorted(cuts[:8]) == list(range(8))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_texts_are_cut_behind_every_token_and_the_rarest_first(seed: int) -> None:
+    """Ten texts of ten tokens, each with one of its own: three cuts a text are enough for all nineteen tokens."""
+    texts = [Text(torch.tensor([*np.random.default_rng(seed).permutation(9).tolist(), 0]), 30) for _ in range(10)]
+    for number, x in enumerate(texts):
+        x.ids[(number + seed) % 9] = 10 + number
+    outputs = {number: torch.zeros(10, 5) for number in range(10)}
+    model = Model(function=len, adapter=load_domain("texts").adapter(len))
+    drawn = SymmetryCheck(SYMMETRY).draw(model, texts, outputs, range(10), 3, np.random.default_rng(seed))
+    cut_behind = [[int(texts[i].ids[g.t]) for g in elements[:3]] for i, elements in drawn.items()]
+    assert all(10 + number in tokens for number, tokens in enumerate(cut_behind))
+    assert len(set().union(*cut_behind)) == 19
 
 
 def test_generators_cover_first_middle_and_last_and_stay_few() -> None:

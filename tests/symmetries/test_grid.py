@@ -6,9 +6,10 @@ import pytest
 import torch
 from hypothesis import given, strategies as st
 from torch import nn
+from torch.nn import functional
 
 from erlangen.symmetries.grid import from_map, grid, on_grid, shift_in_cells, stride, to_map
-from erlangen.symmetries.layout import LEADING, layout_of
+from erlangen.symmetries.layout import LEADING, layout_of, layouts
 
 
 @given(st.integers(3, 16), st.integers(3, 16), st.sampled_from(LEADING), st.sampled_from([2, 4, 7]))
@@ -84,3 +85,10 @@ def test_a_shift_is_whole_just_where_the_stride_divides_it(side: int, cells: int
         assert layout.stride == (Fraction(side, cells),) * 2
     if by is not None:
         assert by == (g / layout.stride[0], 0)
+
+
+def test_maps_may_have_another_stride_along_each_axis() -> None:
+    """A kernel of 4 × 4 with strides 2 and 4, as on spectrograms."""
+    x = torch.zeros(3, 16, 22)
+    y = functional.conv2d(x[None], torch.zeros(6, 3, 4, 4), stride=(2, 4))[0]
+    assert (2, 4) in [layout.stride for layout in layouts(y, x) if layout.output == "map"]

@@ -123,6 +123,25 @@ def test_outputs_of_a_volume_are_read_by_their_shape(shape: tuple[int, ...], out
         assert torch.equal(from_map(cells, y, x), y)
 
 
+def read(shape: tuple[int, ...], sides: tuple[int, int, int]) -> list[tuple[str, int, tuple[int, ...], bool]]:
+    return [(way.output, way.leading, way.side, way.likely) for way in layouts(torch.zeros(shape), volume(2, *sides))]
+
+
+def test_grids_of_the_volumes_own_sides_come_first_and_other_pixels_are_unlikely() -> None:
+    assert read((8, 8, 8, 4), (8, 8, 8))[0] == ("pixels", 0, (8, 8, 8), True)
+    assert read((4, 8, 8, 8), (8, 8, 8))[0] == ("map", 0, (8, 8, 8), True)
+    others = read((4, 4, 4, 4), (8, 8, 8))
+    assert others[0] == ("map", 0, (4, 4, 4), True)
+    assert {likely for output, _, _, likely in others if output == "pixels"} == {False}
+
+
+def test_cubes_may_come_behind_leading_tokens_and_slices_may_be_thick() -> None:
+    assert read((65, 6), (8, 8, 8))[0] == ("tokens", 1, (4, 4, 4), True)
+    thick = [way.stride for way in layouts(torch.zeros(3, 8, 4, 4), volume(2, 8, 16, 16))]
+    assert (1, 4, 4) in thick
+    assert read((5, 1, 1), (4, 6, 6)) == [("vector", 0, (1, 1, 1), True)]
+
+
 @pytest.mark.parametrize("symmetry", [Translation(), VolumeTurns(), VolumeReflection()], ids=lambda s: s.name)
 def test_what_fits_no_grid_has_no_action(symmetry: Symmetry) -> None:
     x = volume(2, 4, 6, 6)

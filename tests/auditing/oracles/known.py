@@ -443,6 +443,7 @@ def cases() -> list[Case]:
             lambda: GraphNet(lambda x, e, f: F.normalize(aggregated(f(x), e), dim=0), nn.Linear(4, 5)),
             {"node-permutation": "exact", "isolated-node": "holds"},
             (9, 4),
+            n=64,  # 32 leave it open for some seeds, since the errors of single graphs scatter
             sure={"repeat": "exact", "batch-composition": "broken"},
         ),
         Case(

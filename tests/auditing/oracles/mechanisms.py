@@ -14,6 +14,7 @@ from torch.nn import functional
 
 NEAR = frozenset([EXACT, HOLDS])  # steps that rounding can cross
 LARGE = frozenset([BROKEN, "undecided"])  # by an amount that scatters over the inputs
+RARE = 7  # a token
 Call = Callable[..., Any]
 Kind = tuple[Mapping[str, Any], Call]  # what is right, and forward(s, inputs)
 
@@ -137,6 +138,21 @@ def pairs(s: Any, ids: Tensor, ahead: bool) -> Tensor:
     return s.head(s.embed((31 * other + ids) % 64))  # type: ignore[no-any-return]
 
 
+def beside_rare(s: Any, ids: Tensor, step: int) -> Tensor:
+    """A rare token, one of twenty, also sees the next token, or the one before."""
+    h, rare = s.embed(ids), (ids == RARE)[..., None]
+    rare = rare & (torch.arange(ids.shape[1]) != (ids.shape[1] - 1 if step > 0 else 0))[:, None]
+    return s.head(h + rare * h.roll(-step, 1))  # type: ignore[no-any-return]
+
+
+def of_rare(s: Any, ids: Tensor, later: bool, next_only: bool = False) -> Tensor:
+    """Each token is told of a rare one: before it or behind it, anywhere or next to it."""
+    rare = ids == RARE
+    counts = (rare.flip(1) if later else rare).cumsum(1).flip(1 if later else ()) - rare.long()
+    counts = functional.pad(rare, (0, 1))[:, 1:] if next_only else counts
+    return s.head(s.embed(ids) * (1 + (counts > 0))[..., None])  # type: ignore[no-any-return]
+
+
 def repeats(s: Any, ids: Tensor, total: bool) -> Tensor:
     """Whether the first token comes again: so far, or in the whole text."""
     same = ids == ids[:, :1]
@@ -213,6 +229,11 @@ TEXTS: dict[str, Kind] = {
     "hashed pairs ahead": (FUTURE, lambda s, ids: pairs(s, ids, True)),
     "the first token again": (PAST, lambda s, ids: repeats(s, ids, False)),
     "the first token again, anywhere": (FUTURE, lambda s, ids: repeats(s, ids, True)),
+    "a rare token that looks back": (PAST, lambda s, ids: beside_rare(s, ids, -1)),
+    "a rare token that looks ahead": (FUTURE, lambda s, ids: beside_rare(s, ids, 1)),
+    "behind a rare token": (PAST, lambda s, ids: of_rare(s, ids, False)),
+    "before a rare token": (FUTURE, lambda s, ids: of_rare(s, ids, True)),
+    "right before a rare token": (FUTURE, lambda s, ids: of_rare(s, ids, True, next_only=True)),
     "best tokens": (PAST, lambda s, ids: greedy(s, ids, 0.0)),
     "best tokens of all": (FUTURE, lambda s, ids: greedy(s, ids, 3.0)),
 }
