@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from support.figures import assert_drawn
 from support.results import result
@@ -14,6 +15,8 @@ from erlangen.experiments import convolution_forms, planned_jobs
 from erlangen.experiments.convolution_forms import CLAIMS, QUOTES, Recipe
 from erlangen.experiments.convolution_forms.figures import figures
 from erlangen.experiments.convolution_forms.judge import answers, verdicts
+from erlangen.experiments.convolution_forms.median_parts import median_parts
+from erlangen.experiments.kit.compare import decide
 from erlangen.experiments.kit.evidence import Evidence
 from erlangen.records.runs import JobResult, Measurement, Verdict
 from erlangen.statistics.intervals import mean_interval
@@ -60,7 +63,7 @@ DRAWN: dict[str, Numbers] = {
     "matrix": {
         "float32 matrix form, dense matrices": GRAPHS, "float32 matrix form, dense matrices, by quantity": GRAPHS,
         "float64 matrix form, dense matrices": GRAPHS, "float64 matrix form, dense matrices, by quantity": GRAPHS,
-        "planted": (1e-5, 0.0), "kinds": KINDS, "row sums": (10.0, 3.0, 7.0, 0.0),
+        "planted": (1e-5, 0.0), "kinds": KINDS, "row sums": (10.0, 3.0, 7.0, 0.0), "inverses": (1.0, 0.0, 1.0, 1.0),
     },
     "direction": {"symmetric": (2.0, 0.0), "directed": (1.0, 1.0), "directed with multi-edges": (1.0, 1.0)},
     "transposes": {"W": (2.0, 2.0), "B": (2.0, 2.0), "W and B": (2.0, 2.0), "symmetric W and B": (2.0, 0.0)},
@@ -83,7 +86,8 @@ REFUTED = {"row-normalized", "non-associative"}
 EXPECTED = {part: "refuted" if part in REFUTED else "supported" for claim in CLAIMS for part in claim.parts}
 TASKS_OF = {
     "message form": {"message"}, "sum of messages": {"pair"}, "place of the degree": {"message"}, "matrix form": {"matrix"},
-    "row-normalized": {"matrix"}, "row-normalized, reached nodes": {"matrix"}, "transposes": {"transposes"},
+    "row-normalized": {"matrix"}, "inverse of D": {"matrix"},
+    "row-normalized, reached nodes": {"matrix"}, "transposes": {"transposes"},
     **{f"reversed edges, {on}": {"every-graph", "direction"} for on in ("symmetric graphs", "directed graphs", "multi-edges")},
     "torch_geometric": {"pyg"}, "no matrix": {"additivity"}, "nonlinear": {"additivity", "residual"},
     "non-associative": {"additivity"}, "in-degrees 1 and 2": {"additivity"}, "selection matrix": {"selection"},
@@ -173,6 +177,9 @@ def test_made_up_results_are_judged():
         ("matrix", "row sums", (10.0, 0.0, 10.0, 0.0), "row-normalized", "supported", ""),
         ("matrix", "row sums", (10.0, 0.0, 10.0, 0.0), "row-normalized, reached nodes", "inconclusive", "are seen"),
         ("matrix", "row sums", (10.0, 4.0, 7.0, 1.0), "row-normalized, reached nodes", "refuted", ""),
+        ("matrix", "inverses", (1.0, 1.0, 1.0, 1.0), "inverse of D", "refuted", ""),
+        ("matrix", "inverses", (1.0, 0.0, 1.0, 0.0), "inverse of D", "inconclusive", "is seen to have one"),
+        ("matrix", "inverses", (0.0, 0.0, 1.0, 1.0), "inverse of D", "not measured", ""),
         ("transposes", "W and B", (2.0, 0.0), "transposes", "refuted", ""),
         ("transposes", "symmetric W and B", (2.0, 1.0), "transposes", "inconclusive", "symmetric W and B are seen"),
         ("every-graph", "symmetric", (10.0, 1.0), "reversed edges, symmetric graphs", "refuted", ""),
@@ -224,7 +231,7 @@ def test_associativity_is_the_reason_where_it_goes_with_having_no_matrix():
     assert outcomes(evidence)["non-associative"] == "supported"
     as_it_is = judged(world())["non-associative"]
     assert as_it_is.effect == 3
-    assert "with a matrix: mean" in str(as_it_is.corrected)
+    assert "with a matrix: mean;" in str(as_it_is.corrected)
     assert "without one: max, sum of |h|" in str(as_it_is.corrected)
 
 
@@ -247,6 +254,27 @@ def test_a_residual_around_what_counts_is_inconclusive():
     assert verdict.verdict == found["fixed matrix"].verdict == "inconclusive"
     assert verdict.interval[0] < 0.01 < verdict.interval[1]
     assert found["fixed matrix, max, karate club"].verdict == "supported"
+
+
+@pytest.mark.parametrize(("left", "wrong"), [(0.01, ("supported", "refuted")), (0.009, ("supported",)), (0.011, ("refuted",))])
+def test_residuals_are_wrong_no_more_often_than_is_said(left: float, wrong: tuple[str, ...]):
+    """On the edge of 1 % of the variance, just outside and just inside, over draws that scatter."""
+    rng, draws, part = np.random.default_rng(0), 200, RESIDUALS[0]
+    fitted = next(found for found in world().results if found.params["task"] == "residual")
+    seen = dict.fromkeys(("supported", "refuted", "inconclusive"), 0.0)
+    for _ in range(draws):
+        residuals = left + 0.005 * rng.normal(size=8)
+        results = [
+            replace(
+                fitted,
+                seed=seed,
+                measurements=(Measurement("karate_median_matrix and offset", float(value)), *fitted.measurements),
+            )
+            for seed, value in enumerate(residuals)
+        ]
+        parts = median_parts(RECIPE, Evidence(tuple(results)))
+        seen[next(v.verdict for v in decide(parts) if v.part == part)] += 1 / draws
+    assert max(seen[outcome] for outcome in wrong) <= 0.025 + 3 * math.sqrt(0.025 * 0.975 / draws)
 
 
 def test_six_residuals_share_the_level():
@@ -294,6 +322,7 @@ def test_one_seed_and_no_spread_leave_the_residuals_inconclusive(seeds: int):
         ("pair", "cases", "sum of messages"),
         ("matrix", "float64 matrix form, dense matrices", "matrix form"),
         ("matrix", "row sums", "row-normalized"),
+        ("matrix", "inverses", "inverse of D"),
         ("direction", "symmetric", "reversed edges, symmetric graphs"),
         ("direction", "directed", "reversed edges, directed graphs"),
         ("every-graph", "directed with multi-edges", "reversed edges, multi-edges"),

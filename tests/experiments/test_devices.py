@@ -23,8 +23,8 @@ TINY = {
         "tale_steps": 4, "tale_samples": 4,
     },
     "sampling": {
-        "corpus": "tales", "dictionary": "training", "steps": 10, "other_steps": 10, "batch": 4,
-        "layers": 1, "width": 16, "heads": 2, "prompts": 8, "length": 40,
+        "corpus": "tales", "dictionary": "training", "characters": 1024, "views": 4, "block": 128, "memorizing_layers": 1,
+        "memorizing_width": 16, "heads": 2, "batch": 4, "prompts": 8, "length": 40,
     },
     "attention-cost": {
         "lengths": "64,128,256", "settled": 128, "apart_from": 512, "features": 16, "widths": "16,32,64", "window": 16,

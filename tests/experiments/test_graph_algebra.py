@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import networkx
+import numpy as np
 import pytest
 from support.figures import assert_drawn
 from support.results import result
@@ -17,8 +18,9 @@ from erlangen.experiments import planned_jobs
 from erlangen.experiments.graph_algebra import CLAIMS, NODES, PRESETS, Recipe
 from erlangen.experiments.graph_algebra.figures import figures
 from erlangen.experiments.graph_algebra.judge import answers, verdicts
-from erlangen.experiments.graph_algebra.laplacian import published
+from erlangen.experiments.graph_algebra.laplacian import published, white
 from erlangen.experiments.graph_algebra.run import GRAPHS, listed_walks, run
+from erlangen.experiments.kit.compare import decide
 from erlangen.experiments.kit.evidence import Evidence
 from erlangen.records.runs import Measurement, Verdict
 
@@ -120,8 +122,11 @@ def test_what_is_refuted_here_would_be_supported_by_other_numbers(evidence: Evid
     degree, change = (1.0, 3.0, 3.0, 2.0, 3.0, 2.0), (2.0, 12.0, 12.0, 6.0, 12.0, 6.0)
     as_stated = spoiled(evidence, right_degree=degree, white_change=change)
     assert outcomes(as_stated)["nodes that change most"] == "supported"
-    half = spoiled(evidence, white_change=change)  # the nodes, but not those of degree 3
-    assert outcomes(half)["nodes that change most"] == "refuted"
+    for half in (
+        spoiled(evidence, white_change=change),
+        spoiled(evidence, right_degree=degree),
+    ):  # the nodes, or those of degree 3
+        assert outcomes(half)["nodes that change most"] == "refuted"
 
 
 def white_world(evidence: Evidence, offset: float, scatter: float = 0.01) -> Evidence:
@@ -159,6 +164,27 @@ def test_white_x_is_an_equivalence_at_every_node(evidence: Evidence, offset: flo
     assert found["white X, node 3"].verdict == found["white X"].verdict == expected
     assert expected == "inconclusive" or found["white X, node 1"].verdict == "supported"
     assert found["white X"].region == (-0.05, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("offset", "wrong"),
+    [(0.05, ("supported", "refuted")), (-0.05, ("supported", "refuted")), (0.055, ("supported",)), (0.045, ("refuted",))],
+)
+def test_deviations_are_wrong_no_more_often_than_is_said(evidence: Evidence, offset: float, wrong: tuple[str, ...]):
+    """On either edge of 5 %, just outside and just inside, over draws that scatter."""
+    rng, draws = np.random.default_rng(0), 200
+    fixed = [old for old in evidence.results if old.params["task"] != "white"]
+    task = next(old for old in evidence.results if old.params["task"] == "white")
+    seen = dict.fromkeys(("supported", "refuted", "inconclusive"), 0.0)
+    for _ in range(draws):
+        changes = np.array([2, 12, 6, 12, 12, 6]) * (1 + 0.03 * rng.normal(size=(8, 6)) + offset * (np.arange(6) == 2))
+        drawn = [
+            replace(task, seed=seed, measurements=(Measurement("change", tuple(map(float, row))),))
+            for seed, row in enumerate(changes)
+        ]
+        parts = white(SMALL, Evidence((*fixed, *drawn)))
+        seen[next(v.verdict for v in decide(parts) if v.part == "white X, node 3")] += 1 / draws
+    assert max(seen[outcome] for outcome in wrong) <= 0.025 + 3 * math.sqrt(0.025 * 0.975 / draws)
 
 
 def test_no_spread_and_one_seed_are_inconclusive(evidence: Evidence):

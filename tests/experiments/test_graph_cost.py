@@ -1,4 +1,4 @@
-"""What attention costs: graphs and layers as they should be, the verdicts against made-up costs."""
+"""What attention costs on a graph: layers and graphs as they should be, counts against a second program and by hand, clocks."""
 
 from __future__ import annotations
 
@@ -6,80 +6,34 @@ import math
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
-import numpy as np
 import pytest
 import torch
-from support.figures import assert_drawn
-from support.results import evidence_of, result
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from erlangen.experiments import planned_jobs
-from erlangen.experiments.graph_cost import CLAIMS, PRESETS, QUOTES, Recipe
-from erlangen.experiments.graph_cost.figures import figures
-from erlangen.experiments.graph_cost.judge import GROWTH, answers, exponent, verdicts
-from erlangen.experiments.graph_cost.run import PairAttention, regular, run
-from erlangen.experiments.graph_cost.tasks import Sweep
-from erlangen.experiments.kit.evidence import Evidence
+from erlangen.experiments.graph_cost import PRESETS, Recipe
+from erlangen.experiments.graph_cost.layers import HEADS, LAYERS, PairAttention, passes, regular
+from erlangen.experiments.graph_cost.operations import count_operations, numbers_stored
+from erlangen.experiments.graph_cost.run import run
+from erlangen.experiments.graph_cost.tasks import Count, Layer, Time
 from erlangen.experiments.kit.tasks import job, read_task
 from erlangen.measure.cost import median_seconds
+from erlangen.measure.products import UncountedError
 from erlangen.nn.graph.algebra import complete_graph, multi_edges
-from erlangen.nn.graph.attention import TransformerConv
-from erlangen.records.runs import Job, Measurement, Verdict
+from erlangen.nn.graph.gat import GATConv
+from erlangen.nn.graph.transformer_conv import TransformerConv
+from erlangen.records.runs import Job
 from erlangen.sweep.plan import expected_seconds
 
-RECIPE = Recipe(seeds=8)
-EXPONENTS = {"gat": 1.0, "dot": 1.0, "plain": 2.0, "fused": 2.0, "gat, more edges": 1.0, "plain, more edges": 0.0}
-COUNTED = {"pairs, GAT", "pairs, Transformer"}
-
-
-def name_of(task: Sweep) -> str:
-    return task.layer if task.over == "nodes" else f"{task.layer}, more edges"
-
-
-def world(
-    seconds: dict[str, float] | None = None,
-    memory: dict[str, float] | None = None,
-    full: float = 3.0,
-    scatter: float = 0.02,
-    pairs: dict[str, float] | None = None,
-    recipe: Recipe = RECIPE,
-    failed: Sequence[tuple[str, int]] = (),
-) -> Evidence:
-    """As if costs grew with these exponents, by layer, and GAT took `full` times as long on the complete graph.
-
-    pairs: what to multiply the pairs attended by. failed: sweeps, by name and seed, that gave no result.
-    """
-    times = EXPONENTS | (seconds or {})
-    memories = EXPONENTS | {"fused": 1.0} | (memory or {})
-    rng = np.random.default_rng(0)
-
-    def measure(job: Job) -> list[Measurement] | None:
-        task = read_task(Sweep, job)
-        name, sizes = name_of(task), np.array(task.sizes, dtype=float)
-        if (name, job.seed) in failed:
-            return None
-        unit = (full if name == "gat, more edges" else 1.0) / sizes[-1] ** times[name]
-        values = unit * sizes ** times[name] * np.exp(scatter * rng.normal(size=len(sizes)))
-        held = 5 + (sizes / sizes[0]) ** memories[name] * 100 * np.exp(scatter / 10 * rng.normal(size=len(sizes)))
-        attended = [n * k if task.layer in ("gat", "dot") else n * n for n, k in task.graphs()]
-        factor = (pairs or {}).get(name, 1.0)
-        return [
-            Measurement("seconds", tuple(map(float, values))),
-            Measurement("memory", tuple(map(float, held))),
-            Measurement("edges", tuple(factor * count for count in attended)),
-        ]
-
-    return evidence_of(planned_jobs("graph-cost", recipe), measure)
-
-
-def judged(evidence: Evidence, recipe: Recipe = RECIPE) -> dict[str, Verdict]:
-    return {verdict.part: verdict for verdict in verdicts(recipe, evidence)}
-
-
-def outcomes(evidence: Evidence, recipe: Recipe = RECIPE) -> dict[str, str]:
-    return {part: verdict.verdict for part, verdict in judged(evidence, recipe).items()}
+F = 16  # features
+SMALL = Recipe(
+    seeds=1, nodes=(64, 128, 256), tokens=(16, 32, 64), degree=4, degrees=(16, 20, 24), filled=24, features=8, budget=0.0
+)
 
 
 @pytest.mark.parametrize("degree", [1, 5, 16])
@@ -115,168 +69,186 @@ def test_the_three_dot_products_are_one_layer():
     torch.testing.assert_close(edges(x, graph), plain(x, graph), rtol=0, atol=1e-12)
 
 
-def test_a_job_measures_every_size():
-    small = Recipe(seeds=1, nodes=(64, 128, 256), tokens=(16, 32, 64), degrees=(16, 20, 24), filled=32, features=8)
-    for planned in planned_jobs("graph-cost", small):
-        assert planned.exclusive
-        task = read_task(Sweep, planned)
+# A second program: the equations in plain torch, every product a bmm, which torch's own counter counts.
+
+
+def plain_gat(x: Tensor, edges: Tensor, weight: Tensor, source: Tensor, target: Tensor, bias: Tensor) -> Tensor:
+    """GAT: softmax over the edges of each node of LeakyReLU(a_src · W h_u + a_dst · W h_v), then the weighted sum."""
+    n, heads, each = len(x), source.shape[1], source.shape[2]
+    h = (x @ weight.T).view(n, heads, each)
+    scores = nn.functional.leaky_relu((h * source).sum(-1)[edges[0]] + (h * target).sum(-1)[edges[1]], 0.2).exp()  # (E, heads)
+    attention = scores / torch.zeros(n, heads, dtype=x.dtype).index_add(0, edges[1], scores)[edges[1]]
+    messages = torch.bmm(attention.reshape(-1, 1, 1), h[edges[0]].reshape(-1, 1, each))  # E · heads products of C numbers
+    out = torch.zeros(n, heads, each, dtype=x.dtype).index_add(0, edges[1], messages.view(-1, heads, each))
+    return out.flatten(1) + bias
+
+
+def plain_transformer(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Softmax(Q Kᵀ / √d) V in each head."""
+    query, key, value = (part.view(len(x), HEADS, -1).transpose(0, 1) for part in (x @ weight.T + bias).chunk(3, 1))
+    scores = torch.bmm(query, key.transpose(1, 2)) / math.sqrt(query.shape[-1])
+    return torch.bmm(torch.softmax(scores, -1), value).transpose(0, 1).reshape(len(x), -1)
+
+
+def gradients(make: Callable[[], Tensor], inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return torch.autograd.grad(make().square().sum(), inputs)
+
+
+def flops(step: Callable[[], object]) -> int:
+    with FlopCounterMode(display=False) as counter:
+        step()
+    return int(counter.get_total_flops())
+
+
+@pytest.mark.parametrize(("nodes", "degree"), [(8, 3), (24, 3), (24, 24)])
+def test_a_second_program_computes_and_counts_the_same(nodes: int, degree: int):
+    """Outputs, and multiply-adds of forward, and of forward and backward, by torch's counter: 2 flops are one."""
+    torch.manual_seed(0)
+    x, edges = torch.randn(nodes, F, dtype=torch.float64, requires_grad=True), regular(nodes, degree)
+    gat, pairs = GATConv(F, F // HEADS, HEADS, add_self_loops=False).double(), PairAttention(F, fused=False).double()
+    weights = (gat.lin.weight, gat.att_src, gat.att_dst, gat.bias)
+    twins: list[tuple[nn.Module, Callable[[], Tensor], tuple[Tensor, ...]]] = [
+        (gat, lambda: plain_gat(x, edges, *weights), weights),  # type: ignore[arg-type]
+        (
+            pairs,
+            lambda: plain_transformer(x, pairs.project.weight, pairs.project.bias),
+            (pairs.project.weight, pairs.project.bias),
+        ),
+    ]
+    for layer, twin, parameters in twins:
+        ours = partial(layer, x, edges)
+        torch.testing.assert_close(twin(), ours(), rtol=0, atol=1e-12)
+        assert 2 * count_operations(ours)[0] == flops(twin)
+        mine, theirs = partial(gradients, ours, [x, *parameters]), partial(gradients, twin, [x, *parameters])
+        for found, expected in zip(mine(), theirs(), strict=True):
+            torch.testing.assert_close(found, expected, rtol=0, atol=1e-11)
+        assert 2 * count_operations(mine)[0] == flops(theirs)
+
+
+@pytest.mark.parametrize(
+    ("layer", "projections", "products"), [("gat", 1, 1), ("dot", 3, 2), ("plain", 3, 2), ("fused", 3, 2)]
+)  # fmt: skip
+def test_multiply_adds_are_those_of_a_hand_count(layer: Layer, projections: int, products: int):
+    """Projections per node; per pair the score, unless it is a sum as in GAT, and the weighted sum. Twice as much backward.
+
+    A fused kernel computes its scores again for the backward pass.
+    """
+    node, pair = projections * F * F, products * F
+    torch.manual_seed(0)
+    for nodes, degree in ((8, 2), (16, 2), (16, 9)):
+        forward, both = passes(LAYERS[layer](F), nodes, degree, F)
+        pairs = nodes * degree if layer in ("gat", "dot") else nodes * nodes
+        assert count_operations(forward)[0] == node * nodes + pair * pairs
+        again = F * pairs if layer == "fused" else 0
+        assert count_operations(both)[0] == 3 * (node * nodes + pair * pairs) + again
+
+
+def test_entries_are_those_of_every_tensor_that_is_read_or_written():
+    x = torch.ones(5, 3)
+    assert count_operations(lambda: x.exp()) == (0, 30)
+    assert count_operations(lambda: x.sum(1)) == (0, 20)
+    assert count_operations(lambda: x.T.unsqueeze(0)) == (0, 0)  # views
+    assert count_operations(lambda: x + x) == (0, 45)
+    assert count_operations(lambda: x @ x.T) == (75, 0)
+    assert count_operations(lambda: x.clone().exp_()) == (0, 60)  # in place: what is given is returned
+    with pytest.raises(UncountedError):
+        count_operations(lambda: torch.linalg.inv(torch.eye(3)))
+
+
+def test_attention_that_scores_all_pairs_entry_by_entry_is_seen():
+    """A layer that multiplies no matrices over pairs, and yet computes all of them: the entries show it."""
+    x = torch.randn(16, F)
+    assert count_operations(lambda: (x[:, :1] + x[:, 0]).exp().sum(1))[1] > 2 * 16 * 16
+
+
+def test_numbers_stored_are_those_kept_for_the_gradient():
+    x = torch.ones(5, 3, requires_grad=True)
+    assert numbers_stored(lambda: x.exp()) == 15
+    assert numbers_stored(lambda: x + 1) == 0
+    assert numbers_stored(lambda: (x * x).exp()) == 30  # x once, though it is kept twice, and the result
+    n, weights = 32, 3 * F * F
+    stored = {}
+    for layer in ("plain", "fused"):
+        torch.manual_seed(0)
+        stored[layer] = numbers_stored(passes(LAYERS[layer](F), n, 4, F)[1])  # type: ignore[index]
+    assert stored["plain"] == weights + 4 * F * n + HEADS * n * n  # x, Q, K, V, and the weights of every head
+    assert stored["fused"] == weights + 5 * F * n + HEADS * n  # x, Q, K, V, the output, and a number per row
+
+
+def test_a_job_measures_every_size(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("erlangen.experiments.attention_cost.allocator.RESERVED", 2**20)
+    for planned in planned_jobs("graph-cost", SMALL):
         found = {measurement.name: measurement.value for measurement in run(planned)}
-        assert all(value > 0 for value in found["seconds"])  # type: ignore[union-attr]
-        assert all(value >= 0 for value in found["memory"])  # type: ignore[union-attr]
-        follows_edges = task.layer in ("gat", "dot")
-        assert found["edges"] == tuple(n * k if follows_edges else n * n for n, k in task.graphs())
+        if planned.params["task"] == "time":
+            assert planned.exclusive
+            sizes = len(read_task(Time, planned).graphs())
+            assert len(found["seconds"]) == len(found["faults"]) == sizes  # type: ignore[arg-type]
+            assert all(value > 0 for value in found["seconds"])  # type: ignore[union-attr]
+        else:
+            task = read_task(Count, planned)
+            assert len(found) == 5
+            for counts in found.values():
+                assert len(counts) == len(task.graphs())  # type: ignore[arg-type]
+            assert all(value > 0 for value in found["products both"])  # type: ignore[union-attr]
 
 
-def test_cost_as_expected_supports_everything():
-    found = judged(world())
-    assert outcomes(world()) == dict.fromkeys(CLAIMS[0].parts, "supported")
-    assert found["time, complete graph"].effect == pytest.approx(3, rel=0.1)
-    assert {part for part, verdict in found.items() if verdict.of == "report"} == COUNTED == set(QUOTES)
-    assert {verdict.of for part, verdict in found.items() if part not in COUNTED} == {"extension"}
+def test_times_belong_to_their_sizes(monkeypatch: pytest.MonkeyPatch):
+    """They are taken from the largest graph to the smallest, and reported from the smallest to the largest."""
+    order: list[float] = []
+
+    def clocked(step: object, budget: float, device: str) -> tuple[float, float]:
+        assert budget == 0.7
+        order.append(len(order))
+        return float(order[-1]), 0.0
+
+    monkeypatch.setattr("erlangen.experiments.graph_cost.run.clocked", clocked)
+    monkeypatch.setattr("erlangen.experiments.graph_cost.run.keep_pages", lambda numbers: True)
+    planned = job(Time(layer="gat", sizes=(16, 32), degree=4, complete=8, features=8, budget=0.7, kept=True))
+    found = {m.name: m.value for m in run(planned)}
+    assert found["seconds"] == (2.0, 1.0, 0.0)
 
 
-@pytest.mark.parametrize(
-    ("name", "factor", "refuted"),
-    [("gat", 2.0, {"pairs, GAT"}), ("plain, more edges", 0.5, {"pairs, Transformer"}), ("fused", 1.5, {"pairs, Transformer"})],
-)
-def test_another_number_of_pairs_refutes_the_report(name: str, factor: float, refuted: set[str]):
-    found = outcomes(world(pairs={name: factor}))
-    assert {part for part, outcome in found.items() if outcome == "refuted"} == refuted
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_task_says_whether_pages_are_kept(kept: bool, monkeypatch: pytest.MonkeyPatch):
+    """Room is made for several times the scores of all heads on the largest graph."""
+    calls: dict[str, int] = {}
+    for name in ("keep_pages", "return_pages"):
+        monkeypatch.setattr(
+            f"erlangen.experiments.graph_cost.run.{name}", lambda numbers=0, name=name: calls.update({name: numbers}) is None
+        )
+    run(job(Time(layer="plain", sizes=(16, 32), degree=4, complete=0, features=8, budget=0.0, kept=kept)))
+    assert list(calls) == ["keep_pages" if kept else "return_pages"]
+    assert calls.get("keep_pages", math.inf) >= 6 * HEADS * 32**2
 
 
-@pytest.mark.parametrize("exponent", [0.5, 3.0])
-def test_no_clock_decides_the_claim(exponent: float):
-    evidence = world(dict.fromkeys(EXPONENTS, exponent))
-    (found,) = answers(RECIPE, evidence, verdicts(RECIPE, evidence))
-    assert "refuted" in outcomes(evidence).values()
-    assert found.answer == "supported"
-
-
-def test_counts_on_complete_graphs_alone_support_nothing():
-    """There both layers attend to the same pairs."""
-    complete = [job(Sweep(layer=layer, over="neighbors", sizes=(16,), fixed=16, features=8)) for layer in ("gat", "plain")]
-    found = judged(evidence_of(complete, lambda job: [Measurement("edges", (256.0,))]))
-    for part in COUNTED:
-        assert found[part].verdict == "inconclusive"
-        assert "tells edges from all pairs" in found[part].next_step
-
-
-@pytest.mark.parametrize(
-    ("part", "name", "exponent", "expected"),
-    [
-        ("time, GAT", "gat", 1.6, "refuted"),
-        ("time, GAT", "gat", 1.2, "inconclusive"),  # on the edge
-        ("time, GAT", "gat", 0.6, "supported"),  # less than an upper bound is within it
-        ("time, GAT, more edges", "gat, more edges", 1.6, "refuted"),
-        ("time, dot product along edges", "dot", 1.6, "refuted"),
-        ("time, unfused attention", "plain", 1.5, "refuted"),
-        ("time, unfused attention", "plain", 2.6, "refuted"),
-        ("time, unfused attention", "plain", 2.2, "inconclusive"),
-        ("time, unfused attention", "plain", 1.8, "inconclusive"),
-        ("time, fused attention", "fused", 1.0, "refuted"),
-    ],
-)
-def test_the_time_is_judged_by_its_exponent(part: str, name: str, exponent: float, expected: str):
-    found = judged(world({name: exponent}))[part]
-    assert found.verdict == expected
-    assert found.effect == pytest.approx(exponent, abs=0.02)
-    assert (found.corrected is not None) == (expected == "refuted")
-
-
-def test_memory_is_judged_by_its_last_step():
-    task = Sweep(layer="gat", over="nodes", sizes=(16, 32, 64, 128), fixed=4, features=8)
-    late = result(job(task), [Measurement(name, (100.0, 100.0, 100.0, 200.0)) for name in ("memory", "seconds")])
-    assert exponent("memory")(late) == pytest.approx(1.0)
-    assert exponent("seconds")(late) == pytest.approx(0.3)
-    assert outcomes(world(memory={"gat": 2.0}))["memory, GAT"] == "refuted"
-    assert outcomes(world(memory={"plain": 1.0}))["memory, unfused attention"] == "refuted"
-    assert outcomes(world(memory={"fused": 2.0}))["memory, fused attention"] == "refuted"
-
-
-@pytest.mark.parametrize(
-    ("full", "scatter", "expected"), [(3.0, 0.02, "supported"), (0.5, 0.02, "refuted"), (1.0, 0.3, "inconclusive")]
-)
-def test_the_complete_graph_is_judged_by_the_ratio_of_times(full: float, scatter: float, expected: str):
-    assert outcomes(world(full=full, scatter=scatter))["time, complete graph"] == expected
-
-
-def test_a_graph_that_is_not_complete_says_nothing_of_the_complete_one():
-    sparse = replace(RECIPE, filled=2048)
-    found = judged(world(recipe=sparse), sparse)["time, complete graph"]
-    assert found.verdict == "inconclusive"
-    assert "the fullest graph is complete" in found.next_step
-
-
-def test_scatter_one_seed_and_no_spread_are_inconclusive():
-    clocks = {*GROWTH, "time, complete graph"}
-    one = replace(RECIPE, seeds=1)
-    assert outcomes(world(scatter=1.5))["time, unfused attention"] == "inconclusive"
-    for found in (outcomes(world(recipe=one), one), outcomes(world(scatter=0.0))):
-        assert {found[part] for part in clocks} == {"inconclusive"}
-        assert {found[part] for part in COUNTED} == {"supported"}
-
-
-def test_what_a_failed_job_leaves_out_is_not_measured():
-    assert set(outcomes(Evidence(())).values()) == {"not measured"}
-    found = judged(world(failed=[("gat", 2), ("plain, more edges", 3)]))
-    lacking = {"pairs, GAT", "pairs, Transformer", "time, GAT", "memory, GAT", "time, complete graph"}
-    assert {part for part, verdict in found.items() if verdict.verdict == "not measured"} == lacking
-    assert "seed 2" in found["time, GAT"].next_step
-
-
-@pytest.mark.parametrize("value", [0.0, -1.0, math.nan])
-def test_a_cost_that_is_not_positive_is_not_measured(value: float):
-    def broken(job: Job) -> list[Measurement]:
-        task = read_task(Sweep, job)
-        costs = tuple(float(size) for size in task.sizes[1:])
-        pairs = tuple(float(n * k if task.layer in ("gat", "dot") else n * n) for n, k in task.graphs())
-        return [Measurement("seconds", (value, *costs)), Measurement("memory", (*costs, value)), Measurement("edges", pairs)]
-
-    found = judged(evidence_of(planned_jobs("graph-cost", RECIPE), broken))
-    assert {found[part].verdict for part in GROWTH} == {"not measured"}
-    assert "quiet machine" in found["time, GAT"].next_step
-    assert {found[part].verdict for part in COUNTED} == {"supported"}
-
-
-def test_pairs_that_are_not_a_number_are_not_measured():
-    found = outcomes(world(pairs={"gat": math.nan}))
-    assert found["pairs, GAT"] == "not measured"
-    assert found["pairs, Transformer"] == "supported"
-
-
-@pytest.mark.parametrize("kept", [0, 1, 3, 48])
-def test_answers_and_figures_are_made_of_whatever_there_is(kept: int):
-    evidence = Evidence(world().results[:kept])
-    (found,) = answers(RECIPE, evidence, verdicts(RECIPE, evidence))
-    shown = figures(RECIPE, evidence)
-    assert_drawn(shown)
-    assert [figure.name for figure in shown] == (["density", "size"] if kept == 48 else ["size"] if kept else [])
-    assert found.answer == {0: "not measured", 1: "not measured", 3: "supported", 48: "supported"}[kept]
-    if kept == 48:
-        assert "GAT attends to 16,384 pairs at 16 neighbors each and to 1,048,576 at 1024" in found.sentence
-        assert "GAT 1.0" in found.sentence
-
-
-@pytest.mark.parametrize(("key", "value"), [("nodes", (64, 128)), ("tokens", (64, 32, 128)), ("degrees", (16, 32, 4096))])
-def test_recipes_that_cannot_be_judged_are_refused(key: str, value: object):
-    with pytest.raises(ValueError, match=key):
-        replace(PRESETS["quick"], **{key: value})  # type: ignore[arg-type]
+def clocks(planned: list[Job]) -> list[Job]:
+    return [job for job in planned if job.params["task"] == "time"]
 
 
 def test_the_quick_preset_is_expected_within_a_minute_and_keeps_the_largest_sizes():
-    quick = PRESETS["quick"]
+    quick, standard = PRESETS["quick"], PRESETS["standard"]
     assert expected_seconds(planned_jobs("graph-cost", quick), 2) <= 60
-    assert (quick.nodes[-1], quick.tokens[-1], quick.degrees[-1]) == (16384, 2048, quick.filled)
+    assert quick.tokens[-1] == standard.tokens[-1]
+    for recipe in PRESETS.values():
+        planned = clocks(planned_jobs("graph-cost", recipe))
+        assert all(job.exclusive for job in planned)
+        assert [job.params["layer"] for job in planned if not job.params["kept"]] == ["plain"]
 
 
-def test_a_job_times_as_long_as_its_recipe_says(monkeypatch: pytest.MonkeyPatch):
-    budgets: list[float] = []
-    monkeypatch.setattr(
-        "erlangen.experiments.graph_cost.run.median_seconds", lambda step, repeats, budget: budgets.append(budget) or 1.0
-    )
-    small = Recipe(seeds=1, nodes=(16, 17, 18), tokens=(16, 17, 18), degrees=(16, 17, 18), filled=18, features=8, budget=0.7)
-    run(planned_jobs("graph-cost", small)[0])
-    assert budgets == [0.7] * 3
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("nodes", (64, 128)),
+        ("tokens", (64, 32, 128)),
+        ("degrees", (16, 32, 4096)),
+        ("features", 30),
+        ("degree", 1000),
+        ("filled", 32),
+    ],
+)
+def test_recipes_that_cannot_be_judged_are_refused(key: str, value: object):
+    with pytest.raises(ValueError, match=key):
+        replace(SMALL, **{key: value})  # type: ignore[arg-type]
 
 
 def test_seconds_are_those_of_a_call():

@@ -71,9 +71,11 @@ CLAIMS = (
         "self-loops, multi-edges and weights; then with edges reversed, on every small graph, too, and with transposes left "
         "out. torch_geometric's layers get the same weights.",
         parts={
-            "matrix form": "In matrices, with W and B that act on the rows of H, the layer is σ(D⁻¹AHW + HB).",
+            "matrix form": "In matrices, with W and B that act on the rows of H, the layer is σ(D⁻¹AHW + HB), if D⁻¹ is read as "
+            "1 where no edge arrives.",
             "row-normalized": "Every row of D⁻¹A adds up to 1.",
             "row-normalized, reached nodes": "The row of D⁻¹A of every node that an edge reaches adds up to 1.",
+            "inverse of D": "D⁻¹ does not exist where a graph has a node that no edge reaches, such as an isolated one.",
             "transposes": "W and B of the column form are transposed in the matrix form: as they are, they give another layer.",
             "reversed edges, symmetric graphs": "On a symmetric graph the layer stays the same when all edges are reversed.",
             "reversed edges, directed graphs": "On a directed graph without multi-edges the layer changes when all are reversed.",

@@ -20,8 +20,8 @@ LEAST = 1e-9  # of what is allowed: where smaller differences, and none at all, 
 def figures(recipe: Recipe, evidence: Evidence) -> list[Figure]:
     """Those for which there are results."""
     shown = [
-        differences("message form", "message form and a node-by-node program", evidence, tasks.Message),
-        differences("matrix form", "the three forms, dense matrices and torch_geometric", evidence, tasks.Matrix, tasks.Pyg),
+        differences("message-form", "message form and a node-by-node program", evidence, tasks.Message),
+        differences("matrix-form", "the three forms, dense matrices and torch_geometric", evidence, tasks.Matrix, tasks.Pyg),
         residuals(recipe, evidence),
         rules(evidence),
         directions(evidence),

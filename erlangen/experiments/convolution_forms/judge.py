@@ -40,20 +40,23 @@ def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
     shares = [verdict.effect for verdict in verdicts if "fixed matrix, " in verdict.part and verdict.effect is not None]
     share = f"at least {100 * min(shares):.0f} %" if shares else "an unknown share"
     messages = (
-        "Index form, message form and a program that goes from node to node differ beyond rounding in "
-        f"{count('message form')} comparisons; each message is the neighbor's embedding h_u and nothing else."
+        "The layer is one message-passing network: index form, message form and a program that goes from node to node differ "
+        f"beyond rounding in {count('message form')} comparisons, and each message is the neighbor's embedding h_u alone."
     )
     matrices = (
-        f"The three forms differ from dense matrices beyond rounding in {count('matrix form')} comparisons. Of the rows of D⁻¹A, "
-        f"{count('row-normalized')} do not add up to 1; of those of nodes that an edge reaches, "
-        f"{count('row-normalized, reached nodes')}."
+        f"The three forms differ from σ(D⁻¹AHW + HB) in dense matrices beyond rounding in {count('matrix form')} comparisons. Of "
+        f"the rows of D⁻¹A, {count('row-normalized')} do not add up to 1; of those of nodes that an edge reaches, "
+        f"{count('row-normalized, reached nodes')}: elsewhere D⁻¹ does not exist."
     )
-    medians = (
-        f"The best fixed matrix leaves {share} of the variance of a median or maximum. Of aggregators, {count('nonlinear')} "
-        f"contradict that nonlinearity is the reason, and {count('non-associative')} that non-associativity is."
+    reasons = (
+        f"A median or maximum has no fixed matrix because it is not linear. {judged['non-associative'].corrected}"
+        if judged["nonlinear"].effect == 0 and judged["non-associative"].corrected
+        else f"Of aggregators, {count('nonlinear')} contradict that nonlinearity is the reason, and {count('non-associative')} "
+        "that non-associativity is."
     )
+    medians = f"{reasons} The best fixed matrix leaves {share} of the variance of a median or maximum."
     return [
-        answer("G4", verdicts, messages, figure="message form"),
-        answer("G5", verdicts, matrices, figure="matrix form"),
+        answer("G4", verdicts, messages, figure="message-form"),
+        answer("G5", verdicts, matrices, figure="matrix-form"),
         answer("G6", verdicts, medians, figure="residual"),
     ]

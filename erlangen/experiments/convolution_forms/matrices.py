@@ -28,7 +28,7 @@ def matrix(task: Matrix, job: Job) -> list[Measurement]:
             for (name, dtype), form in product(DTYPES.items(), FORMS):
                 ours = of_layer(case, layer_of(case, form, dtype), dtype, weighted)
                 apart.add(f"{name} {form} form, dense matrices{', weighted' if weighted else ''}", ours, truth, size)
-    return [*apart.measurements(), kinds(cases), row_sums(cases)]
+    return [*apart.measurements(), kinds(cases), row_sums(cases), inverses(cases)]
 
 
 def row_sums(cases: Sequence[Drawn]) -> Measurement:
@@ -39,6 +39,17 @@ def row_sums(cases: Sequence[Drawn]) -> Measurement:
         wrong, reached = ((a.sum(1) / degree) - 1).abs() > VISIBLE, a.sum(1) > 0
         counts += torch.stack([torch.tensor(case.n), wrong.sum(), reached.sum(), (wrong & reached).sum()])
     return Measurement("row sums", tuple(map(float, counts)), "rows, not 1, of reached nodes, of these not 1")
+
+
+def inverses(cases: Sequence[Drawn]) -> Measurement:
+    """Graphs in which some node is not reached by an edge, and those of them whose D has an inverse; the same of the others."""
+    counts = [0.0, 0.0, 0.0, 0.0]
+    for case in cases:
+        degree = torch.bincount(case.edge_index[1], minlength=case.n).double()
+        first = 0 if (degree == 0).any() else 2
+        counts[first] += 1
+        counts[first + 1] += int(torch.linalg.inv_ex(torch.diag(degree)).info) == 0
+    return Measurement("inverses", tuple(counts), "graphs with a node not reached, with D⁻¹, other graphs, with D⁻¹")
 
 
 def transposes(task: Transposes, job: Job) -> list[Measurement]:

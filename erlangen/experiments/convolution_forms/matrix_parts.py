@@ -20,6 +20,7 @@ def matrix_parts(evidence: Evidence) -> list[Exact]:
     return [
         equal(evidence, tasks.Matrix, "matrix form"),
         *row_normalized(evidence),
+        inverse(evidence),
         transposes(evidence),
         *reversed_edges(evidence),
         equal(evidence, tasks.Pyg, "torch_geometric", "control"),
@@ -36,6 +37,20 @@ def row_normalized(evidence: Evidence) -> list[Exact]:
         count(**said("row-normalized"), cases=rows, count=wrong, corrected=correction),
         count(**said("row-normalized, reached nodes"), cases=reached, count=wrong_reached, checks=(seen,)),
     ]
+
+
+def inverse(evidence: Evidence) -> Exact:
+    """Graphs with a node that no edge reaches whose D has an inverse nevertheless; that of the other graphs must be seen."""
+    unreached, inverted, others, others_inverted = sums(evidence.of(tasks.Matrix), "inverses") or (*UNKNOWN, *UNKNOWN)
+    return Exact(
+        **said("inverse of D"),
+        cases=unreached,
+        count=inverted,
+        unit="such graphs whose D has an inverse",
+        missing=missing(evidence, tasks.Matrix),
+        checks=(Check(name="the D of every other graph is seen to have one", passed=others_inverted == others > 0),),
+        note="A program divides by the degree or by 1, whichever is larger. The row of A is 0 there.",
+    )
 
 
 def transposes(evidence: Evidence) -> Exact:

@@ -90,8 +90,8 @@ def non_associative(evidence: Evidence) -> Exact:
         count=len(without) + len(having),
         unit="aggregators for which the two do not go together",
         missing=missing(evidence, tasks.Additivity),
-        corrected=f"What decides is whether it is linear. Not associative, yet with a matrix: {', '.join(having) or 'none'}. "
-        f"Associative, yet without one: {', '.join(without) or 'none'}.",
+        corrected=f"Associativity does not decide: not associative, yet with a matrix: {', '.join(having) or 'none'}; "
+        f"associative, yet without one: {', '.join(without) or 'none'}.",
         note="Associative means here that f(f(a, b), c) = f(a, b, c): values can be aggregated group by group.",
     )
 

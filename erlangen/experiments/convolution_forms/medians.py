@@ -102,7 +102,8 @@ def residual(task: Residual, job: Job) -> list[Measurement]:
         mean = a / a.sum(1, keepdim=True).clamp(min=1)
         y, truth = (torch.cat([aggregate(x[edges[0]], edges[1], n, how) for how in RESIDUALS]) for x in (fit, held_out))
         for arm, ones in (("matrix", fit[:0]), ("matrix and offset", torch.ones_like(fit[:1]))):
-            solved = torch.linalg.lstsq(torch.cat([fit, ones]).T, y.T).solution.T  # (4 N, N) or (4 N, N + 1)
+            given = torch.cat([fit, ones]).T  # of full rank, which the driver asks for; the default one varies from run to run
+            solved = torch.linalg.lstsq(given, y.T, driver="gels").solution.T  # (4 N, N) or (4 N, N + 1)
             left = (truth - solved @ torch.cat([held_out, ones])).square().mean(1).reshape(-1, n).sum(1)
             share = left / truth.var(1, correction=0).reshape(-1, n).sum(1)
             made += [Measurement(f"{name}_{how}_{arm}", float(share[k]), "of the variance") for k, how in enumerate(RESIDUALS)]

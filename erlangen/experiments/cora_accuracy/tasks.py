@@ -8,6 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Train:
-    """Train one net with its paper's recipe."""
+    """Train one net with its paper's recipe, but for its `width`: hidden features of all heads together."""
 
     net: Literal["gcn", "gat"]
+    width: int

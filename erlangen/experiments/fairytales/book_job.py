@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from erlangen.data.corpus import Corpus
 from erlangen.data.tales import tales
 from erlangen.data.text_file import named_text
 from erlangen.experiments.fairytales.nets import build, late_loss, train
+from erlangen.experiments.fairytales.recall import next_word_probabilities
+from erlangen.experiments.fairytales.style import odds_of, other_prose, score, taken_for_the_book
 from erlangen.experiments.fairytales.tasks import CHARACTERS, SETTINGS, WORDS, Book
 from erlangen.generate.writing import copied, described, passages, written
 from erlangen.measure.text_statistics import english_words, words
@@ -35,13 +37,19 @@ def train_on_book(task: Book, job: Job) -> list[Measurement]:
     dictionary = english_words() if task.dictionary == "english" else frozenset(words(training))
     parts = passages(test, task.samples, task.prompt, task.length)
     prompts = [passage.prompt for passage in parts]
-    measured += profile("held_out", [passage.rest for passage in parts], training, dictionary)
+    learned_from, others = other_prose()
+    odds = odds_of(training + corpus.tokenizer.decode(corpus.validation), learned_from)
+    wrote = {
+        "held_out": [passage.rest for passage in parts],
+        "other_prose": [passage.rest for passage in passages(others, task.samples, task.prompt, task.length)],
+    }
     for which, state in weights.items():
         model.load_state_dict(state)
-        measured += losses(which, model, corpus, job)
+        measured += [*losses(which, model, corpus, job), *recall(which, model, corpus, training, test, task)]
         for name, setting in SETTINGS.items():
-            texts = written(model, corpus.tokenizer, prompts, task.length, setting, job.seed)
-            measured += profile(f"{which}_{name}", texts, training, dictionary)
+            wrote[f"{which}_{name}"] = written(model, corpus.tokenizer, prompts, task.length, setting, job.seed)
+    for name, texts in wrote.items():
+        measured += [*profile(name, texts, training, dictionary), *style(name, texts, odds)]
     return measured
 
 
@@ -86,6 +94,26 @@ def losses(which: str, model: GPT, corpus: Corpus, job: Job) -> list[Measurement
         Measurement(f"{which}_train_loss", float(seen.mean()), "nats per character"),
         Measurement(f"{which}_test_loss", float(test.mean()), "nats per character"),
         Measurement(f"{which}_test_bits", bits, "bits per byte"),
+    ]
+
+
+def recall(which: str, model: GPT, corpus: Corpus, training: str, test: str, task: Book) -> list[Measurement]:
+    """The mean probability of the next word, after passages of the text seen and after passages of the test part."""
+    return [
+        Measurement(
+            f"{which}_next_word_{name}",
+            mean(next_word_probabilities(model, corpus.tokenizer, text, task.samples, task.prompt)),
+            "mean probability",
+        )
+        for name, text in (("seen", training), ("held_out", test))
+    ]
+
+
+def style(name: str, texts: Sequence[str], odds: Mapping[str, float]) -> list[Measurement]:
+    """How clearly texts read like the book, and how many of them are taken for it."""
+    return [
+        Measurement(f"{name}_style", mean([score(text, odds) for text in texts]), "nats per function word"),
+        Measurement(f"{name}_taken_for_the_book", taken_for_the_book(texts, odds), "of 1"),
     ]
 
 

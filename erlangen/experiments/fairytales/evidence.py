@@ -13,10 +13,10 @@ from erlangen.experiments.kit.published import published_numbers
 from erlangen.records.runs import JobResult
 
 PHRASE = 5  # words
+SHORT_PHRASE = 3  # words: of five, even held-out text has hardly any in common with the training text
 NATS = "nats per character"
 TRAINING_LOSS = "train_loss_in_training"
-GRAMMATICAL, COPIES = "last_published_grammatical", "last_published_copies"
-NEW = "last_published_grammatical_and_new"
+LAST, BEST, HELD_OUT = "the net, last step", "the net, best step", "held-out text"
 
 published = partial(published_numbers, "erlangen.experiments.fairytales")
 """What the report states of its net."""
@@ -43,11 +43,19 @@ def copied(of: str, unit: str = "words", n: int = PHRASE) -> Callable[[JobResult
     return share
 
 
-def contrast(arm: Arm, left: tuple[str, Quantity], right: tuple[str, Quantity], unit: str = "of 1") -> Effect:
-    """The mean over seeds of left - right, two quantities of the same net, each with a name for the record."""
+COPIED_STRINGS = copied("last_published", "characters", 20)
+
+
+def contrast(
+    arm: Arm, left: tuple[str, Quantity], right: tuple[str, Quantity], unit: str = "of 1", *, times: float = 1.0
+) -> Effect:
+    """The mean over seeds of left - times · right, two quantities of the same net, each with a name for the record.
+
+    Where it is 0, left is `times` as large as right: a ratio without a division, since right may be 0.
+    """
     (_, mine), (_, theirs) = left, right
     return by_seed(
-        lambda result: read(result, mine) - read(result, theirs),
+        lambda result: read(result, mine) - times * read(result, theirs),
         arm,
         test="t interval over seeds of paired differences",
         groups=[group(arm, quantity, unit, name) for name, quantity in (left, right)],

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 from erlangen.experiments.fairytales import Recipe
-from erlangen.experiments.fairytales.evidence import COPIES, GRAMMATICAL, NEW, books, copied, tales
+from erlangen.experiments.fairytales.evidence import books, copied, tales
+from erlangen.experiments.fairytales.tale_figures import choice_figure, told_figure
 from erlangen.experiments.fairytales.tasks import CHARACTERS, WORDS
-from erlangen.experiments.kit.evidence import Arm, Evidence
+from erlangen.experiments.kit.evidence import Arm, Evidence, Quantity
 from erlangen.experiments.kit.panels import PALETTE, Row, cells, clipped, curves, dots
 from erlangen.records.runs import Figure
-from erlangen.statistics.intervals import mean_interval
+from erlangen.statistics.intervals import Interval, mean_interval
 
 WRITERS = {
     "held_out": "held-out text",
@@ -21,19 +22,54 @@ WRITERS = {
 }
 COLORS = dict(zip(WRITERS.values(), (PALETTE[6], PALETTE[0], PALETTE[1], PALETTE[5], PALETTE[3]), strict=True))
 LOSSES = {"curve_train": "training text, with dropout", "curve_validation": "held-out text"}
-MEASURES = {
-    GRAMMATICAL: "grammatical tales",
-    COPIES: "copies of tales it saw",
-    NEW: "grammatical and new tales",
-    "last_published_followed": "part of a tale that the grammar follows",
-}
+SHOWN = {"last_published": "net, trained to the end", "stopped_published": "net, stopped early", "held_out": "held-out pages"}
 
 
 def figures(recipe: Recipe, evidence: Evidence) -> list[Figure]:
-    """What is copied, the losses over training, and tales after few and after many."""
-    nets = books(evidence)
-    drawn = [copied_figure(nets), loss_figure(nets), tale_figure(tales(evidence, "few"), tales(evidence, "many"))]
+    """What is memory, what is copied, the losses over training, and tales after few and after many."""
+    nets, arms = books(evidence), [tales(evidence, arm) for arm in ("few", "many")]
+    drawn = [memory_figure(nets), copied_figure(nets), loss_figure(nets), choice_figure(*arms), told_figure(*arms)]
     return [figure for figure in drawn if figure.rows]
+
+
+def memory_figure(nets: Arm) -> Figure:
+    """What a reader can see of what is written: copies, words, style."""
+    columns = ("writer", "measure", "percent", "low", "high")
+    measures = {"five-word phrases from the training text": copied, "words in the dictionary": words, "taken for the book": style}
+    rows: list[Row] = [
+        (writer, title, *cells(clipped(scaled)))
+        for title, quantity in measures.items()
+        for of, writer in SHOWN.items()
+        if math.isfinite((scaled := percent(nets, quantity(of))).estimate)
+    ]  # fmt: skip
+    return Figure(
+        name="memory",
+        title="What a net writes after passages that it has not seen",
+        caption="Percent of what is written; mean and 95 % interval over seeds. Held-out pages are how the book itself goes on. "
+        "Taken for the book: by a classifier of function words, against technical English.",
+        columns=columns,
+        rows=tuple(rows),
+        spec=dots(
+            columns, rows, x="percent", y="writer", order=list(SHOWN.values()), panel="measure", panels=list(measures),
+            panel_columns=3, domain=(0, 100), title="%",
+        ),
+    )  # fmt: skip
+
+
+def words(of: str) -> Quantity:
+    """The share of words in the dictionary."""
+    return f"{of}_words"
+
+
+def style(of: str) -> Quantity:
+    """The share of texts that are taken for the book's."""
+    return f"{of}_taken_for_the_book"
+
+
+def percent(nets: Arm, quantity: Quantity) -> Interval:
+    """The mean of a share, in percent."""
+    estimate, low, high, n = nets.mean(quantity)
+    return Interval(100 * estimate, 100 * low, 100 * high, n)
 
 
 def copied_figure(nets: Arm) -> Figure:
@@ -82,25 +118,3 @@ def loss_figure(nets: Arm) -> Figure:
             y_title="nats per character",
         ),
     )  # fmt: skip
-
-
-def tale_figure(*arms: Arm) -> Figure:
-    """What the grammar says of the tales told."""
-    columns = ("trained on", "measure", "mean", "low", "high")
-    rows: list[Row] = [
-        (arm.name, title, *cells(clipped(interval, 0, 1)))
-        for arm in arms
-        for name, title in MEASURES.items()
-        if math.isfinite((interval := arm.mean(name)).estimate)
-    ]
-    colors = [arm.name for arm in arms]
-    return Figure(
-        name="tales",
-        title="Tales told after few tales and after many",
-        caption="Shares of all tales that a net tells at temperature 0.7 and top-p 0.9; mean and 95 % interval over seeds.",
-        columns=columns,
-        rows=tuple(rows),
-        spec=dots(
-            columns, rows, x="mean", y="measure", order=list(MEASURES.values()), color="trained on", colors=colors, title="share"
-        ),
-    )

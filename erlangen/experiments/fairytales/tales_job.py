@@ -1,19 +1,25 @@
-"""A net that tells tales, judged by the grammar that all tales come from."""
+"""A net that judges tales and tells them, judged by the grammar that all tales come from."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from string import ascii_letters
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from erlangen.data.characters import CharacterTokenizer
 from erlangen.data.corpus import Corpus
 from erlangen.data.prefix_filter import character_log_probabilities
 from erlangen.data.tales import END, GRAMMAR, floor, tales
 from erlangen.experiments.fairytales.nets import build, late_loss, train
+from erlangen.experiments.fairytales.pairs import PAIRS, Pair, minimal_pairs
 from erlangen.experiments.fairytales.tasks import SETTINGS, WORDS, Tales
-from erlangen.generate.decode import generate
+from erlangen.generate.decode import evaluating, generate
 from erlangen.generate.filters import Settings
 from erlangen.measure.memorization import longest_matches
 from erlangen.models.gpt import GPT
@@ -22,7 +28,7 @@ from erlangen.train.language_model import LanguageSchedule, part_losses
 
 
 def train_on_tales(task: Tales, job: Job) -> list[Measurement]:
-    """Few tales again and again or many once, as many steps: loss against the floor, and what is told."""
+    """Few tales again and again or many once, as many steps: loss against the floor, right against wrong, and what is told."""
     seen = task.few if task.arm == "few" else max(task.few, task.steps * task.batch)  # a window begins at a tale
     numbers = (seen, task.samples // 2, task.samples)
     training, validation, test = [tales(number, 3 * job.seed + part) for part, number in enumerate(numbers)]
@@ -30,7 +36,7 @@ def train_on_tales(task: Tales, job: Job) -> list[Measurement]:
     model = build(task, corpus.tokenizer.size, job.seed)
     schedule = LanguageSchedule(
         # It decays, unlike that of the book.
-        steps=task.steps, batch=task.batch, lr=1.5 * task.lr, warmup=min(100, task.steps // 10), betas=(0.9, 0.95),
+        steps=task.steps, batch=task.batch, lr=task.lr, warmup=min(100, task.steps // 10), betas=(0.9, 0.95),
         evaluate_every=max(task.steps // 20, 1), evaluation_tokens=None, seed=job.seed,
     )  # fmt: skip
     history, weights = train(model, corpus, schedule, job)
@@ -42,10 +48,11 @@ def train_on_tales(task: Tales, job: Job) -> list[Measurement]:
         late_loss(history.evaluations, task.steps),
         *tale_shares("fresh", test.split(END)[:-1], training),  # of the grammar's own tales
     ]
-    least = floor(test)
+    least, choices = floor(test), minimal_pairs(test.split(END)[:-1], job.seed)
     for which, state in weights.items():
         model.load_state_dict(state)
         measured += distances(which, model, corpus, least, job)
+        measured += [right_choices(which, kind, model, corpus, choices[kind]) for kind in PAIRS]
         for name, setting in SETTINGS.items():
             told = write_tales(model, corpus, task.samples, setting, job.seed)
             measured += tale_shares(f"{which}_{name}", told, training)
@@ -54,7 +61,7 @@ def train_on_tales(task: Tales, job: Job) -> list[Measurement]:
 
 def aligned_corpus(*texts: str) -> Corpus:
     """Tales to train on, to validate and to test, with the places where windows may begin."""
-    tokenizer = CharacterTokenizer.of("".join(texts))
+    tokenizer = CharacterTokenizer.of("".join(texts) + ascii_letters)  # a wrong noun may have letters that no tale has
     encoded = [tokenizer.encode(text) for text in texts]
     ends = [torch.nonzero(tokens == encoded[0][-1]).squeeze(1) for tokens in encoded]
     starts = [torch.cat([torch.zeros(1, dtype=torch.int64), end[:-1] + 1]) for end in ends]
@@ -73,6 +80,27 @@ def distances(which: str, model: GPT, corpus: Corpus, least: np.ndarray, job: Jo
         Measurement(f"{which}_floor", float(least.mean()), "nats per character, of the same characters"),
         Measurement(f"{which}_above_floor", float((losses.numpy() - least).mean()), "nats per character"),
     ]
+
+
+def right_choices(which: str, kind: str, model: GPT, corpus: Corpus, pairs: Sequence[Pair]) -> Measurement:
+    """The share of pairs of which the net gives the tale the higher probability; a tie counts half."""
+    right, wrong = (tale_losses(model, corpus, [pair[side] for pair in pairs]) for side in (0, 1))
+    share = float(((right < wrong).double() + (right == wrong).double() / 2).mean()) if pairs else math.nan
+    return Measurement(f"{which}_{kind}", share, "of 1")
+
+
+def tale_losses(model: GPT, corpus: Corpus, told: Sequence[str]) -> Tensor:
+    """The summed loss of each whole tale, its END included, in nats: (n,)."""
+    end = int(corpus.tokenizer.encode(END))
+    rows = [corpus.tokenizer.encode(END + tale + END).long() for tale in told]
+    total = []
+    with evaluating(model), torch.inference_mode():
+        for at in range(0, len(rows), 32):
+            padded = pad_sequence(rows[at : at + 32], batch_first=True, padding_value=end).to(model.embed.weight.device)  # (B, T)
+            losses = F.cross_entropy(model(padded[:, :-1]).double().mT, padded[:, 1:], reduction="none")
+            kept = torch.arange(losses.shape[1]) < torch.tensor([len(row) - 1 for row in rows[at : at + 32]])[:, None]
+            total.append(losses.cpu().where(kept, 0.0).sum(1))
+    return torch.cat(total) if total else torch.zeros(0)
 
 
 def write_tales(model: GPT, corpus: Corpus, n: int, setting: tuple[float, float], seed: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""The tasks of `fairytales`, and what both of them measure."""
+"""The tasks of `fairytales`, and what its nets measure alike."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from typing import Literal
 
 SETTINGS = {"published": (0.7, 0.9), "plain": (1.0, 1.0)}  # temperature, top-p: the first of the source's four, and none
 CHARACTERS, WORDS = (5, 10, 20, 40), (2, 3, 5, 8)  # lengths of the n-grams that are looked for in the training text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quotes:
+    """Count what the report says of its book in the book itself."""
+
+    corpus: Literal["grimm"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +56,7 @@ class Book(Net):
 
 @dataclass(frozen=True, kw_only=True)
 class Tales(Net):
-    """Train on generated tales, `few` of them again and again or many about once, and write tales."""
+    """Train on generated tales, `few` of them again and again or many about once, judge fresh tales and write others."""
 
     arm: Literal["few", "many"]
     few: int

@@ -47,7 +47,7 @@ CLAIMS = (
             "paths": "The entry (u, v) of Aⁿ counts the paths of length n between u and v.",
             "walk 3-2-1": "In both graphs 3-2-1 is the one walk of two edges from node 3 to node 1.",
             "walks": "The entry (u, v) of Aⁿ counts the walks of n edges from u to v.",
-            "adjacency matrices": "Every entry of the adjacency matrices and of A² is the same as in the report.",
+            "adjacency matrices": "The graphs are the report's: its adjacency matrices are an input, not a claim.",
         },
     ),
     Claim(
@@ -64,7 +64,7 @@ CLAIMS = (
                 f"white X, node {v}": f"Under white X node {v}, of degree d, has the expected squared change d² + d."
                 for v in NODES
             },
-            "Laplacian matrix": "Every entry of the Laplacian matrix of the right graph is the same as in the report.",
+            "Laplacian matrix": "Every entry of L = D − A of the right graph is the same as in the report.",
         },
     ),
 )

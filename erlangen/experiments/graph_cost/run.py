@@ -1,90 +1,58 @@
-"""What attention costs on a graph: one layer on one series of graphs."""
+"""What attention costs on a graph: what one job counts or times."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 
-from erlangen.experiments.graph_cost.tasks import Layer, Sweep
+from erlangen.experiments.attention_cost.allocator import keep_pages, return_pages
+from erlangen.experiments.attention_cost.costs import clocked
+from erlangen.experiments.graph_cost.layers import HEADS, LAYERS, passes
+from erlangen.experiments.graph_cost.operations import count_operations, numbers_stored
+from erlangen.experiments.graph_cost.tasks import Count, Time
 from erlangen.experiments.kit.tasks import perform
-from erlangen.measure.cost import median_seconds, peak_mib
-from erlangen.nn.graph.attention import GATConv, TransformerConv
 from erlangen.records.runs import Job, Measurement
 
-HEADS = 4
-
-
-class PairAttention(nn.Module):
-    """Self-attention over all pairs, x (N, F) -> (N, F): Softmax(Q Kᵀ / √d) V, unfused or fused."""
-
-    def __init__(self, features: int, fused: bool) -> None:
-        super().__init__()
-        self.features, self.fused = features, fused
-        self.project = nn.Linear(features, 3 * features)
-
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        heads = self.project(x).view(len(x), 3, HEADS, -1).permute(1, 2, 0, 3)  # (3, heads, N, d)
-        query, key, value = heads.unbind(0)
-        if self.fused:
-            out = F.scaled_dot_product_attention(query[None], key[None], value[None])[0]  # fused kernels want a batch
-        else:
-            out = (query @ key.mT / math.sqrt(query.shape[-1])).softmax(-1) @ value  # (heads, N, d)
-        return out.transpose(0, 1).flatten(1)
-
-
-LAYERS: dict[Layer, Callable[[int], nn.Module]] = {
-    "gat": lambda features: GATConv(features, features // HEADS, HEADS, add_self_loops=False),
-    "dot": lambda features: TransformerConv(features, features // HEADS, HEADS, root_weight=False),
-    "plain": lambda features: PairAttention(features, fused=False),
-    "fused": lambda features: PairAttention(features, fused=True),
-}
+MATRICES = 8  # of all pairs in each head, for which room is made: unfused attention holds 4 in its backward pass
+UNITS = {"products": "multiply-adds", "entries": "entries", "stored": "numbers kept for the gradient"}
 
 
 def run(job: Job) -> list[Measurement]:
     """Perform the job's task."""
-    return perform(job, {Sweep: sweep})
+    return perform(job, {Count: count, Time: timed})
 
 
-def sweep(task: Sweep, job: Job) -> list[Measurement]:
-    """Seconds of forward and backward, and the most MiB held (the least of three), on each graph in turn."""
+def count(task: Count, job: Job) -> list[Measurement]:
+    """Multiply-adds and entries of a forward pass, and of both passes, and the numbers stored, on each graph in turn."""
     torch.manual_seed(job.seed)
     layer = LAYERS[task.layer](task.features)
-    warm = torch.randn(64, task.features, requires_grad=True)
-    layer(warm, torch.randint(64, (2, 640))).sum().backward()  # libraries load their parts before memory is read
-    seconds, memory, edges = [], [], []
+    counted: dict[str, list[float]] = {}
     for nodes, degree in task.graphs():
-        edge_index = regular(nodes, degree)
-        step = step_of(layer, nodes, task.features, edge_index)
-        step()  # what the libraries load at this size is no cost of the layer
-        memory.append(min(peak_mib(step) for _ in range(3)))  # what else is held at times only ever adds
-        seconds.append(median_seconds(step, repeats=5, budget=task.budget))
-        edges.append(float(nodes * nodes if task.layer in ("plain", "fused") else edge_index.shape[1]))
+        forward, both = passes(layer, nodes, degree, task.features)
+        found = {"stored": numbers_stored(both)}
+        for name, step in (("forward", forward), ("both", both)):
+            found[f"products {name}"], found[f"entries {name}"] = count_operations(step)
+        for name, number in found.items():
+            counted.setdefault(name, []).append(float(number))
+    return [Measurement(name, tuple(numbers), UNITS[name.partition(" ")[0]]) for name, numbers in counted.items()]
+
+
+def timed(task: Time, job: Job) -> list[Measurement]:
+    """The median seconds and page faults of forward and backward on each graph in turn."""
+    torch.manual_seed(job.seed)
+    kept = keep_pages(MATRICES * HEADS * max(pairs(task))) if task.kept else not return_pages()
+    layer = LAYERS[task.layer](task.features)
+    found = []
+    for nodes, degree in reversed(task.graphs()):  # the largest first, while the room is in one piece
+        found.append(clocked(passes(layer, nodes, degree, task.features)[1], task.budget, job.device))
+    seconds, faults = zip(*reversed(found), strict=True)
     return [
-        Measurement("seconds", tuple(seconds), "s, forward and backward"),
-        Measurement("memory", tuple(memory), "MiB above those before, at most"),
-        Measurement("edges", tuple(edges), "pairs attended"),
+        Measurement("seconds", seconds, "s, forward and backward"),
+        Measurement("faults", faults, "page faults a step"),
+        Measurement("pages kept", float(kept), "1 where the allocator keeps its pages"),
     ]
 
 
-def regular(n: int, degree: int) -> Tensor:
-    """A random graph of n nodes in which `degree` different nodes point to each; all of them where degree = n. (2, n · degree)"""
-    steps = torch.randperm(n)[:degree]  # the same steps round a circle of nodes in random order
-    order = torch.randperm(n)
-    place = torch.arange(n).repeat_interleave(degree)
-    return torch.stack([order[(place + steps.repeat(n)) % n], order[place]])
-
-
-def step_of(layer: nn.Module, n: int, features: int, edge_index: Tensor) -> Callable[[], None]:
-    """Forward and backward of the layer on random features."""
-    x, grad = torch.randn(n, features, requires_grad=True), torch.randn(n, features)
-
-    def step() -> None:
-        x.grad = None
-        layer.zero_grad()
-        layer(x, edge_index).backward(grad)
-
-    return step
+def pairs(task: Time) -> list[int]:
+    """The pairs of nodes of which the layer holds a number in each head, on each graph: edges, all pairs, or those of a row."""
+    held = {"plain": lambda n, degree: n * n, "fused": lambda n, degree: n}
+    return [held.get(task.layer, lambda n, degree: n * degree)(*graph) for graph in task.graphs()]

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from erlangen.data.graphs import karate_club, random_split
-from erlangen.experiments.transformer_as_graph.masks import FEATURES, SIGNAL, mask_edges, tune
+from erlangen.experiments.transformer_as_graph.masks import FEATURES, SIGNAL, mask_edges
 from erlangen.experiments.transformer_as_graph.tasks import Picture
+from erlangen.experiments.transformer_as_graph.training import TRANSFORMER, tune
 from erlangen.records.runs import Job, Measurement
-from erlangen.train.node_classifier import NodeSchedule
 
 
 def picture(task: Picture, job: Job) -> list[Measurement]:
@@ -29,7 +29,7 @@ def picture(task: Picture, job: Job) -> list[Measurement]:
     ]
     for mask in ("graph", "complete"):
         masked = replace(graph, edge_index=mask_edges(graph, mask, job.seed))
-        net, _, _ = tune(masked, NodeSchedule(epochs=60, patience=20, lr=0.005), job.seed)
+        net, _, _ = tune(masked, 60, 20, job.seed, TRANSFORMER)
         weight = net.attention(masked.x, masked.edge_index)[0].mean(1)
         dense = torch.zeros(graph.num_nodes, graph.num_nodes).index_put((masked.edge_index[1], masked.edge_index[0]), weight)
         measured.append(Measurement(f"{mask}_attention", tuple(dense.flatten().tolist()), "target, then source"))

@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from erlangen.experiments.transformer_as_graph.tasks import ArmName
+from erlangen.experiments.transformer_as_graph.tasks import ArmName, CoraArm
 from erlangen.records.runs import Of
 
 Where: TypeAlias = Literal["most", "least", "nothing", "all"]
 
 MASKS = {
-    "graph": "edges", "diluted": "edges among random ones", "random": "random edges", "complete": "every node", "self": "itself",
-}  # fmt: skip
+    "graph": "edges",
+    "gat": "edges, GAT",
+    "diluted": "edges among random ones",
+    "random": "random edges",
+    "complete": "every node",
+    "self": "itself",
+}
 ENCODINGS = {"": "features alone", "walks": "with return probabilities", "eigenvectors": "with eigenvectors"}
 PLACES: dict[Where, str] = {
     "most": "where neighbors are most alike",
@@ -49,7 +54,10 @@ class Comparison:
 
 
 EDGES_ARE_BETTER = "attention along the edges is more accurate than attention to every node"
+GAT_IS_BETTER = "GAT is more accurate than a Transformer that attends to every node"
 COMPARISONS = (
+    Comparison(part="GAT, homophilous", left="gat", right="complete", where="most", says=GAT_IS_BETTER),
+    Comparison(part="GAT, heterophilous", left="gat", right="complete", where="least", says=GAT_IS_BETTER),
     Comparison(part="homophilous", left="graph", right="complete", where="most", says=EDGES_ARE_BETTER),
     Comparison(part="heterophilous", left="graph", right="complete", where="least", says=EDGES_ARE_BETTER),
     Comparison(
@@ -90,4 +98,9 @@ COMPARISONS = (
         says="with eigenvectors as features, attention to every node is no more accurate than attention of a node to itself",
     ),
 )  # fmt: skip
-STRUCTURED = COMPARISONS[:2]  # the edges against every node, on graphs whose edges say something
+STRUCTURED = COMPARISONS[:2]  # GAT against a Transformer, on block models whose edges say something of the class
+ON_CORA: dict[str, tuple[CoraArm, CoraArm, str]] = {
+    "GAT, Cora": ("gat", "complete", GAT_IS_BETTER),
+    "edges, Cora": ("graph", "complete", EDGES_ARE_BETTER),
+}
+"""Part -> its left arm, its right arm, and what is said of them."""

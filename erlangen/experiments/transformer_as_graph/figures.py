@@ -10,6 +10,7 @@ from erlangen.experiments.kit.panels import Row, cells, clipped, curves, signifi
 from erlangen.experiments.transformer_as_graph import Recipe
 from erlangen.experiments.transformer_as_graph.club_figure import club_figure
 from erlangen.experiments.transformer_as_graph.comparisons import ENCODINGS, MASKS, words
+from erlangen.experiments.transformer_as_graph.gains_figure import gains_figure
 from erlangen.experiments.transformer_as_graph.judge import verdicts
 from erlangen.experiments.transformer_as_graph.structure import CLASSES, SHARE, arms, log_ratio
 from erlangen.experiments.transformer_as_graph.tasks import ArmName, Picture
@@ -20,6 +21,7 @@ from erlangen.statistics.intervals import mean_interval
 def figures(recipe: Recipe, evidence: Evidence) -> list[Figure]:
     """Those for which there are results, the ones that show the answers first."""
     made = [
+        gains_figure(recipe, evidence),
         accuracy_figure(recipe, evidence),
         checks_table(recipe, evidence),
         attention_figure(recipe, evidence),

@@ -1,47 +1,19 @@
-"""Claim G11: one network under several masks: which nodes it attends to, and what it then makes of a graph."""
+"""Claim G11: the block models, the masks that say which nodes are attended to, and what is added to the features."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from erlangen.data.graphs import Graph, block_model, undirected
-from erlangen.experiments.transformer_as_graph.tasks import Train
-from erlangen.models.graph_transformer import BlockConfig, GraphTransformer, GraphTransformerConfig
 from erlangen.nn.graph.algebra import add_self_loops, adjacency, complete_graph
 from erlangen.nn.graph.encodings import laplacian_eigenvectors, return_probabilities
-from erlangen.records.runs import Job, Measurement
-from erlangen.train.node_classifier import NodeHistory, NodeSchedule, accuracy, evaluate, fit
-from erlangen.train.seeds import seed_everything
 
-SETTINGS = (0.2, 0.5)  # dropout: every arm is tuned over both
 DEGREE, FEATURES, ENCODED = 10, 16, 8  # mean degree; width of the features and of each encoding
 SIGNAL = {2: 1.2, 4: 1.8}  # by classes: features alone then give about 70 %
 TRAINING = 20  # nodes of each class
 EXTRA = 3  # random edges beside each true one, where a mask is diluted
-PLANTED = 2.0  # the positive control: true edges get so many times their attention
-
-
-def train(task: Train, job: Job) -> list[Measurement]:
-    """Tune and train one arm on one block model; test it, and measure how much of its attention is on true edges."""
-    mask, _, encoding = task.arm.partition("/")
-    graph = block_graph(task.classes, task.homophily, task.nodes, job.seed)
-    masked = replace(graph, x=encoded(graph, encoding), edge_index=mask_edges(graph, mask, job.seed))
-    net, history, dropout = tune(masked, NodeSchedule(epochs=task.epochs, patience=task.patience, lr=0.005), job.seed)
-    source, target = graph.edge_index
-    measured = [
-        Measurement("dropout", dropout),
-        Measurement("best_epoch", history.best_epoch, "epochs"),
-        Measurement("train_accuracy", history.train_accuracy, "%"),
-        Measurement("validation_accuracy", history.validation_accuracy, "%"),
-        Measurement("test_accuracy", accuracy(evaluate(net, masked), masked), "%"),
-        Measurement("test_nodes", int(masked.test_mask.sum()) if masked.test_mask is not None else 0, "nodes"),
-        Measurement("homophily", float((graph.y[source] == graph.y[target]).double().mean()), "of the edges"),
-    ]
-    return measured if mask in ("self", "random") else [*measured, *attention_on_edges(net, masked, graph)]
 
 
 def block_graph(classes: int, homophily: float, nodes: int, seed: int) -> Graph:
@@ -93,58 +65,3 @@ def standardized(columns: Tensor) -> Tensor:
     """Each column with mean 0 and standard deviation 1; a constant one is 0."""
     centered = columns - columns.mean(0)
     return (centered / centered.square().mean(0).sqrt().clamp(min=1e-9)).float()
-
-
-def train_network(graph: Graph, dropout: float, schedule: NodeSchedule, seed: int) -> tuple[GraphTransformer, NodeHistory]:
-    """The network, trained along the graph's edges as they are; the seed alone decides its first weights."""
-    seed_everything(seed)
-    block = BlockConfig(dropout=dropout, norm_first=True)
-    config = GraphTransformerConfig(in_features=graph.x.shape[1], classes=int(graph.y.max()) + 1, block=block, form="dense")
-    net = GraphTransformer(config)
-    return net, fit(net, graph, schedule)
-
-
-def tune(graph: Graph, schedule: NodeSchedule, seed: int) -> tuple[GraphTransformer, NodeHistory, float]:
-    """The better of SETTINGS by the validation nodes, and its dropout."""
-    tried = [(*train_network(graph, dropout, schedule, seed), dropout) for dropout in SETTINGS]
-    return max(tried, key=lambda net: (net[1].validation_accuracy, -net[1].validation_loss))
-
-
-def attention_on_edges(net: GraphTransformer, masked: Graph, graph: Graph) -> list[Measurement]:
-    """By layer, mean over nodes with a neighbor, and over heads: attention on true edges; on as many nodes of the same classes
-    without an edge; and e to the entropy, the number of nodes that attention is spread over. Beside it the share of true edges
-    among those attended along.
-
-    planted: the same of attention whose true edges got PLANTED times as much before it was normalized, a positive control.
-    """
-    n = graph.num_nodes
-    edge, allowed = (adjacency(edges, n) > 0 for edges in (graph.edge_index, masked.edge_index))  # (N, N): [target, source]
-    has = edge.any(1)
-    values: dict[str, list[float]] = {}
-
-    def keep(name: str, per_node: Tensor) -> None:
-        values.setdefault(name, []).append(float(per_node[has].mean()))
-
-    for weight in net.attention(masked.x, masked.edge_index):  # (E', heads)
-        dense = torch.zeros(n, n, weight.shape[1], dtype=torch.float64)
-        dense[masked.edge_index[1], masked.edge_index[0]] = weight.double()
-        attention = dense.mean(2)
-        planted = attention * torch.where(edge, PLANTED, 1.0)
-        keep("nodes_attended", torch.special.entr(dense).sum(1).exp())
-        for prefix, shown in (("", attention), ("planted_", planted / planted.sum(1, keepdim=True))):
-            keep(f"{prefix}attention_on_edges", (shown * edge).sum(1))
-            keep(f"{prefix}attention_on_same_classes", of_same_classes(shown, edge, allowed, graph.y))
-    share = Measurement("share_of_edges", float((edge.sum(1) / allowed.sum(1))[has].double().mean()), "of 1")
-    return [*(Measurement(name, tuple(layers), "by layer") for name, layers in values.items()), share]
-
-
-def of_same_classes(attention: Tensor, edge: Tensor, allowed: Tensor, y: Tensor) -> Tensor:
-    """What each node's neighbors would get if each got what the other nodes of its class get, (N,).
-
-    NaN for a node that has a neighbor of a class but sees nobody else of it, as along the edges alone.
-    """
-    others = allowed & ~edge & ~torch.eye(len(y), dtype=torch.bool)
-    members = torch.nn.functional.one_hot(y).double()  # (N, classes)
-    neighbors, strangers = edge.double() @ members, others.double() @ members  # (N, classes): how many of each
-    each = (attention * others) @ members / strangers
-    return torch.where(neighbors > 0, neighbors * each, 0).sum(1)

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 ArmName: TypeAlias = Literal[
-    "self", "graph", "diluted", "random", "complete", "complete/walks", "complete/eigenvectors", "graph/eigenvectors",
+    "self", "graph", "gat", "diluted", "random", "complete", "complete/walks", "complete/eigenvectors", "graph/eigenvectors",
     "self/eigenvectors",
 ]  # fmt: skip
-"""What is attended to, and what is added to the features: return probabilities of random walks, or Laplacian eigenvectors."""
+"""What is attended to, and what is added to the features: return probabilities of random walks, or Laplacian eigenvectors.
+
+gat: another network, GAT as it was published; all others are a Transformer that attends along the edges of a mask.
+"""
+CoraArm: TypeAlias = Literal["self", "graph", "gat", "complete"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,5 +46,14 @@ class Train:
     homophily: float
     arm: ArmName
     nodes: int
+    epochs: int
+    patience: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cora:
+    """Tune and train one arm on Cora's public split, then test it."""
+
+    arm: CoraArm
     epochs: int
     patience: int
