@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.results import evidence_of
+from support.results import evidence_of, spoiled
 
 from erlangen.experiments import planned_jobs
 from erlangen.experiments.heads import QUOTES, Recipe
@@ -80,16 +80,6 @@ def judged(evidence: Evidence, recipe: Recipe = RECIPE) -> dict[str, Verdict]:
 
 def outcomes(evidence: Evidence, recipe: Recipe = RECIPE) -> dict[str, str]:
     return {part: verdict.verdict for part, verdict in judged(evidence, recipe).items()}
-
-
-def spoiled(task: str, name: str, value: float | tuple[float, ...], **fields: object) -> Change:
-    """One measurement of a task's jobs with these fields is replaced."""
-
-    def change(job: Job, made: Measured) -> Measured:
-        mine = job.params["task"] == task and all(job.params.get(key) == wanted for key, wanted in fields.items())
-        return {**made, name: value} if mine else made
-
-    return change
 
 
 def test_a_world_in_which_all_is_as_it_should_be():

@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from support.results import evidence_of
+from support.results import evidence_of, spoiled
 
 from erlangen.experiments import planned_jobs
 from erlangen.experiments.kit.evidence import Evidence
@@ -107,16 +107,6 @@ def outcomes(evidence: Evidence, recipe: Recipe = RECIPE) -> dict[str, str]:
 def answered(evidence: Evidence, recipe: Recipe = RECIPE) -> Answer:
     (only,) = answers(recipe, evidence, verdicts(recipe, evidence))
     return only
-
-
-def spoiled(task: str, name: str, value: float | tuple[float, ...], **fields: object) -> Change:
-    """One measurement of a task's jobs with these fields, `seed` among them, is replaced."""
-
-    def change(job: Job, made: Measured) -> Measured:
-        mine = job.params["task"] == task and all({**job.params, "seed": job.seed}[key] == fields[key] for key in fields)
-        return {**made, name: value} if mine else made
-
-    return change
 
 
 def test_a_world_in_which_the_report_is_right():

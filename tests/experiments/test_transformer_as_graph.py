@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from support.figures import assert_drawn
-from support.results import evidence_of, result
+from support.results import evidence_of, result, with_measurement
 
 from erlangen.data.files import DataError
 from erlangen.data.graphs import Graph, karate_club
@@ -68,18 +68,6 @@ def judged(evidence: Evidence, recipe: Recipe = TINY) -> dict[str, Verdict]:
 
 def outcomes(judged: dict[str, Verdict], *parts: str) -> tuple[str, ...]:
     return tuple(judged[part].verdict for part in parts)
-
-
-def spoiled(evidence: Evidence, name: str, value: float, jobs: int = 1) -> Evidence:
-    """The evidence with one measurement changed, in so many of the jobs that have it."""
-    left, results = jobs, []
-    for kept in evidence.results:
-        if left and any(m.name == name for m in kept.measurements):
-            changed = tuple(replace(m, value=value) if m.name == name else m for m in kept.measurements)
-            kept, left = replace(kept, measurements=changed), left - 1
-        results.append(kept)
-    assert left < jobs
-    return replace(evidence, results=tuple(results))
 
 
 EVERY = 10_000  # jobs
@@ -417,7 +405,7 @@ def test_missing_jobs_are_not_measured(measured: Evidence, task: str, lost: set[
     ],
 )
 def test_one_counterexample_refutes(measured: Evidence, name: str, value: float, part: str) -> None:
-    found = judged(spoiled(measured, name, value))
+    found = judged(with_measurement(measured, name, value))
     assert {part for part in G9 if found[part].verdict == "refuted"} == {part}
 
 
@@ -430,13 +418,13 @@ def test_one_counterexample_refutes(measured: Evidence, name: str, value: float,
     ],
 )
 def test_a_comparison_that_sees_nothing_proves_nothing(measured: Evidence, name: str, value: float, parts: set[str]) -> None:
-    found = judged(spoiled(measured, name, value, EVERY))
+    found = judged(with_measurement(measured, name, value, EVERY))
     assert {part for part in G9 if found[part].verdict == "inconclusive"} == parts
 
 
 @pytest.mark.parametrize("name", ["complete_wrong", "loops_equal", "gat_turned", "ring_wrong"])
 def test_a_count_that_is_not_a_number_is_not_measured(measured: Evidence, name: str) -> None:
-    found = judged(spoiled(measured, name, math.nan))
+    found = judged(with_measurement(measured, name, math.nan))
     assert sum(found[part].verdict == "not measured" for part in G9) == 1
 
 

@@ -12,7 +12,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from support.results import evidence_of
+from support.results import evidence_of, with_measurement
 
 from erlangen.experiments import planned_jobs
 from erlangen.experiments.kit.compare import statistical
@@ -52,18 +52,6 @@ def judged(evidence: Evidence, recipe: Recipe = MADE_UP) -> dict[str, Verdict]:
 
 def outcomes(judged: dict[str, Verdict], *parts: str) -> tuple[str, ...]:
     return tuple(judged[part].verdict for part in parts)
-
-
-def spoiled(evidence: Evidence, name: str, value: float, jobs: int = 1) -> Evidence:
-    """The evidence with one measurement changed, in so many of the jobs that have it."""
-    left, results = jobs, []
-    for kept in evidence.results:
-        if left and any(m.name == name for m in kept.measurements):
-            changed = tuple(replace(m, value=value) if m.name == name else m for m in kept.measurements)
-            kept, left = replace(kept, measurements=changed), left - 1
-        results.append(kept)
-    assert left < jobs
-    return replace(evidence, results=tuple(results))
 
 
 def without(evidence: Evidence, gone: Callable[[JobResult], bool]) -> Evidence:
@@ -250,7 +238,7 @@ def test_one_seed_is_inconclusive() -> None:
     ],
 )
 def test_what_is_not_a_number_is_not_measured(name: str, expected: tuple[str, str]) -> None:
-    evidence = spoiled(made_up(AS_EXPECTED), name, math.nan, EVERY)
+    evidence = with_measurement(made_up(AS_EXPECTED), name, math.nan, EVERY)
     assert outcomes(judged(evidence, MADE_UP), "homophilous, 2 classes", "attention on true edges") == expected
 
 
