@@ -122,16 +122,45 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        ("nn/padding.py", "OUTSIDE = -1", "OUTSIDE = -1  # said again", "all 5 jobs found"),
-        ("experiments/padding/judge.py", "it lacks the floor", "the floor is missing", "all 5 jobs found"),
-        ("experiments/padding/__init__.py", "padding supplies them", "padding adds them", "all 5 jobs found"),
-        ("experiments/padding/figures.py", "PALETTE[0]", "PALETTE[1]", "all 5 jobs found"),
-        ("records/files.py", "SCHEMA = 2", "SCHEMA = 2\nTITLE = 'records'", "all 5 jobs found"),
-        ("nn/padding.py", "OUTSIDE = -1", "OUTSIDE = -2", "running 5 jobs"),
-        ("models/padded_cnn.py", "F.relu(", "F.leaky_relu(", "running 5 jobs"),
-        ("experiments/padding/exact.py", "ROUNDING = 1e-12", "ROUNDING = 1e-11", "running 5 jobs"),
+        pytest.param("nn/padding.py", "OUTSIDE = -1", "OUTSIDE = -1  # said again", "all 5 jobs found", id="comment"),
+        pytest.param(
+            "experiments/padding/judge.py",
+            "it lacks the floor",
+            "the floor is missing",
+            "all 5 jobs found",
+            id="verdict",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "experiments/padding/__init__.py",
+            "padding supplies them",
+            "padding adds them",
+            "all 5 jobs found",
+            id="claim",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "experiments/padding/figures.py", "PALETTE[0]", "PALETTE[1]", "all 5 jobs found", id="color", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "records/files.py",
+            "SCHEMA = 2",
+            "SCHEMA = 2\nTITLE = 'records'",
+            "all 5 jobs found",
+            id="record",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("nn/padding.py", "OUTSIDE = -1", "OUTSIDE = -2", "running 5 jobs", id="layer"),
+        pytest.param("models/padded_cnn.py", "F.relu(", "F.leaky_relu(", "running 5 jobs", id="model", marks=pytest.mark.slow),
+        pytest.param(
+            "experiments/padding/exact.py",
+            "ROUNDING = 1e-12",
+            "ROUNDING = 1e-11",
+            "running 5 jobs",
+            id="count",
+            marks=pytest.mark.slow,
+        ),
     ],
-    ids=["comment", "verdict", "claim", "color", "record", "layer", "model", "count"],
 )
 def test_what_changed_decides_what_is_computed_again(finished: Path, tmp_path: Path, file, old, new, message):
     folder = tmp_path / "changed"

@@ -82,9 +82,9 @@ def test_what_it_cannot_stack_is_refused() -> None:
     with StackedConvolutions():
         with pytest.raises(RuntimeError, match=r"needs torch\.vmap"):
             F.conv2d(x, weight)
-        with pytest.raises(ValueError, match="no bias and one stride"):
+        with pytest.raises(ValueError, match="one stride and one width of padding"):
             F.conv2d(x, weight, torch.zeros(5))
-        with pytest.raises(ValueError, match="no bias and one stride"):
+        with pytest.raises(ValueError, match="one stride and one width of padding"):
             F.conv2d(x, weight, None, (1, 2))
         assert torch.equal(F.relu(x), x.clamp(min=0))  # all else is left alone
     assert F.conv2d(x, weight).shape == (2, 5, 4, 4)
