@@ -122,7 +122,7 @@ class GraphAttention(nn.Module):
     def with_loops(self, features: Tensor, given: Tensor, index: Tensor, num_targets: int) -> Tensor:
         """The features of the edges that are kept, then those of the added loops.
 
-        These are `fill_value`, or what it makes of the edges that arrive at the node, 0 where none does.
+        These are `fill_value`, or what it makes of the edges that arrive at the node: 0 where none does, with mul 1.
         """
         if self.replace_self_loops:
             kept = ~self_loops(given)

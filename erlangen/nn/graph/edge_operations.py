@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from erlangen.nn.graph.csr import CSR, edge_dot, of_sources, of_targets, product
+from erlangen.nn.graph.softmax import softmax
 
 
 class _EdgeSoftmax(torch.autograd.Function):
@@ -121,13 +122,7 @@ class PlainEdges:
         return (self.targets(query.to(exact)) * self.sources(key.to(exact))).sum(-1)
 
     def softmax(self, scores: Tensor) -> Tensor:
-        exact = scores.to(torch.promote_types(scores.dtype, torch.float32))
-        zeros = exact.new_zeros(self.num_targets, exact.shape[1])
-        place = self.target[:, None].expand_as(exact)
-        largest = zeros.scatter_reduce(0, place, exact.detach(), "amax", include_self=False)
-        weight = (exact - self.targets(largest)).exp()
-        total = zeros.index_add(0, self.target, weight)
-        return (weight / self.targets(total)).to(scores.dtype)
+        return softmax(scores, self.target, num_nodes=self.num_targets)
 
     def attend(self, attention: Tensor, value: Tensor, of_edges: Tensor | None) -> Tensor:
         exact = torch.promote_types(value.dtype, torch.float32)

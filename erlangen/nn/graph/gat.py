@@ -22,7 +22,7 @@ class GATConv(GraphAttention):
     add_self_loops: add one to each node that has none; between two sets, from source i to target i. Given loops are kept, with
     their features; with `replace_self_loops` they are dropped first, as PyG does.
     edge_dim: width of edge_attr (E, edge_dim), which is then required; (E,) is a width of 1. fill_value: features of an added
-    loop: a number, a tensor (edge_dim,), or the mean, add, max, min or mul of those of the edges that arrive, 0 if none does.
+    loop: a number, a tensor (edge_dim,), or the mean, add, max, min or mul of those of the edges that arrive (of none 0, mul 1).
     dropout: share of the attention weights that is dropped in training. residual: add a linear map of the target's features.
     edge_index: (2, E), or a transposed sparse adjacency. return_attention_weights: also return (edges (2, E'), attention
     (E', heads)) before dropout: the given edges in their order, then the added loops; of a sparse adjacency, a sparse tensor of

@@ -27,7 +27,7 @@ class Explained(MessagePassing):  # type: ignore[misc]  # PyG has no types
 
     def __init__(self) -> None:
         nn.Module.__init__(self)
-        self.node_dim, self.decomposed = -2, 1
+        self.node_dim = -2
         self._edge_mask: Tensor | None = None
         self._loop_mask: Tensor | None = None
         self._apply_sigmoid = True

@@ -36,8 +36,8 @@ def test_values_and_gradients_are_pygs(pyg: ModuleType, name: str, made: dict[st
     mine.load_state_dict(theirs.state_dict())
     assert str(mine) == str(theirs)
     x = (X.abs() if name == "PowerMeanAggregation" else X).clone().requires_grad_()
-    # Groups without entries are 0.01 for PyG's power mean, and 0.003 for its standard deviation.
-    index = INDEX.where(INDEX != 3, 2) if name in ("PowerMeanAggregation", "StdAggregation") else INDEX
+    # A group without entries is 0.01 for PyG's power mean.
+    index = INDEX.where(INDEX != 3, 2) if name == "PowerMeanAggregation" else INDEX
     a, b = (aggr(x, index, dim_size=3 if index is not INDEX else 5) for aggr in (theirs, mine))
     torch.testing.assert_close(b, a, rtol=0, atol=1e-6 if name == "QuantileAggregation" else 1e-12)  # PyG's q is a float32
     wanted = (x, *mine.parameters())
@@ -99,7 +99,7 @@ def test_scaling_by_the_degree_is_pygs(pyg: ModuleType, train_norm: bool) -> Non
     theirs, mine = (kind(*given, train_norm=train_norm) for kind in (pyg.DegreeScalerAggregation, ours.DegreeScalerAggregation))
     assert theirs.state_dict().keys() == mine.state_dict().keys()
     busy = INDEX.clone()
-    busy[0] = 2  # PyG's std of a group without entries is not 0
+    busy[0] = 2  # every group has an entry
     torch.testing.assert_close(mine(X, busy), theirs(X, busy), rtol=0, atol=1e-6)
     assert mine.width(4) == 4 * 2 * 5
 
