@@ -9,13 +9,12 @@ from itertools import product
 
 import torch
 
-from erlangen.experiments.attention_cost.allocator import faults, keep_pages, return_pages
+from erlangen.experiments.attention_cost.allocator import faults, keep_pages, return_pages, settle
 from erlangen.experiments.attention_cost.forms import passes
 from erlangen.experiments.attention_cost.tasks import Time, Windows
 from erlangen.records.runs import Job, Measurement
 
 MATRICES = 6  # of all scores, for which room is made: naive attention holds 4 in its backward pass
-WARM = 2  # calls before the clock runs
 REPEATS = 3  # of a call, at least
 UNITS = {"seconds": "s", "faults": "page faults"}
 
@@ -34,9 +33,8 @@ def timed(task: Time, job: Job) -> list[Measurement]:
 
 
 def clocked(step: Callable[[], object], budget: float, device: str) -> tuple[float, float]:
-    """The median seconds and page faults of a call, after WARM that do not count; REPEATS calls and `budget` seconds at least."""
-    for _ in range(WARM):
-        step()
+    """The median seconds and page faults of a call, once its memory has settled; REPEATS calls and `budget` seconds at least."""
+    settle(step)
     times: list[float] = []
     faulted: list[int] = []
     end = time.perf_counter() + budget
