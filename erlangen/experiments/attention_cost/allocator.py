@@ -36,9 +36,9 @@ def return_pages() -> bool:
 def settle(step: Callable[[], object]) -> int:
     """Call it until CALM calls in a row have faulted in few pages, at most MOST_CALLS times; how often it was called.
 
-    Even an allocator that keeps its pages asks for new ones in the first calls. For an aligned block glibc (before 2.38) looks for
-    some bytes more than the block takes, so that a freed block serves the next one of its size only while the bytes next to it are
-    free as well. The heap grows until it has enough gaps: for up to a dozen calls, and in some processes only.
+    Even an allocator that keeps its pages asks for new ones in the first calls. For an aligned block glibc (before 2.38) looks
+    for some bytes more than the block takes, so that a freed block serves the next one of its size only while the bytes next to
+    it are free as well. The heap grows until it has enough gaps: for up to a dozen calls, and in some processes only.
     """
     calm = 0
     for calls in range(1, MOST_CALLS + 1):
