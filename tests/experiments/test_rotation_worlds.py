@@ -85,7 +85,7 @@ def answered(evidence: Evidence, recipe: Recipe = RECIPE) -> dict[str, Answer]:
 
 def test_the_world_that_the_others_change_supports_what_they_turn():
     found = judged(world())
-    turned = ("corners", "disk, 90° and 270°", "peaks", "turned back", "trade-off", "undertraining", "C4, equal compute")
+    turned = ("corners", "peaks", "turned back", "turned back, quarter turns", "trade-off", "C4, equal compute")
     assert {part: found[part].verdict for part in turned} == dict.fromkeys(turned, "supported")
 
 
@@ -155,8 +155,10 @@ def test_an_accuracy_that_rises_or_falls_has_not_leveled_off(slope: float, outco
 
 
 def test_where_nothing_was_lost_longer_training_makes_up_for_nothing():
-    evidence = world({("augmented", 10): curve(75), ("augmented", 40): curve(85)}, images=4000)
+    evidence = world({("augmented", 10): curve(75), ("augmented", 40): curve(85)})
     found = judged(evidence)["undertraining"]
+    assert found.interval is not None
+    assert (found.interval[0] or 0) > 2
     assert found.verdict == "inconclusive"
     assert "has a cost upright" in found.next_step
     assert answered(evidence)["C10"].sentence.endswith("%, so that there is no trade-off.")
