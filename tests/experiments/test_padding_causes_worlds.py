@@ -20,7 +20,7 @@ from erlangen.experiments.padding_causes.judge import answers, verdicts
 from erlangen.experiments.padding_causes.ranks import bounded_interval
 from erlangen.experiments.padding_causes.shared_images import difference_over_images
 from erlangen.experiments.padding_causes.tasks import Cause, Frame
-from erlangen.records.runs import Answer, Measurement, Verdict
+from erlangen.records.runs import Answer, Job, Measurement, Verdict
 from erlangen.statistics.intervals import accuracy_difference
 
 STANDARD = PRESETS["standard"]
@@ -31,7 +31,7 @@ def world(scores: Mapping[str, float], change: Change = lambda task, seed, made:
     """Nets of these test accuracies, 70 % where none is given; nothing else differs, and no image is copied."""
     rng = np.random.default_rng(0)
 
-    def measure(job):  # type: ignore[no-untyped-def]
+    def measure(job: Job) -> list[Measurement]:
         if job.params["task"] == task_name(Frame):
             return [Measurement("validation_accuracy", 99.0), Measurement("test_accuracy", 99.0)]
         if job.params["task"] != task_name(Cause):
@@ -91,10 +91,10 @@ def test_differences_stay_within_what_accuracies_allow():
 @pytest.mark.slow
 @pytest.mark.parametrize("right", [0.5, 0.95, 0.99])
 def test_arms_that_are_alike_on_other_images_seldom_lead(right: float):
-    """Images decide 55 % of what an arm gets right, the same in all of its seeds; 400 draws at the level of eight parts."""
+    """Images decide 55 % of what an arm gets right, the same in all of its seeds; 200 draws at the level of eight parts."""
     level = 1 - 0.05 / 8
     wrong = {"seeds": 0, "seeds and images": 0}
-    for draw in range(400):
+    for draw in range(200):
         rng = np.random.default_rng(draw)
         common, threshold = rng.standard_normal(1000), norm.ppf(right)
         arms = []
@@ -103,8 +103,8 @@ def test_arms_that_are_alike_on_other_images_seldom_lead(right: float):
             arms.append([100 * float((own + 0.22 * rng.standard_normal(1000) < threshold).mean()) for _ in range(5)])
         wrong["seeds"] += accuracy_difference(*arms, 1000, level).low > 0
         wrong["seeds and images"] += difference_over_images(*arms, 1000, level).low > 0
-    assert wrong["seeds"] > 16  # more than the 2.5 % that all parts together may have, 10 of 400
-    assert wrong["seeds and images"] <= 10, wrong
+    assert wrong["seeds"] > 8  # the rate of this world is 9 %; the level allows 0.3 %
+    assert wrong["seeds and images"] <= 3, wrong
 
 
 # Guards

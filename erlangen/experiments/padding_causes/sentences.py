@@ -29,9 +29,9 @@ def reflect_sentence(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verd
     causes = ["no pattern is overfitted"] if decided(verdicts, "overfit: new images", "refuted") else []
     causes += ["the mirrored rows give the height away"] if decided(verdicts, "height at the border", "supported") else []
     return (
-        f"Reflecting the rows alone scores {score(rows)} in the test and the columns alone {score(columns)}; with both, new "
-        f"images with the heights of the training score {score(both, 'unseen_validation_accuracy')}{': ' * bool(causes)}"
-        f"{', '.join(causes)}."
+        f"With the heights swapped, reflecting the rows alone scores {score(rows)} and the columns alone {score(columns)}. With "
+        f"both reflected, new images at the heights of the training score {score(both, 'unseen_validation_accuracy')}"
+        f"{': ' * bool(causes)}{', but '.join(causes)}."
     )
 
 

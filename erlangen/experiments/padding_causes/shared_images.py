@@ -38,6 +38,7 @@ def difference_over_images(left: Sequence[float], right: Sequence[float], images
 
 def reach(percent: float, images: float, level: float) -> tuple[float, float]:
     """How far Clopper and Pearson's interval of an accuracy reaches below it and above it, in points."""
+    percent = min(max(percent, 0.0), 100.0)
     right, tail = percent / 100 * images, (1 - level) / 2
     low = betaincinv(right, images - right + 1, tail) if right > 0 else 0.0
     high = betaincinv(right + 1, images - right, 1 - tail) if right < images else 1.0

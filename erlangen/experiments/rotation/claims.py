@@ -23,7 +23,8 @@ CLAIMS = (
             "between": "On average over all other angles it is right far less often.",
             "peaks": "At some of the angles 90°, 180° and 270° it is right more often than at the angles around them.",
             **{f"peak at {angle}°": f"At {angle}°, the net is right more often than at the angles around it." for angle in PEAKS},
-            "corners": "Less than half of the peaks at 90° and 270° is left inside a disk: most of them comes from corners.",
+            "corners": "Inside a disk, less than half of the peaks at 90° and 270° is left: most of their height comes from "
+            "corners.",
             "content": "Inside a disk, the peak at 180° is still there: it comes from what the images show.",
             "disk, 90° and 270°": "Inside a disk, there are no peaks at 90° and 270°.",
             "turned back": "Images that are turned back before the net sees them lose at most a quarter of what turning costs.",
