@@ -125,10 +125,10 @@ def test_epochs_that_fit_otherwise_are_not_at_equal_fit(validation: tuple[float,
 
 
 def test_far_boxes_are_as_many_images_as_the_accuracies_say():
-    """A fifth of the images: 80 % of 200 against 65 %, no seed apart by more than a point, is less than sure to exceed 10."""
-    scores = {"replicate columns": 80.0, "fconv": 65.0}
+    """A fifth of the images: on 200, 22 points are not surely more than 10; on all 1000 they would be."""
+    scores = {"replicate columns": 87.0, "fconv": 65.0}
     found = judged(world(scores))["far boxes"]
-    assert found.effect == pytest.approx(15, abs=2)
+    assert found.effect == pytest.approx(22, abs=3)
     assert found.verdict == "inconclusive"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from erlangen.experiments import planned_jobs
 from erlangen.experiments.rotation import PRESETS
 from erlangen.records.runs import Precision
 from erlangen.sweep import plan
@@ -19,5 +20,5 @@ def test_estimates_follow_the_precision_where_the_processor_does(
     monkeypatch.setattr(plan, "fingerprint", lambda module: "")
     monkeypatch.setattr(plan, "processor", lambda: processor)
     jobs = plan.keyed_jobs("rotation", PRESETS["quick"], precision, "cpu").values()
-    plain = plan.planned_jobs("rotation", PRESETS["quick"])
+    plain = planned_jobs("rotation", PRESETS["quick"])
     assert sum(job.seconds for job in jobs) == pytest.approx(share * sum(job.seconds for job in plain))
