@@ -88,7 +88,6 @@ def test_differences_stay_within_what_accuracies_allow():
     assert ranks.low == -1 < ranks.estimate < ranks.high
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("right", [0.5, 0.95, 0.99])
 def test_arms_that_are_alike_on_other_images_seldom_lead(right: float):
     """Images decide 55 % of what an arm gets right, the same in all of its seeds; 200 draws at the level of eight parts."""

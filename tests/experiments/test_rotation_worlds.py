@@ -196,7 +196,6 @@ def test_without_longer_training_a_trade_off_is_at_best_partly_shown():
     assert answered(evidence, recipe)["C10"].answer == "partly"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("heights", [(2.0, 2.0, 2.0), (2.0, 0.0, -6.0)])
 def test_the_largest_of_three_peaks_is_not_taken_for_larger_than_it_is(heights: tuple[float, ...]):
     """On the edge, 400 draws over seeds and images: neither end errs in more than 2.5 % and three standard errors."""
