@@ -180,7 +180,7 @@ USER = """
     from torch import Tensor, nn
 
     import erlangen
-    from erlangen.data import Graph, karate_club, red_green
+    from erlangen.data import Graph, LabeledImages, generated_images, image_folder, karate_club, red_green
     from erlangen.generate import Settings
     from erlangen.measure import dirichlet_energy, relative_change
     from erlangen.models import GPT, GPTConfig
@@ -191,6 +191,10 @@ USER = """
     from erlangen.symmetries import Reflection, Symmetry, Translation
     from erlangen.testing import assert_invariant, check_symmetry
     from erlangen.train import NodeSchedule, classifier, seed_everything
+
+
+    def signs(folder: Path | None = None) -> LabeledImages:
+        return generated_images(4, seed=0) if folder is None else image_folder(folder)[0]
 
 
     def judge(folder: Path) -> list[str]:

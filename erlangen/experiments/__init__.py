@@ -2,7 +2,8 @@
 
     __init__.py   TITLE, QUESTION, CLAIMS, PRESETS (name -> frozen Recipe), MEMORY_MB of one worker, jobs(recipe) -> [Job].
                   No torch, so that listing is instant. Optional: PRECISIONS and DEVICES that its portable jobs honor (default
-                  float32 on the CPU), SEEDS_AT_ONCE, and fetch(recipe), which has data at hand before any job starts.
+                  float32 on the CPU), SPEEDUP (precision -> how many times as fast as float32, for estimates), SEEDS_AT_ONCE,
+                  and fetch(recipe), which has data at hand before any job starts.
     tasks.py      the parameters of each kind of job, as frozen records (`kit.tasks`)
     run.py        run(job) -> [Measurement]. What it imports decides the jobs' keys, so it imports no wording, claim or color:
                   nothing of `__init__`, `judge` or `figures`. With SEEDS_AT_ONCE also run_many(jobs), for a GPU: jobs that differ

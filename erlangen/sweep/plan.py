@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -16,7 +16,7 @@ from erlangen.experiments.user_code import user_code
 from erlangen.records.runs import Job, JobResult, Precision, Run
 from erlangen.sweep.differences import changes
 from erlangen.sweep.fingerprint import fingerprint
-from erlangen.sweep.machine import machine, versions
+from erlangen.sweep.machine import machine, processor, versions
 from erlangen.sweep.store import Store
 
 JOB_FILE_KB = 8  # a generous mean, with the file system's rounding
@@ -123,9 +123,18 @@ def keyed_jobs(name: str, recipe: Any, precision: Precision, device: str) -> dic
     module = module_name(name)
     with user_code(module):
         code = fingerprint(f"{module}.run")
-    jobs = planned_jobs(name, recipe, precision, device)
+    jobs = in_precision(planned_jobs(name, recipe, precision, device), getattr(load(name), "SPEEDUP", {}))
     with user_code(module):  # a parameter that is neither a number nor text has no key
         return {job.key(code): job for job in jobs}
+
+
+def in_precision(jobs: Iterable[Job], speedup: Mapping[str, float]) -> list[Job]:
+    """The jobs with estimates for the precision that they have; speedup: precision -> how many times as fast as float32.
+
+    Of bfloat16 that holds on processors that multiply it in hardware; elsewhere the estimates stay those of float32.
+    """
+    known = speedup if "bf16" in processor() else {}
+    return [replace(job, seconds=job.seconds / known.get(job.precision, 1.0)) for job in jobs]
 
 
 def describe(

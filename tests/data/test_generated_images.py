@@ -1,15 +1,18 @@
 """The generated signs: the same for a seed, balanced, and changed into each other by turns as their module says."""
 
 import time
+from importlib import import_module
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from erlangen.data import generated_images as module
+import erlangen.data
 from erlangen.data.generated_images import SIGNS, generated_images
 from erlangen.data.rotate import rotate
+
+module = import_module("erlangen.data.generated_images")
 
 
 def drawn(name: str) -> Tensor:
@@ -23,6 +26,14 @@ def drawn(name: str) -> Tensor:
 def overlap(a: Tensor, b: Tensor) -> float:
     """Pixels with ink in both over pixels with ink in either."""
     return float((a & b).sum() / (a | b).sum())
+
+
+def test_the_readers_of_images_are_offered_and_stay_functions() -> None:
+    """The modules of the same names have been imported above."""
+    assert erlangen.data.generated_images is generated_images
+    assert isinstance(erlangen.data.generated_images(2, seed=0), erlangen.data.LabeledImages)
+    assert callable(erlangen.data.cifar10)
+    assert callable(erlangen.data.image_folder)
 
 
 def test_the_same_seed_gives_the_same_images_and_a_smaller_set_is_the_beginning() -> None:

@@ -69,8 +69,8 @@ def world(
     memorized: float = 0.0,
     few: float = 0.0,
     margins: Mapping[int, float] | None = None,
-    far: float = 20.0,
-    stopped: float = -3.0,
+    far: float = 24.0,
+    stopped: float = -6.0,
     scatter: float = 1.0,
     draw: int = 0,
     recipe: Recipe = STANDARD,
@@ -94,10 +94,11 @@ def world(
         test = (few if task.train < recipe.train and task.arm == "reflect" else accuracy[task.arm]) + noise(1.0)
         overfits = task.arm == "fconv" and task.train == recipe.control_images
         gap = 20.0 if overfits else memorized if task.arm == "reflect" else 2.0
+        apart = (75.0 + far if task.arm == "replicate columns" else 75.0) + noise(1.5)
         made: Measured = {
             "validation_accuracy": 95.0 + noise(0.5), "train_accuracy": 99.0 + noise(0.2), "test_accuracy": test,
-            "unseen_validation_accuracy": 99.0 - gap + noise(0.3), "unseen_test_accuracy": test - 3,
-            "near_accuracy": test, "far_accuracy": (75.0 + far if task.arm == "replicate columns" else 75.0) + noise(1.5),
+            "unseen_validation_accuracy": 99.0 - gap + noise(0.3), "unseen_test_accuracy": 0.8 * test + 0.2 * apart,
+            "near_accuracy": test, "far_accuracy": apart,
             "cells": ARMS[task.arm].cells(), "never_met": CUT[task.arm], "shuffled_r2": -0.06 + noise(0.02),
             "shuffled_r2_untrained": -0.06 + noise(0.02), "place_r2": held[task.arm] + noise(0.02),
             "place_r2_untrained": held[task.arm] - 0.1 + noise(0.02), "column_r2": columns[task.arm] + noise(0.02),
@@ -159,7 +160,7 @@ def test_the_world_as_it_was_seen_once():
     assert {claim: answer.answer for claim, answer in said.items()} == {"C5": "refuted", "C6": "partly", "C7": "partly"}
     assert all(len(answer.sentence) < 330 for answer in said.values())
     assert "not the size of the map" in said["C5"].sentence
-    assert "no pattern is overfitted, the mirrored rows give the height away" in said["C6"].sentence
+    assert "no pattern is overfitted, but the mirrored rows give the height away" in said["C6"].sentence
     assert "but not because boxes are magnified" in said["C7"].sentence
 
 
@@ -174,10 +175,10 @@ def test_every_part_says_whose_it_is_and_quotes_the_report():
 
 def test_a_world_in_which_the_report_is_right():
     """Accuracy follows the cells and the height; reflection overfits on either axis; what is magnified helps."""
-    scores = {name: min(5 + 14 * (math.isqrt(ARMS[name].cells()) - 2), 100.0) for name in MAPS}
+    scores = {name: min(5 + 18 * (math.isqrt(ARMS[name].cells()) - 2), 100.0) for name in MAPS}
     height = {name: 0.2 + score / 150 for name, score in scores.items()}
     scores |= {"reflect": 30.0, "reflect columns": 20.0, "reflect rows": 20.0}
-    more = {"replicate": 6.0, "replicate rows": 5.0, "replicate columns": 5.0, "replicate x2": 12.0}
+    more = {"replicate": 12.0, "replicate rows": 12.0, "replicate columns": 12.0, "replicate x2": 21.0}
     scores |= {name: scores["fconv"] + lead for name, lead in more.items()}
 
     def across(task: Task, seed: int, made: Measured) -> Measured:
@@ -349,14 +350,7 @@ def test_one_seed_and_no_spread_support_and_refute_no_probe():
     found = outcomes(world(recipe=one), one)
     assert {found[part] for part in STATISTICAL - ranks} == {"inconclusive"}
     still = outcomes(world(scatter=0.0))
-    probes = {
-        "information kept",
-        "height at the border",
-        "column at the border",
-        "rows give the height away",
-        "far boxes",
-        "equal fit",
-    }
+    probes = {"information kept", "height at the border", "column at the border", "rows give the height away"}
     assert {still[part] for part in probes} == {"inconclusive"}
 
 

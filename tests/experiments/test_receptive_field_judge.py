@@ -480,7 +480,7 @@ def test_quick_judges_the_cause_and_leaves_the_far_distances_out():
 def test_without_distances_the_sentence_stays_whole():
     recipe = replace(MADE_UP, distances=())
     answer = answered(world(recipe=recipe), recipe)
-    assert answer.sentence.endswith("but the field only bounds what is learned.")
+    assert answer.sentence.endswith("and attention's is global from the first.")
 
 
 def test_figures_of_a_whole_run_are_drawn():

@@ -9,10 +9,11 @@ from erlangen.experiments.kit.evidence import Arm, Effect, Evidence, Quantity, d
 from erlangen.experiments.kit.wording import Wording, wording
 from erlangen.experiments.padding_causes import CLAIMS
 from erlangen.experiments.padding_causes.recipe import Recipe
+from erlangen.experiments.padding_causes.shared_images import difference_over_images
 from erlangen.experiments.padding_causes.statements import CONTROLS, QUOTES, RIVALS
 from erlangen.experiments.padding_causes.tasks import Cause, Frame
 from erlangen.records.runs import Of
-from erlangen.statistics.intervals import Interval, accuracy_difference
+from erlangen.statistics.intervals import Interval
 
 MAPS = (
     "valid", "valid 4x4", "sconv", "sconv 8x8", "sconv 7x7", "sconv center 6x6", "sconv 5x5", "fconv", "fconv 12x12",
@@ -20,7 +21,7 @@ MAPS = (
 )  # fmt: skip
 """The nets padded by zeros, or not at all: their maps and borders differ, and what is copied does not, since nothing is."""
 MATTERS = "a fifth of the way from 0 to 100 %, as for the other causes"
-PAIRED = "t interval over seeds of paired differences; binomial over images where they do not vary"
+PAIRED = "interval over seeds, of paired differences, and over the images that they share"
 POINTS = "points of test accuracy, paired by seed"
 
 
@@ -69,15 +70,17 @@ def untrained(recipe: Recipe, *arms: Arm) -> tuple[str, ...]:
 
 def moved(gain: Interval) -> str:
     """'The test accuracy falls by 77.7 points.'"""
+    if abs(gain.estimate) < 0.05:
+        return "The test accuracy stays the same."
     return f"The test accuracy {'rises' if gain.estimate > 0 else 'falls'} by {abs(gain.estimate):.1f} points."
 
 
-def gained(left: Arm, right: Arm, quantity: Quantity, images: int) -> Effect:
-    """left - right of an accuracy in percent, paired by seed; binomial over the images where the seeds do not vary."""
+def gained(left: Arm, right: Arm, quantity: Quantity, images: float) -> Effect:
+    """left - right of an accuracy in percent, paired by seed, over seeds and the images that they share."""
     ours, theirs = left.values(quantity), right.values(quantity)
     seeds = sorted(ours.keys() & theirs.keys())
 
     def interval(level: float) -> Interval:
-        return accuracy_difference([ours[seed] for seed in seeds], [theirs[seed] for seed in seeds], images, level)
+        return difference_over_images([ours[seed] for seed in seeds], [theirs[seed] for seed in seeds], images, level)
 
     return replace(difference(left, right, quantity, unit="%"), interval=interval, test=PAIRED)

@@ -12,6 +12,7 @@ from erlangen.experiments.padding_causes.recipe import Recipe
 from erlangen.experiments.padding_causes.reflect_parts import reflect_parts
 from erlangen.experiments.padding_causes.replicate_parts import replicate_parts
 from erlangen.experiments.padding_causes.sentences import map_sentence, reflect_sentence, replicate_sentence
+from erlangen.experiments.padding_causes.statements import PARTS, QUOTES
 from erlangen.records.runs import Answer, Verdict
 
 ANSWERED = {
@@ -30,13 +31,16 @@ def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
 
 
 def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]:
-    """One sentence for each claim, and the figure that shows it."""
+    """One sentence for each claim, and the figure that shows it. A claim of which a part was not judged holds partly at best."""
     said = {"C5": map_sentence, "C6": reflect_sentence, "C7": replicate_sentence}
     of_claim = {claim: judged(recipe, verdicts, claim) for claim in said}
     return [
-        answer(claim, of_claim[claim], sentence(recipe, evidence, verdicts), figure=FIGURES[claim], needs=NEEDS[claim])
+        answer(
+            claim, of_claim[claim], sentence(recipe, evidence, verdicts), figure=FIGURES[claim], needs=NEEDS[claim],
+            whole=PARTS[claim].keys() & QUOTES.keys() <= {verdict.part for verdict in verdicts},
+        )
         for claim, sentence in said.items()
-    ]
+    ]  # fmt: skip
 
 
 def judged(recipe: Recipe, verdicts: Sequence[Verdict], claim: str) -> list[Verdict]:

@@ -11,6 +11,7 @@ from erlangen.experiments.padding_causes.evidence import MAPS, POINTS, arms_of, 
 from erlangen.experiments.padding_causes.ranks import LEAST_ARMS, rank_correlation
 from erlangen.experiments.padding_causes.recipe import Recipe
 from erlangen.experiments.padding_causes.tasks import Cause
+from erlangen.statistics.intervals import Interval
 from erlangen.statistics.regions import exceeds, falls_below
 
 LARGER = {
@@ -79,8 +80,13 @@ def kept_information(recipe: Recipe, evidence: Evidence) -> Part:
         unit="R² of the height, paired by seed",
         untrained=untrained(recipe, larger, smaller),
         checks=(Check(f"the probe reads the height from one of them (R² ≥ {READABLE:g})", readable),),
-        corrected=lambda gain: f"They hold less of it: R² changes by {gain.estimate:+.2f}.",
+        corrected=held,
     )
+
+
+def held(gain: Interval) -> str:
+    """'They hold less of it: R² differs by -0.93.'"""
+    return f"They hold {'less' if gain.estimate < 0 else 'hardly more'} of it: R² differs by {gain.estimate:+.2f}."
 
 
 RANKS = {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from scipy import stats
 
-from erlangen.experiments.kit.evidence import Arm, Effect, by_seed, group
+from erlangen.experiments.kit.evidence import Arm, Effect, by_seed, group, spread_interval
 from erlangen.records.runs import JobResult
+from erlangen.statistics.intervals import Interval
 
 LEAST_ARMS = 6
 
@@ -24,7 +25,15 @@ def rank_correlation(arms: Mapping[str, Arm], quantity: str) -> Effect:
         return spearman([(result.value(quantity), result.value("test_accuracy")) for result in results])
 
     groups = [group(arm, "test_accuracy", "%") for arm in arms.values()]
-    return by_seed(rho, *arms.values(), test="t interval over seeds of rank correlations over arms", groups=groups)
+    test = "t interval over seeds of rank correlations over arms"
+    return by_seed(rho, *arms.values(), estimator=bounded_interval, test=test, groups=groups)
+
+
+def bounded_interval(values: Sequence[float], level: float = 0.95) -> Interval:
+    """`spread_interval`, within the -1 and 1 that no rank correlation exceeds."""
+    interval = spread_interval(values, level)
+    low, high = (end if math.isnan(end) else min(max(end, -1.0), 1.0) for end in (interval.low, interval.high))
+    return interval._replace(low=low, high=high)
 
 
 def spearman(pairs: list[tuple[float, float]]) -> float:

@@ -18,17 +18,18 @@ class Recipe:
     """Which arms are trained, for how long, and the edges of the verdicts.
 
     arms: nets to train, each with one thing changed. seeds: number of seeds of each arm. epochs: passes over the report's images.
-    patience: epochs without a lower validation loss after which a training stops. report_seeds: number of seeds of fconv and
-    replicate, whose accuracies are close, in trainings as long as the report's; 0 for none. report_epochs: passes over the images
-    in these longer trainings. sizes: numbers of training images for further nets under reflect padding. size_epochs: passes over
-    such fewer images. control_images: number of training images with which nets under fconv padding must be seen to overfit.
-    control_epochs: passes over the images of that control. margins: least distances of the boxes from the border, in pixels.
-    frame_epochs: passes over images with a margin. frame_train: number of training images with a margin. train: number of
-    training images. validation: number of validation images. test: number of test images. fit: validation accuracy, in percent,
-    that a net must reach before a verdict compares it. step: points of test accuracy that a cause must move. overfit: points
-    between training images and new ones above which a net overfits. reads: R² by which two arms must differ before one holds
-    more. far: points of accuracy to be gained on boxes that no unit sees together. rank: least rank correlation, in size, of
-    a cause with the accuracy.
+    patience: epochs without a lower validation loss after which a training stops. report_seeds: number of seeds for which fconv
+    and replicate, whose accuracies are close, are also trained for as long as in the report. With 0 these trainings are left out,
+    and the two paddings are not compared. report_epochs: passes over the images in these longer trainings. sizes: numbers of
+    training images for further nets under reflect padding. size_epochs: passes over the images in the trainings of these further
+    nets. control_images: number of training images from which nets under fconv padding must be seen to overfit. control_epochs:
+    passes over the images in the trainings of that control. margins: least distances of the boxes from the border, in pixels.
+    frame_epochs: passes over the images whose boxes keep a margin. frame_train: number of training images whose boxes keep a
+    margin. train: number of training images. validation: number of validation images. test: number of test images. fit:
+    validation accuracy, in percent, that a net must reach before a verdict compares it. step: points by which a cause must change
+    the test accuracy. overfit: points between training images and new ones above which a net overfits. reads: difference in R²
+    above which one arm holds more than another. far: points by which the accuracy must rise on boxes that are too far apart for
+    any unit of the last map. rank: size of a rank correlation above which a cause orders the nets by their accuracy.
     """
 
     arms: tuple[str, ...] = tuple(ARMS)

@@ -14,8 +14,9 @@ from erlangen.records.runs import Verdict
 def map_sentence(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> str:
     """C5."""
     small, large = (score(arm_of(recipe, evidence, name)) for name in ("sconv 5x5", "sconv 7x7"))
-    border = decided(verdicts, "sconv 7x7 over 5x5", "refuted") and decided(verdicts, "sconv 5x5 over 7x7", "supported")
-    cause = "What decides is the border, not the size of the map: with" if border else "With"
+    cause = "A larger map is not what decides here: with" if decided(verdicts, "sconv 7x7 over 5x5", "refuted") else "With"
+    if decided(verdicts, "larger maps", "refuted") and decided(verdicts, "border", "supported"):
+        cause = "What decides is the border, not the size of the map: with"
     return (
         f"{cause} the heights swapped a last map of 5×5 cells scores {small} where nearly every weight meets every pixel of the "
         f"boxes, and one of 7×7 cells {large} where some weights never do."
@@ -25,11 +26,12 @@ def map_sentence(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]
 def reflect_sentence(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> str:
     """C6."""
     rows, columns, both = (arm_of(recipe, evidence, f"reflect{axis}") for axis in (" rows", " columns", ""))
-    causes = ["no pattern is overfitted"] if decided(verdicts, "overfit", "refuted") else []
+    causes = ["no pattern is overfitted"] if decided(verdicts, "overfit: new images", "refuted") else []
     causes += ["the mirrored rows give the height away"] if decided(verdicts, "height at the border", "supported") else []
     return (
-        f"Reflecting the rows alone scores {score(rows)} in the test and the columns alone {score(columns)}, and new images with "
-        f"the heights of the training score {score(both, 'unseen_validation_accuracy')}{': ' * bool(causes)}{', '.join(causes)}."
+        f"With the heights swapped, reflecting the rows alone scores {score(rows)} and the columns alone {score(columns)}. With "
+        f"both reflected, new images at the heights of the training score {score(both, 'unseen_validation_accuracy')}"
+        f"{': ' * bool(causes)}{', but '.join(causes)}."
     )
 
 
@@ -38,7 +40,9 @@ def replicate_sentence(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Ve
     rows, columns, zeros = (score(arm_of(recipe, evidence, name)) for name in ("replicate rows", "replicate columns", "fconv"))
     whole = report_arm if recipe.report_seeds else arm_of  # trained for as long as in the report, if any are
     both, none = (score(whole(recipe, evidence, name)) for name in ("replicate", "fconv"))
-    link = ", but not because boxes are magnified: replicating" if decided(verdicts, "magnifies", "refuted") else ". Replicating"
+    lower = any(decided(verdicts, f"magnifies: {axis}", "refuted") for axis in ("rows", "columns"))
+    magnified = not lower or decided(verdicts, "replicate > fconv", "refuted")
+    link = ". Replicating" if magnified else ", but not because boxes are magnified: replicating"
     told = {"column at the border": "columns tell where a box is", "rows give the height away": "rows give its height away"}
     why = [words for part, words in told.items() if decided(verdicts, part, "supported")]
     return (

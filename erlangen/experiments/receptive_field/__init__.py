@@ -61,9 +61,9 @@ CLAIMS = (
         "struggle with long-range relations.",
         how="Theoretical: gradients that are exactly zero or not, in float64, for nets with positive weights, in which no two "
         "paths cancel. Effective: the standard deviation of the squared gradient of one output (Luo et al., 2016), by depth. "
-        "Learned: on a torus, one pixel in one channel and another in a second one, D or D + 2 columns to its right; which is "
-        "it? The torus has no border, so that place says nothing. A training counts if it ends with every image right, at the "
-        "pool and learning rate that are best for the other half of the seeds.",
+        "Learned: nets on a torus tell whether a pixel in one channel is D or D + 2 columns to the right of a pixel in another "
+        "channel. The torus has no border, so that place says nothing. A training counts if it ends with every image right, at "
+        "the pool and learning rate that are best for the other half of the seeds.",
         parts=PARTS,
     ),
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from functools import partial
 
 from erlangen.experiments.kit.evidence import Effect as Measured, Evidence, by_seed, mean
-from erlangen.experiments.kit.parts import Part
+from erlangen.experiments.kit.parts import Check, Part
 from erlangen.experiments.kit.wording import wording
 from erlangen.experiments.receptive_field import CLAIMS
-from erlangen.experiments.receptive_field.evidence import arm, slope, taught
+from erlangen.experiments.receptive_field.evidence import arm, learned, slope, taught
 from erlangen.experiments.receptive_field.plan import CELLS, DEEP, EASY, MIDDLE, Cell
 from erlangen.experiments.receptive_field.recipe import Recipe
 from erlangen.experiments.receptive_field.statements import QUOTES
@@ -31,21 +33,34 @@ def effective_parts(recipe: Recipe, evidence: Evidence) -> list[Part]:
     return parts
 
 
-def exponent(recipe: Recipe, evidence: Evidence, net: str) -> Measured:
+def exponent(depths: Sequence[int], evidence: Evidence, net: str) -> Measured:
     """The exponent of the deviation in the depth, seed by seed."""
-    arms = [evidence.arm(Effect, net=net, layers=layers) for layers in recipe.depths]
-    return by_seed(lambda *results: slope(recipe.depths, [result.value("deviation") for result in results]), *arms)
+    arms = [evidence.arm(Effect, net=net, layers=layers) for layers in depths]
+    return by_seed(lambda *results: slope(depths, [result.value("deviation") for result in results]), *arms)
+
+
+def power_law(recipe: Recipe, evidence: Evidence, net: str) -> Check:
+    """Whether the growth has one exponent at all: an early rise and a standstill can average to 1/2. Two depths cannot tell."""
+    middle = len(recipe.depths) // 2
+    halves = recipe.depths[: middle + 1], recipe.depths[middle:]
+    parts = [exponent(depths, evidence, net) for depths in halves if len(recipe.depths) > 2]
+    name = "the shallower half of the depths has about the same exponent as the deeper one"
+    if not parts or any(part.missing or part.not_finite for part in parts):
+        return Check(f"{name}, which takes three depths", None)
+    shallow, deep = (part.interval(0.95).estimate for part in parts)
+    return Check(f"{name} ({shallow:.2f} and {deep:.2f})", abs(shallow - deep) <= 2 * recipe.exponent)
 
 
 def growth(recipe: Recipe, evidence: Evidence, net: str) -> Part:
     """The square root that theory has for a plain CNN, and the same with residual connections."""
     return Part(
         **said(*(("effective field", "rival") if net == "plain" else ("effective field, residual", "extension"))),
-        effect=exponent(recipe, evidence, net),
+        effect=exponent(recipe.depths, evidence, net),
         region=within(
             recipe.exponent, around=0.5, why=f"a size that is {off(recipe):.0f} % off at 16 times the depth is another law"
         ),
         unit="exponent of the depth",
+        checks=(power_law(recipe, evidence, net),),
         corrected=lambda interval: f"It grows with the depth to the power {interval.estimate:.2f}.",
         note=f"{LUO} Layers: {', '.join(map(str, recipe.depths))}. Size: standard deviation of the squared gradient.",
     )
@@ -61,7 +76,7 @@ def trained_growth(recipe: Recipe, evidence: Evidence) -> Part:
     pairs, depths = [taught(arm(evidence, cell), recipe.most) for cell in TRAINED], [cell.layers for cell in TRAINED]
 
     def change(*results: JobResult) -> float:
-        after, before = (slope(depths, [result.value(f"deviation_{when}") for result in results]) for when in ("after", "before"))
+        after, before = (slope(depths, [size(result, when) for result in results]) for when in ("after", "before"))
         return after - before
 
     return Part(
@@ -75,12 +90,17 @@ def trained_growth(recipe: Recipe, evidence: Evidence) -> Part:
     )
 
 
+def size(result: JobResult, when: str) -> float:
+    """The size of a trained net's field before or after training; NaN where it is not known whether the net has learned."""
+    return math.nan if math.isnan(learned(result)) else result.value(f"deviation_{when}")
+
+
 def widening(recipe: Recipe, evidence: Evidence) -> Part:
     """The ratio of the field's size after training to that before."""
     trained, others = taught(arm(evidence, Cell("plain", DEEP, MIDDLE)), recipe.most)
 
     def factor(result: JobResult) -> float:
-        return result.value("deviation_after") / result.value("deviation_before")
+        return size(result, "after") / size(result, "before")
 
     return Part(
         **said("training widens it", "rival"),

@@ -116,17 +116,21 @@ def still_learning(trained: Arm, most: float) -> tuple[str, ...]:
 def tuning_check(evidence: Evidence, cell: Cell) -> Check:
     """Whether no setting beyond those tried promises more.
 
-    It fails if more seeds learn at an outermost rate than at any other, or with a pool that was tried at one rate only.
+    It fails if more seeds learn at an outermost rate, or with a pool that was tried at one rate only, than at any rate in
+    between. Two outermost settings that are equally good vouch for nothing.
     """
     settings = settings_of(evidence, cell)
     name = f"the best learning rate and pool lie within those that were tried ({cell.title}, {cell.distance} columns)"
     if not settings:
         return Check(name, None)
-    pool, rate = best(settings, common(settings))
-    rates = sorted(lr for other, lr in settings if other == pool)
-    inside = rates[0] < rate < rates[-1]
-    others = [count(list(results.values())) for setting, results in settings.items() if setting != (pool, rate)]
-    return Check(name, inside or count(list(settings[pool, rate].values())) <= max(others, default=0))
+    counts = {setting: count(list(results.values())) for setting, results in settings.items()}
+    return Check(name, max(counts.values()) <= max((counts[setting] for setting in between(settings)), default=0))
+
+
+def between(settings: Settings) -> list[Setting]:
+    """The settings whose learning rate lies between others that were tried with the same pool."""
+    rates = {pool: [lr for other, lr in settings if other == pool] for pool, _ in settings}
+    return [(pool, lr) for pool, lr in settings if min(rates[pool]) < lr < max(rates[pool])]
 
 
 def slope(depths: Sequence[int], sizes: Sequence[float]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from erlangen.experiments.kit.answers import answer
@@ -34,31 +35,51 @@ def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
 
 def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]:
     """How the field grows, and in how many trainings which nets learn a far distance."""
-    sentence = (
-        "A CNN's field grows by 2 pixels with each 3×3 layer and attention's is global from the first, but the field only bounds "
-        f"what is learned{told(evidence, recipe)}."
-    )
+    sentence = f"{grown(verdicts)}{bounds(verdicts)}{told(evidence, recipe)}."
     needs = f"the distances {MIDDLE} and {FAR}"
     return [answer("C11", verdicts, sentence, figure="fields", whole=FAR in recipe.distances, needs=needs)]
 
 
+def grown(verdicts: Sequence[Verdict]) -> str:
+    """How the theoretical field grows, if it was counted to."""
+    if not all(decided(verdicts, part, "supported") for part in ("CNN, each layer", "attention, one layer")):
+        return "The theoretical fields are not what the formulas say"
+    return "A CNN's field grows by 2 pixels with each 3×3 layer, and attention's is global from the first"
+
+
+def bounds(verdicts: Sequence[Verdict]) -> str:
+    """What the field decides of what is learned, as far as the trainings show it."""
+    if decided(verdicts, "outside", "supported"):
+        narrow = any(decided(verdicts, f"inside, {layers} layers", "refuted") for layers in (DEEP, DEEPEST))
+        return f". {'What lies inside a field is not always learned' if narrow else 'What lies outside a field is never learned'}"
+    return ""
+
+
+def decided(verdicts: Sequence[Verdict], part: str, outcome: str) -> bool:
+    """Whether a part was decided so."""
+    return any(verdict.part == part and verdict.verdict == outcome for verdict in verdicts)
+
+
 def told(evidence: Evidence, recipe: Recipe) -> str:
-    """': 20 columns apart, a relation is learned in 1 of 16 trainings by 10 layers, whose field has 21 columns, and in ...'."""
+    """': 20 columns are learned in 1 of 16 trainings by a CNN of 10 layers, whose field has 21, and ...'."""
     distance = next((distance for distance in (FAR, MIDDLE) if distance in recipe.distances), None)
     if distance is None:
         return ""
     shallow, deep = (DEEP, DEEPEST) if distance == FAR else (SHALLOW, DEEP)
     nets = {
-        f"by a CNN of {shallow} layers, whose field has {2 * shallow + 1},": Cell("plain", shallow, distance),
-        f"by one of {deep} layers": Cell("plain", deep, distance),
-        f"by {SHALLOW} dilated layers": Cell("dilated", SHALLOW, distance),
-        "by one layer of attention": Cell("relative", 1, distance),
+        f" by a CNN of {shallow} layers, whose field has {2 * shallow + 1}": Cell("plain", shallow, distance),
+        f" by one of {deep} layers": Cell("plain", deep, distance),
+        f" by {SHALLOW} dilated layers": Cell("dilated", SHALLOW, distance),
+        " by one layer of attention": Cell("relative", 1, distance),
     }
-    first, *others, last = [f"{of(evidence, cell)} {words}" for words, cell in nets.items()]
-    return f": {distance} columns are learned in {first.replace(' by', ' trainings by')} {', '.join(others)} and {last}"
+    counts = [f"{count}{words}" for words, cell in nets.items() if (count := of(evidence, cell))]
+    if len(counts) < 2:
+        return ""
+    first, *others, last = counts
+    return f": {distance} columns are learned in {', '.join([first.replace(' by', ' trainings by'), *others])} and {last}"
 
 
 def of(evidence: Evidence, cell: Cell) -> str:
-    """'15 of 16'"""
-    values = list(arm(evidence, cell).values(learned).values())
-    return f"{sum(value == 1 for value in values)} of {len(values)}"
+    """'15 of 16'; '' without a training whose outcome is known."""
+    values = [value for value in arm(evidence, cell).values(learned).values() if math.isfinite(value)]
+    return f"{sum(value == 1 for value in values)} of {len(values)}" if values else ""

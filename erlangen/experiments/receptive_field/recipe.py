@@ -16,13 +16,14 @@ DISTANCES = (6, 10, 12, 14, 16, 18, 20, 22, 24, 28)
 class Recipe:
     """How the nets are trained, and the edges of the verdicts.
 
-    depths: layers of the untrained CNNs whose effective field is measured, rising. images: of noise, over which that is averaged.
-    distances: columns between the two marks that nets learn. columns: of the torus. steps: updates at most. rates: learning
-    rates of CNNs, rising; each is counted at the best of them, with the best pool. attention_lr: that of attention. exponent: how
-    far the exponent of a growth with the depth may be from 1/2. most: the share of trainings above which a net learns a distance.
-    wider: the least ratio of two fields that matters. even: the least ratio of what is far to what is near in a field that is
-    even. more: the least number of distances that matters, of two, by which a spread start is ahead. plateau: nats by which a
-    net that has not learned may have improved in the last third of its training.
+    depths: numbers of layers of the untrained CNNs whose effective field is measured, rising. images: number of noise images over
+    which an effective field is averaged. distances: numbers of columns between the two marks that nets learn to tell apart.
+    columns: number of columns of the torus. steps: updates in a training, at most. rates: learning rates that are tried for CNNs,
+    rising; each net counts at its best learning rate and pool. attention_lr: learning rate of attention. exponent: distance from
+    1/2 within which the exponent of the growth with depth must lie. most: share of the trainings above which a net learns a
+    distance. wider: ratio above which one field is wider than another. even: ratio of what is far to what is near above which a
+    field is even. more: number of distances, of two, by which a spread start must be ahead. plateau: nats by which the loss of a
+    net that has not learned may still fall in the last third of its training.
     """
 
     seeds: Annotated[int, Ge(1), Le(1000)] = 16

@@ -11,8 +11,8 @@ PARTS = {
     "20 columns, 10 layers": "A plain CNN of 10 layers, whose field has 21 columns, struggles with marks that are 20 apart.",
     "20 columns, 16 layers": "A plain CNN of 16 layers, whose field has 33 columns, struggles with marks that are 20 apart.",
     "20 columns, dilated": "A dilated CNN of 6 layers, whose field has 29 columns, struggles with marks that are 20 apart.",
-    "cause: the field": "The field is why: of two CNNs with 6 layers and the same number of weights, the one whose field is too "
-    "small never learns 14 columns, and the one with dilated kernels does.",
+    "cause: the field": "The field is the cause: of two CNNs with 6 layers and the same number of weights, the one whose field "
+    "is too small never learns 14 columns, and the one with dilated kernels does.",
     "effective field": "The effective field of an untrained CNN grows with the square root of its depth.",
     "training widens it": "Training widens the effective field: that of a plain CNN of 10 layers that learned 14 columns.",
     "CNN, residual": "With residual connections, too, each layer adds k − 1 pixels.",

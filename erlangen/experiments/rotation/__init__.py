@@ -25,6 +25,7 @@ QUESTION = (
 )
 MEMORY_MB = 1500
 PRECISIONS = ("float32", "bfloat16")
+SPEEDUP = {"bfloat16": 2.1}  # over float32, on two cores that multiply it in hardware
 DEVICES = ("cpu", "cuda")
 
 Rate = Annotated[float, Ge(1e-6), Le(1)]
@@ -34,20 +35,26 @@ STANDARD_ARMS = ("plain", "disk", "augmented", "pooled", "pooled augmented", "C4
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """data: generated (signs), cifar10, or a folder of class folders or of CIFAR-10's binary files.
+    """data: generated (ten signs), cifar10, or a folder of class folders or of CIFAR-10's binary files.
 
     arms: plain (the report's net), disk (the same, trained and tested inside the inscribed disk), augmented (trained on images
     turned by random angles), pooled and "pooled augmented" (with a pooled head), and group convolutions with as much compute or
     as many parameters as the pooled net: "C4 compute", "C4 parameters", "C8 compute", "C8 parameters".
-    seeds: of every arm. more: further seeds of the report's net, of which more is asked: plain, disk and augmented.
-    epochs: of training. long: epochs of the arms that `longer` names. longer: arms that train on, tested after `epochs` as well.
-    train: training images, at most. validation: images held out of them. test: test images, at most. width: factor of channels.
-    rates: learning rates tried by the nets with a pooled head; the report's net has the report's, 0.001. trial: epochs of a try.
-    step: degrees between two angles of the test, a divisor of 90. interpolation: of turned images. fill: of what turns into view.
-    fit: accuracy in percent, on validation images such as a net was trained on, that it must reach before it is compared.
-    drop: points from which an accuracy counts as far lower. bump: points by which a peak must stand out. gain: points from which
-    an arm counts as better. cost: points from which a lower accuracy on upright images counts as a trade-off. flat: points from
-    the mean within which a curve is flat. slope: points an epoch below which training has leveled off.
+    seeds: number of seeds of every arm. more: number of further seeds of plain, disk and augmented, whose differences are small.
+    epochs: passes over the training images. long: passes over the training images of the arms that `longer` names. longer: arms
+    that train for `long` epochs; they are tested after `epochs` as well.
+    train: number of training images, at most. validation: number of images held out for validation, at most. test: number of test
+    images, at most. width: factor by which the channels of every layer are multiplied.
+    rates: learning rates that are tried for the nets with a pooled head and the group convolutions; the others have the report's,
+    0.001. trial: epochs for which each learning rate is tried.
+    step: degrees between two angles of the test, a divisor of 90. interpolation: how a pixel of a rotated image is made of those
+    of the original. fill: what fills the corners of rotated images.
+    fit: validation accuracy, in percent, that a net must reach before a verdict compares it. Choose it well above chance, which
+    is 50 for two classes.
+    drop: points by which the accuracy must fall to be far lower. bump: points by which a peak must stand out from the angles
+    around it. gain: points by which an accuracy must exceed another to be better. cost: points by which upright accuracy must
+    fall to be a cost. flat: points from the mean of all angles within which an accuracy counts as the same. slope: points per
+    epoch below which a change of the accuracy counts as leveled off.
     """
 
     data: str = "generated"

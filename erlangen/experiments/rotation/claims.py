@@ -20,10 +20,11 @@ CLAIMS = (
         "disk, whose images have no corners that could be cut off.",
         parts={
             "upright": "The net is right on about 70 % of upright images.",
-            "between": "At the angles between 0° and 360° it is right far less often.",
-            "peaks": "At 90°, 180° and 270° it is right more often than at the angles around them.",
+            "between": "On average over all other angles it is right far less often.",
+            "peaks": "At some of the angles 90°, 180° and 270° it is right more often than at the angles around them.",
             **{f"peak at {angle}°": f"At {angle}°, the net is right more often than at the angles around it." for angle in PEAKS},
-            "corners": "Less than half of the peaks at 90° and 270° is left inside a disk: most of them comes from corners.",
+            "corners": "Inside a disk, less than half of the peaks at 90° and 270° is left: most of their height comes from "
+            "corners.",
             "content": "Inside a disk, the peak at 180° is still there: it comes from what the images show.",
             "disk, 90° and 270°": "Inside a disk, there are no peaks at 90° and 270°.",
             "turned back": "Images that are turned back before the net sees them lose at most a quarter of what turning costs.",
@@ -44,7 +45,7 @@ CLAIMS = (
             "0.48 upright": "After it, 48 % of upright images are right.",
             "trade-off": "With longer training, upright accuracy levels off and is still lower: a trade-off.",
             "undertraining": "Longer training on rotated images makes up for part of what they cost upright.",
-            "flat": "After longer training on rotated images, the accuracy is the same at every angle.",
+            "flat": "After longer training on rotated images, the accuracy is nearly the same at every angle.",
             "C4, equal compute": "Over all angles, a C4 net is better than a pooled net, at equal compute.",
             "C4, equal parameters": "Over all angles, a C4 net is better than a pooled net, at equal parameters.",
             "C8, equal compute": "Over all angles, a C8 net is better than a pooled net, at equal compute.",

@@ -1,4 +1,4 @@
-"""Effects of a whole curve of accuracies: how many angles improve, and how far it is from flat."""
+"""Effects of a whole curve of accuracies: how many angles improve, the largest peak, and how far it is from flat."""
 
 from __future__ import annotations
 
@@ -45,6 +45,22 @@ def surely(tables: np.ndarray, level: float, clear: Callable[[Interval], bool]) 
         if sum(clear(crossed_interval(table, at)) for table in tables) < number:
             return float(number - 1)
     return float(len(tables))
+
+
+def largest_peak(rows: Callable[..., np.ndarray], net: Arm) -> Effect:
+    """The largest of several peaks, with simultaneous intervals. rows: results -> (peaks, N).
+
+    The estimate alone would favor whichever peak is high by chance. The ends do not: if all intervals hold, the largest true
+    peak lies between the largest lower end and the largest upper end.
+    """
+
+    def largest(level: float) -> Interval:
+        each = at_each_angle(rows, level, net)
+        known = bool(each) and all(math.isfinite(at.low) for at in each)
+        estimate, low, high = (max((at[end] for at in each), default=math.nan) for end in range(3))
+        return Interval(estimate, low if known else math.nan, high if known else math.nan, min((at.n for at in each), default=0))
+
+    return counted(largest, rows, net)
 
 
 def largest_deviation(rows: Callable[..., np.ndarray], net: Arm) -> Effect:

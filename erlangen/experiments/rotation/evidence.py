@@ -94,6 +94,18 @@ def peak(recipe: Recipe, accuracies: np.ndarray, angle: int) -> np.ndarray:
     return difference
 
 
+def peaks(recipe: Recipe, result: JobResult, at: Sequence[int]) -> np.ndarray:
+    """How far each of several angles stands out after the recipe's epochs, (len(at), N)."""
+    accuracies = right(result, recipe.epochs)
+    return np.stack([peak(recipe, accuracies, angle) for angle in at])
+
+
+def lost(accuracies: np.ndarray) -> np.ndarray:
+    """Upright minus the mean of all other angles; (angles, N) -> (N,)."""
+    difference: np.ndarray = accuracies[0] - accuracies[1:].mean(0)
+    return difference
+
+
 def accuracy(net: Arm, epochs: int, chosen: slice = slice(None), view: str = "turned") -> Interval:
     """Mean accuracy in percent over seeds, images and the chosen angles, with a 95 % interval of its own."""
     return crossed_interval(table(lambda result: right(result, epochs, view)[chosen].mean(0), net))

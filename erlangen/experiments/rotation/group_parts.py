@@ -32,17 +32,18 @@ def group_parts(recipe: Recipe, evidence: Evidence) -> list[AnyPart]:
 def group_part(recipe: Recipe, evidence: Evidence, name: str) -> Part:
     """A net of group convolutions against the plain net with the same head, both trained on upright images."""
     pooled, group, match = arm(evidence, "pooled"), arm(evidence, name), ARMS[name].match
+    epochs = min(last_epoch(recipe, net) for net in (name, "pooled"))  # equal compute takes equally many
 
     def gain(theirs: JobResult, ours: JobResult) -> np.ndarray:
-        difference: np.ndarray = (right(ours, last_epoch(recipe, name)) - right(theirs, last_epoch(recipe, "pooled"))).mean(0)
+        difference: np.ndarray = (right(ours, epochs) - right(theirs, epochs)).mean(0)
         return difference
 
     return Part(
         **words(f"{ARMS[name].net}, equal {match}"),
         effect=over_both(gain, pooled, group),
         region=exceeds(recipe.gain, why=f"better by more than {recipe.gain:g} points"),
-        unit="points", bounds=(-100, 100), untrained=untrained(recipe, recipe.epochs, pooled, group),
-        checks=(equal(match, pooled, group), inside_grid(recipe, pooled, group)),
+        unit="points", bounds=(-100, 100), untrained=untrained(recipe, epochs, pooled, group),
+        checks=(equal(match, pooled, group), inside_grid(recipe, pooled, group)), note=f"After {epochs} epochs.",
     )  # fmt: skip
 
 
@@ -56,10 +57,11 @@ def equal(match: str, pooled: Arm, group: Arm) -> Check:
 def inside_grid(recipe: Recipe, *nets: Arm) -> Check:
     """Whether the nets' learning rates lie between others that were tried and did no better."""
     chosen = {net.name: set(net.values("rate").values()) for net in nets}
+    known = all(rates and all(map(math.isfinite, rates)) for rates in chosen.values())
     ends = {recipe.rates[0], recipe.rates[-1]}
     outer = [f"{name} at {rate:g}" for name, rates in chosen.items() for rate in sorted(rates & ends)]
     of = f" ({'; '.join(outer)} is an outermost one)" if outer else ""
-    return Check(f"the best learning rate lies between others that were tried{of}", not outer and all(chosen.values()))
+    return Check(f"the best learning rate lies between others that were tried{of}", not outer if known else None)
 
 
 def quarter_turns(groups: Sequence[Arm], others: Sequence[Arm]) -> Exact:

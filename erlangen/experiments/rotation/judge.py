@@ -22,11 +22,11 @@ def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
 
 
 def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]:
-    """One sentence for each claim."""
+    """What each claim comes to. Without longer training nothing says whether the cost is a trade-off, as C10 states."""
     beyond = beyond_the_report(recipe.data)
+    curve, training = (sentence(recipe, evidence, verdicts) for sentence in (curve_sentence, training_sentence))
+    longer = any(verdict.part == "trade-off" for verdict in verdicts)
     return [
-        answer("C9", verdicts, curve_sentence(recipe, evidence), "upright", needs="the arm plain", beyond=beyond),
-        answer(
-            "C10", verdicts, training_sentence(recipe, evidence), "rotated", needs="the arms plain and augmented", beyond=beyond
-        ),
+        answer("C9", verdicts, curve, "upright", needs="the arm plain", beyond=beyond),
+        answer("C10", verdicts, training, "rotated", whole=longer, needs="the arms plain and augmented", beyond=beyond),
     ]

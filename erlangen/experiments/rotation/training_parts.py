@@ -73,6 +73,7 @@ def longer_parts(recipe: Recipe, plain: Arm, augmented: Arm) -> list[AnyPart]:
     """Whether the cost stays, shrinks, and whether the curve is flat after longer training."""
     short = untrained(recipe, recipe.long, augmented)
     cost = over_both(lambda theirs, ours: right(theirs, recipe.epochs)[0] - right(ours, recipe.long)[0], plain, augmented)
+    first = over_both(lambda theirs, ours: right(theirs, recipe.epochs)[0] - right(ours, recipe.epochs)[0], plain, augmented)
     return [
         Part(
             **words("trade-off"), effect=cost,
@@ -86,6 +87,7 @@ def longer_parts(recipe: Recipe, plain: Arm, augmented: Arm) -> list[AnyPart]:
             effect=over_both(lambda ours: right(ours, recipe.long)[0] - right(ours, recipe.epochs)[0], augmented),
             region=exceeds(recipe.gain, why=f"a gain of more than {recipe.gain:g} points upright"),
             unit="points", bounds=(-100, 100), untrained=short,
+            checks=(Check(f"after {recipe.epochs} epochs, training on rotated images has a cost upright", above_zero(first)),),
         ),
         Part(
             **words("flat"),
@@ -97,17 +99,20 @@ def longer_parts(recipe: Recipe, plain: Arm, augmented: Arm) -> list[AnyPart]:
     ]  # fmt: skip
 
 
+def above_zero(effect: Effect) -> bool | None:
+    """Whether an effect is surely above 0; None where its interval is unknown."""
+    low = math.nan if effect.missing or effect.not_finite else effect.interval(0.95).low
+    return None if math.isnan(low) else low > 0
+
+
 def leveled_off(recipe: Recipe, augmented: Arm, cost: Effect) -> tuple[Check, ...]:
-    """Whether upright accuracy no longer rises; of no account where the cost is gone already."""
+    """Whether upright accuracy neither rises nor falls any more; of no account where the cost is gone already."""
     if not (cost.missing or cost.not_finite) and not cost.interval(0.95).high > recipe.cost:
         return ()
-    rise = by_seed(lambda result: slope(last_epochs(recipe, result)), augmented).interval(0.95)
-    slopes = f"rises by {rise.estimate:.2f} points an epoch, at most {rise.high:.2f}; {recipe.slope:g} is allowed"
-    return (
-        Check(
-            f"upright validation accuracy has leveled off ({slopes})", None if math.isnan(rise.high) else rise.high < recipe.slope
-        ),
-    )
+    change = by_seed(lambda result: slope(last_epochs(recipe, result)), augmented).interval(0.95)
+    slopes = f"{change.estimate:+.2f} points an epoch, from {change.low:+.2f} to {change.high:+.2f}; ±{recipe.slope:g} is allowed"
+    level = None if math.isnan(change.high) else max(change.high, -change.low) < recipe.slope
+    return (Check(f"upright validation accuracy has leveled off ({slopes})", level),)
 
 
 def last_epochs(recipe: Recipe, result: JobResult) -> tuple[float, ...]:
