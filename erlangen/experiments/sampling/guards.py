@@ -35,7 +35,7 @@ def varies(arm: Arm, settings: Sequence[Setting]) -> tuple[Check, ...]:
     return tuple(check(f"texts that differ in {OUTCOMES[name][0]}", value > 0, value) for name, value in spreads.items())
 
 
-def shown(arm: Arm, settings: Sequence[Setting]) -> tuple[Check, ...]:
+def covers(arm: Arm, settings: Sequence[Setting]) -> tuple[Check, ...]:
     """Pairs are left out where one text has no words, say. Were these many, what is left would hide the difference."""
     checks = []
     for outcome, (name, _) in OUTCOMES.items():

@@ -12,7 +12,7 @@ from erlangen.experiments.kit.texts import TEXTS, beyond_the_report
 from erlangen.experiments.kit.wording import wording
 from erlangen.experiments.sampling import CLAIMS, EXTREMES, OUTCOMES, QUOTES, RANGES, REPORT, Recipe, part_name
 from erlangen.experiments.sampling.evidence import Largest, mean, nets
-from erlangen.experiments.sampling.guards import as_the_regime_needs, sees, shown, untrained, varies
+from erlangen.experiments.sampling.guards import as_the_regime_needs, covers, sees, untrained, varies
 from erlangen.experiments.sampling.regime_parts import regime_parts
 from erlangen.experiments.sampling.tasks import Regime, label
 from erlangen.records.runs import Answer, Of, Verdict
@@ -55,7 +55,7 @@ def part(recipe: Recipe, evidence: Evidence, where: str, regime: Regime, of: Of,
         region=region,
         unit=UNIT,
         untrained=untrained(recipe, arm, regime),
-        checks=(*varies(arm, settings), *shown(arm, settings), *as_the_regime_needs(recipe, arm, regime), *seen),
+        checks=(*varies(arm, settings), *covers(arm, settings), *as_the_regime_needs(recipe, arm, regime), *seen),
         corrected="It does." if of != "control" else "It is not seen to.",
         note=f"The largest difference: {apart(largest)}." if largest.arm.results else "",
     )
