@@ -9,18 +9,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 from support.results import evidence_of
 
 from erlangen.experiments import planned_jobs
 from erlangen.experiments.kit.compare import decide
 from erlangen.experiments.kit.evidence import Arm, Evidence
 from erlangen.experiments.sampling import CLAIMS, EXTREMES, QUOTES, RANGES, REPORT, Recipe, part_name
-from erlangen.experiments.sampling.evidence import Largest, difference, nets, spread, with_unit_error
+from erlangen.experiments.sampling.evidence import Largest, difference, nets, tables
 from erlangen.experiments.sampling.figures import figures
 from erlangen.experiments.sampling.judge import answers, changed, unchanged, verdicts
 from erlangen.experiments.sampling.tasks import LOSS, OUTCOMES, REFERENCE, SETTINGS, SOURCE, Setting, label
+from erlangen.experiments.sampling.unit import spread, squares, unit_error, with_unit_error
 from erlangen.records.runs import Job, Measurement, Verdict
 from erlangen.statistics import crossed_interval, simultaneous_level
+from erlangen.statistics.intervals import Interval
+from erlangen.statistics.regions import at_most
 
 WORLD = Recipe(seeds=8, prompts=200)
 SMALL = Recipe(seeds=5, prompts=24, regimes=("memorizing",))
@@ -157,20 +161,24 @@ def test_intervals_hold_together_over_all_parts():
 
 def test_the_largest_difference_is_that_of_the_widest_pair_in_the_outcome_that_differs_most():
     arm = arm_of(world({SOURCE[1]: 0.5, SOURCE[3]: -0.5}, ("words",)))
-    found, scale = Largest(arm, SOURCE), spread(arm, "words", SOURCE)
-    values = difference(arm, SOURCE[1], SOURCE[3], "words") / scale
+    found, texts = Largest(arm, SOURCE), tables(arm, "words", SOURCE)
+    values = difference(arm, SOURCE[1], SOURCE[3], "words") / spread(texts)
     assert (found.widest.outcome, found.widest.pair) == ("words", (SOURCE[1], SOURCE[3]))
     assert found.interval(0.95).estimate == crossed_interval(values, 0.95).estimate
-    assert found.interval(0.95).high == with_unit_error(values, 0.95).high > crossed_interval(values, 0.95).high
-    assert found.interval(0.95).low == with_unit_error(values, simultaneous_level(6 * len(OUTCOMES))).low
+
+    def widened(level: float) -> Interval:
+        return with_unit_error(crossed_interval(values, level), unit_error(squares(texts), level))
+
+    assert found.interval(0.95).high == widened(0.95).high > crossed_interval(values, 0.95).high
+    assert found.interval(0.95).low == widened(simultaneous_level(6 * len(OUTCOMES))).low
 
 
 def test_the_unit_is_the_spread_between_texts_of_one_net_in_one_setting():
-    assert spread(arm_of(world(by_net=3.0)), "words", SOURCE) == pytest.approx(SPREAD, rel=0.05)
+    assert spread(tables(arm_of(world(by_net=3.0)), "words", SOURCE)) == pytest.approx(SPREAD, rel=0.05)
     values = {label(SOURCE[0]): (1.0, 3.0), label(SOURCE[1]): (11.0, math.nan, 13.0)}
     one = evidence_of(planned_jobs("sampling", SMALL), lambda job: [Measurement(f"{s} words", v) for s, v in values.items()])
-    assert spread(arm_of(one), "words", SOURCE[:2]) == pytest.approx(2**0.5)
-    assert math.isnan(spread(arm_of(Evidence(())), "words", SOURCE))
+    assert spread(tables(arm_of(one), "words", SOURCE[:2])) == pytest.approx(2**0.5)
+    assert math.isnan(spread(tables(arm_of(Evidence(())), "words", SOURCE)))
 
 
 def test_units_do_not_matter():
@@ -287,3 +295,58 @@ def test_the_answer_is_made_of_numbers_and_names_its_figure(moved: dict[Setting,
     assert "nan" not in found.sentence
     assert figures(WORLD, evidence)[0].name == found.figure
     assert label(REFERENCE) in {str(row[2]).split()[0] for row in figures(WORLD, evidence)[0].rows}
+
+
+@pytest.mark.parametrize(("nets_in_all", "prompts"), [(8, 280), (5, 120)])
+def test_a_unit_that_rests_on_few_prompts_seldom_decides_on_the_edge(nets_in_all: int, prompts: int):
+    """After 6 % of the prompts every net copies, after the others none: the spread between texts is that of a rare event.
+
+    Settings differ by just the margin. At the level of twelve parts, with the unit taken as that of normal texts, a quarter of
+    these worlds were decided.
+    """
+    rng, found = np.random.default_rng(1), []
+    region, level = at_most(MARGIN), simultaneous_level(12)
+    for _ in range(DRAWS):
+        rare = (rng.random(prompts) < 0.06) / math.sqrt(0.06 * 0.94)
+        texts = [shift + rare + 0.15 * rng.normal(size=(nets_in_all, prompts)) for shift in (MARGIN * math.sqrt(1.0225), 0.0)]
+        interval = crossed_interval((texts[0] - texts[1]) / spread(texts), level)
+        found.append(region.decide(with_unit_error(interval, unit_error(squares(texts), level))))
+    assert found.count("supported") <= MOST
+    assert found.count("refuted") <= MOST
+
+
+def test_the_error_of_a_unit_is_that_of_normal_texts_where_they_are_normal():
+    texts = [np.random.default_rng(2).normal(size=(1, 400)).repeat(4, 0) for _ in range(1)]
+    normal = float(stats.t.ppf(0.975, 399)) / math.sqrt(2 * 399)
+    assert unit_error(squares(texts), 0.95) == pytest.approx(normal, rel=0.1)
+    assert math.isnan(unit_error(squares([]), 0.95))
+
+
+def test_a_setting_in_which_most_texts_have_no_words_is_not_judged_by_the_rest():
+    def wordless(one: Measurement) -> Measurement:
+        if one.name != f"{label(SOURCE[0])} words" or not isinstance(one.value, tuple):
+            return one
+        return replace(one, value=(None,) * 180 + one.value[180:])
+
+    found = judged(mapped(world(), wordless))
+    assert {found[REPORT].verdict, found[part_name(REPORT, "stopped")].verdict} == {"inconclusive"}
+    assert "real words of 95 % of the prompts' texts" in found[REPORT].next_step
+    assert found["top-p alone"].verdict == "supported", "that setting is none of its own"
+
+
+@pytest.mark.parametrize("name", ["train_loss_in_training", f"{label(REFERENCE)} verbatim"])
+def test_nets_that_are_in_the_regime_on_average_alone_are_not_in_it(name: str):
+    """Half of them know nothing of their text and half know it all."""
+    results = []
+    for at, one in enumerate(world().results):
+        shift = {"train_loss_in_training": 0.16, f"{label(REFERENCE)} verbatim": 0.25}[name] * (-1) ** at
+        moved = [
+            replace(m, value=tuple(float(v or 0) + shift for v in m.value) if isinstance(m.value, tuple) else m.value + shift)
+            if m.name == name and m.value is not None
+            else m
+            for m in one.measurements
+        ]
+        results.append(replace(one, measurements=tuple(moved)))
+    found = judged(Evidence(tuple(results)))
+    assert found[REPORT].verdict == "inconclusive"
+    assert "on average and in most nets" in found[REPORT].next_step

@@ -52,9 +52,11 @@ def known_words(recipe: Recipe, nets: Arm) -> tuple[Check]:
 def early_parts(recipe: Recipe, nets: Arm) -> list[Part | AllOf]:
     """What writes no word copies nothing either, so a net that was stopped early has to do both: write, and not copy."""
     copies, writes = "copying, stopped early", "words, stopped early"
-    book = partial(part, recipe, untrained=untrained(recipe, nets))
+    book = partial(part, recipe, untrained=untrained(recipe, nets, loss="stopped_train_loss"))
     short = [copied(of, n=SHORT_PHRASE) for of in ("stopped_published", "held_out")]
     words, known = (nets.mean(name).estimate for name in ("stopped_published_words", "held_out_words"))
+    again = nets.mean("stopped_published_repetition").estimate
+    varied = check("texts of which most is no repetition of the same four words", again, lambda share: share < 0.5)
     return [
         AllOf(
             **said(recipe, "stopped early"),
@@ -74,7 +76,7 @@ def early_parts(recipe: Recipe, nets: Arm) -> list[Part | AllOf]:
             contrast(nets, (BEST, "stopped_published_words"), (HELD_OUT, "held_out_words"), times=recipe.fluent),
             f"share of words, above {100 * recipe.fluent:g} % of held-out text's",
             region=at_least(0, why=f"{100 * recipe.fluent:g} % as many as held-out text has"),
-            checks=known_words(recipe, nets),
+            checks=(*known_words(recipe, nets), *varied),
             corrected=f"{100 * words:.0f} % of its words are in the dictionary, of held-out text's {100 * known:.0f} %.",
         ),
     ]

@@ -16,8 +16,6 @@ from erlangen.experiments.kit.evidence import Evidence
 from erlangen.experiments.kit.texts import TEXTS, beyond_the_report
 from erlangen.records.runs import Answer, Verdict
 
-WORDS = {"english": "in an English dictionary", "training": "in its training text"}
-
 
 def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
     """The report's regime, what its nets repeat, what is in its book, what becomes of a text seen too often, and of tales."""
@@ -35,14 +33,12 @@ def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
 
 
 def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]:
-    """What the nets copy, what stopping early leaves, and what they know of new tales."""
+    """What the nets copy, and what they know of new tales: what the report speaks of."""
     nets = books(evidence)
-    last, best, held_out = (100 * nets.mean(copied(of)).estimate for of in ("last_published", "stopped_published", "held_out"))
-    words, known = (100 * nets.mean(name).estimate for name in ("stopped_published_words", "held_out_words"))
+    last, held_out = (100 * nets.mean(copied(of)).estimate for of in ("last_published", "held_out"))
     sentence = (
         f"After {nets.mean('views').estimate:.4g} views of each character, {last:.3g} % of the five-word phrases that a small "
-        f"GPT writes are in its training text (held-out pages: {held_out:.2g} %); stopped early, it copies {best:.2g} %, and "
-        f"{words:.3g} % of its words are {WORDS[recipe.dictionary]} (held-out pages: {known:.3g} %)"
+        f"GPT writes are in its training text (held-out pages: {held_out:.2g} %)."
     )
     return [
         answer(
@@ -57,11 +53,11 @@ def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
 
 
 def sense(recipe: Recipe, evidence: Evidence) -> str:
-    """What it knows of the grammar of tales."""
+    """What it knows of the grammar of tales; '' where no net saw any."""
     if not recipe.tale_steps:
-        return "."
+        return ""
     order, kinds = (100 * tales(evidence, "few").mean(f"last_{kind}").estimate for kind in ("order", "kinds"))
     return (
-        f"; of new tales, whose grammar is known, a net that saw few chooses the right order of words in {order:.3g} % and a "
+        f" Of new tales, whose grammar is known, a net that saw few chooses the right order of words in {order:.3g} % and a "
         f"noun that makes sense in {kinds:.3g} %, where a coin is right in 50 %."
     )

@@ -9,7 +9,7 @@ from typing import Any
 from erlangen.experiments.fairytales import CLAIMS, QUOTES, Recipe
 from erlangen.experiments.fairytales.evidence import COPIED_STRINGS, NATS, TRAINING_LOSS, published
 from erlangen.experiments.kit.evidence import Arm, Effect
-from erlangen.experiments.kit.parts import Check, Part
+from erlangen.experiments.kit.parts import Check, Part, reaches
 from erlangen.experiments.kit.texts import TEXTS
 from erlangen.experiments.kit.wording import Wording, wording
 from erlangen.records.runs import Of
@@ -38,9 +38,9 @@ def check(name: str, value: float, passes: Callable[[float], bool]) -> tuple[Che
     return (Check(name=name, passed=None if math.isnan(value) else passes(value)),)
 
 
-def untrained(recipe: Recipe, *arms: Arm) -> tuple[str, ...]:
-    """Nets that fall short of the recipe's fit."""
-    return tuple(name for arm in arms for name in arm.above(TRAINING_LOSS, recipe.fit, NATS))
+def untrained(recipe: Recipe, *arms: Arm, loss: str = TRAINING_LOSS) -> tuple[str, ...]:
+    """Nets that fall short of the recipe's fit. loss: that of the training text under the weights that are compared."""
+    return tuple(name for arm in arms for name in arm.above(loss, recipe.fit, NATS))
 
 
 def loss_of_the_report(recipe: Recipe) -> Region:
@@ -56,17 +56,15 @@ def copying_of_the_report(recipe: Recipe) -> Region:
     return within(recipe.copying, around=share, why=why)
 
 
-def as_trained_as_the_report(recipe: Recipe, nets: Arm) -> tuple[Check]:
+def as_trained_as_the_report(recipe: Recipe, nets: Arm) -> Check:
     """Whether the nets' training loss is the report's."""
-    region = loss_of_the_report(recipe)
     name = f"a training loss within {recipe.near:g} {NATS} of the report's, {nets.name}"
-    return check(name, nets.mean(TRAINING_LOSS).estimate, lambda loss: region.low <= loss <= region.high)
+    return reaches(name, nets, TRAINING_LOSS, loss_of_the_report(recipe))
 
 
 def in_the_regime(recipe: Recipe, nets: Arm) -> tuple[Check, ...]:
     """Whether nets are as the report's; of the user's own text nothing is said of them, so they need not be."""
     if recipe.corpus not in TEXTS:
         return ()
-    region, copied = copying_of_the_report(recipe), nets.mean(COPIED_STRINGS).estimate
     name = f"copied strings within {recipe.copying:g} of the share in the report's samples"
-    return as_trained_as_the_report(recipe, nets) + check(name, copied, lambda share: region.low <= share <= region.high)
+    return as_trained_as_the_report(recipe, nets), reaches(name, nets, COPIED_STRINGS, copying_of_the_report(recipe))

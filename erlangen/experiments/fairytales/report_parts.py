@@ -90,10 +90,14 @@ def quote_parts(recipe: Recipe, evidence: Evidence) -> list[Exact]:
     book = evidence.arm(Quotes)
     found = {name: book.mean(name).estimate for name in ("glass", "prompt", "prompt_and_next_word", "invented_prompts")}
     others = found["invented_prompts"]
-    control = Check("the report's three other prompts are not in the book", None if math.isnan(others) else others == 0)
+    known = np.max([found["glass"], found["prompt"]])  # NaN where one of them is
+    controls = (
+        Check("the report's three other prompts are not in the book", None if math.isnan(others) else others == 0),
+        Check("a search that finds one of the report's two quotes at least", None if math.isnan(known) else bool(known > 0)),
+    )
     gone = book.missing or (() if book.results else (f"the book{NO_JOB}",))
     times = partial(
-        Exact, cases=1, unit="times in the book", region=at_least(1, why="once is enough"), missing=gone, checks=(control,),
+        Exact, cases=1, unit="times in the book", region=at_least(1, why="once is enough"), missing=gone, checks=controls,
         corrected="It is not.",
     )  # fmt: skip
     note = f"Line breaks count as spaces. The book goes on with “gold”: {found['prompt_and_next_word']:.0f} time(s)."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from erlangen.experiments.fairytales import Recipe
@@ -40,12 +41,12 @@ def choice(recipe: Recipe, evidence: Evidence, kind: str) -> Part:
     return part(
         recipe,
         name,
-        mean(few, f"last_{kind}", unit="of 1"),
+        replace(mean(few, f"last_{kind}", unit="of 1"), missing=few.missing + many.missing),
         "share of right choices",
         region=at_most(recipe.aware, center=0.5, why=f"a coin is right in 50 %; {100 * recipe.aware:g} % is the least to notice"),
         bounds=(0.0, 1.0),
         untrained=untrained(recipe, few),
-        checks=(*as_trained_as_the_report(recipe, few), *check(control, right, lambda share: share >= recipe.sees)),
+        checks=(as_trained_as_the_report(recipe, few), *check(control, right, lambda share: share >= recipe.sees)),
         corrected=lambda share: f"It chooses the right {chosen} in {100 * share.estimate:.0f} % of new tales; a coin: 50 %.",
         note=f"Nets that saw many tales choose right in {100 * right:.0f} %. Judged on generated tales, whose grammar is known; "
         "no grammar decides what makes sense in a book.",

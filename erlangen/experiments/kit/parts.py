@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TypeAlias, get_args
 
-from erlangen.experiments.kit.evidence import Effect
+from erlangen.experiments.kit.evidence import Arm, Effect, Quantity
 from erlangen.records.runs import Of
 from erlangen.statistics.intervals import Interval
 from erlangen.statistics.regions import Region
@@ -25,6 +26,19 @@ class Check:
 
     name: str
     passed: bool | None
+
+
+def reaches(name: str, arm: Arm, quantity: Quantity, region: Region) -> Check:
+    """Whether nets are in a regime: their mean lies in the region, and most of them do themselves.
+
+    The mean alone is not enough: of nets that know nothing and nets that know all by heart it is that of neither. Unknown where
+    a net's number was not measured.
+    """
+    values = list(arm.values(quantity).values())
+    if not values or any(map(math.isnan, values)):
+        return Check(name, None)
+    inside = sum(region.low <= value <= region.high for value in values)
+    return Check(f"{name}, on average and in most nets", region.low <= fmean(values) <= region.high and 2 * inside > len(values))
 
 
 @dataclass(frozen=True, kw_only=True)

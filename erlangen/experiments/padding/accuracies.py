@@ -10,18 +10,20 @@ from statistics import fmean, stdev
 from typing import TypeAlias
 
 import numpy as np
-from scipy import stats
 
 from erlangen.experiments.kit.evidence import Arm, Effect, Evidence, Quantity, group
+from erlangen.experiments.kit.parts import Check
 from erlangen.experiments.kit.published import published_numbers
 from erlangen.experiments.padding import Recipe
+from erlangen.experiments.padding.deviations import deviation_interval
 from erlangen.experiments.padding.tasks import PADDINGS, ROWS, Net, Train
-from erlangen.statistics.intervals import Interval, accuracy_difference, accuracy_interval
+from erlangen.statistics.intervals import Interval, accuracy_difference, accuracy_interval, proportion_interval
 from erlangen.statistics.regions import simultaneous_level
 
 Estimate: TypeAlias = Callable[[float], Interval]  # level -> estimate and ends
 
 KINDS = {"Net1": "pooled", "Net2": "flattened"}
+TRACE = "place_r2"  # no two nets have the same to all its digits, unlike accuracies, which are counts
 OVER_SEEDS = "t interval over seeds, binomial over images where seeds do not vary"
 
 published = partial(published_numbers, "erlangen.experiments.padding")
@@ -42,6 +44,14 @@ def arms_of(recipe: Recipe, evidence: Evidence, net: Net) -> dict[str, Arm]:
 def untrained(recipe: Recipe, arms: Sequence[Arm]) -> tuple[str, ...]:
     """The nets below the recipe's fit."""
     return tuple(name for arm in arms for name in arm.below("validation_accuracy", recipe.fit))
+
+
+def distinct(arms: Sequence[Arm]) -> Check:
+    """Whether each seed gave a net of its own: copies of one net agree perfectly, and ten of them are one seed."""
+    traces = [list(arm.values(TRACE).values()) for arm in arms]
+    known = not any(math.isnan(value) for values in traces for value in values)
+    same = any(len(set(values)) < len(values) for values in traces)
+    return Check(name="networks that differ from seed to seed", passed=not same if known else None)
 
 
 def effect_of(arms: Sequence[Arm], quantities: Mapping[str, Quantity], estimate: Estimate, test: str = OVER_SEEDS) -> Effect:
@@ -90,31 +100,28 @@ def departures(scores: Sequence[float], stated: Sequence[float], images: int) ->
     return [mean, deviation]
 
 
+def counterexample(scores: Sequence[float], value: float, images: int) -> Estimate:
+    """How far the net furthest from a value is from it: what is said of every net is refuted by one.
+
+    The lower end allows for chance over the `images` and for the choice of the net; the upper end is the net itself.
+    """
+    furthest = max(scores, key=lambda score: abs(score - value), default=math.nan)
+
+    def interval(level: float) -> Interval:
+        if math.isnan(furthest):
+            return Interval(math.nan, math.nan, math.nan, len(scores))
+        exact = proportion_interval(round(furthest / 100 * images), images, simultaneous_level(len(scores), level))
+        away = distance(Interval(furthest, 100 * exact.low, 100 * exact.high, len(scores)), value)
+        return away._replace(high=away.estimate)
+
+    return interval
+
+
 def distance(interval: Interval, value: float = 0.0) -> Interval:
     """How far a quantity is from a value."""
     low, high = interval.low - value, interval.high - value
     least = low if math.isnan(low) else max(0.0, low, -high)
     return Interval(abs(interval.estimate - value), least, max(abs(low), abs(high)), interval.n)
-
-
-def deviation_interval(percents: Sequence[float], images: int, level: float = 0.95) -> Interval:
-    """Standard deviation s of accuracies over n seeds, in points; exact for normal ones.
-
-        s √((n-1) / χ²(n-1, (1 + level) / 2))  to  s √((n-1) / χ²(n-1, (1 - level) / 2))
-
-    Where seeds do not vary, it ends at the spread that chance over the `images` gives to a rate in their mean's binomial
-    interval. One seed has no spread: all NaN.
-    """
-    n = len(percents)
-    if n < 2:
-        return Interval(math.nan, math.nan, math.nan, n)
-    s = stdev(percents)
-    if s == 0:
-        mean = accuracy_interval(percents, images, level)
-        rate = min(max(0.5, mean.low / 100), mean.high / 100)  # nearest to 1/2, where chance is largest
-        return Interval(0.0, 0.0, 100 * math.sqrt(rate * (1 - rate) / images), n)
-    low, high = (s * math.sqrt((n - 1) / stats.chi2.ppf(p, n - 1)) for p in ((1 + level) / 2, (1 - level) / 2))
-    return Interval(s, low, high, n)
 
 
 def largest(estimates: Sequence[Estimate]) -> Estimate:

@@ -7,11 +7,21 @@ import math
 from erlangen.experiments.kit.evidence import Arm, Evidence, difference
 from erlangen.experiments.kit.parts import AllOf, AnyPart, Check, Part
 from erlangen.experiments.padding import Recipe
-from erlangen.experiments.padding.accuracies import OVER_SEEDS, Estimate, arms_of, change, effect_of, largest, listed, untrained
-from erlangen.experiments.padding.table import COLUMNS, as_stated, far_from
+from erlangen.experiments.padding.accuracies import (
+    Estimate,
+    arms_of,
+    change,
+    counterexample,
+    distinct,
+    effect_of,
+    largest,
+    listed,
+    untrained,
+)
+from erlangen.experiments.padding.table import COLUMNS, OVER_TABLE, as_stated, far_from, measured
 from erlangen.records.runs import JobResult
 from erlangen.statistics.intervals import Interval, accuracy_interval
-from erlangen.statistics.regions import exceeds, falls_below
+from erlangen.statistics.regions import exceeds, falls_below, simultaneous_level
 
 READABLE = 0.5  # R² of a probe that can read a quantity: half of its variance
 PROBED = {"height": "place_r2", "order": "order_r2"}
@@ -33,18 +43,20 @@ def flattening(recipe: Recipe, evidence: Evidence) -> list[AnyPart]:
 def fact(recipe: Recipe, flattened: Arms) -> Part:
     """Every flattened net scores 100 in validation and 0 in the test."""
     arms = list(flattened.values())
-    stated = {"validation": [100.0] * recipe.seeds, "test": [0.0] * recipe.seeds}
-    far = largest([entry for arm in arms for entry in far_from(recipe, arm, stated)])
+    score, images = {"validation": 100.0, "test": 0.0}, {"validation": recipe.validation, "test": recipe.test}
+    far = [entry for arm in arms for entry in far_from(recipe, arm, {column: [score[column]] * recipe.seeds for column in score})]
+    far += [counterexample(measured(arm)[column], score[column], images[column]) for arm in arms for column in score]
     return Part(
         claim="C8",
         part="fact",
         of="report",
         quote="All of Net2 scores 100 then 0",
         statement=f"With a flatten layer every net scores 100 % in validation and 0 % in the test ({listed(list(flattened))}).",
-        effect=effect_of(arms, COLUMNS, far, f"{OVER_SEEDS}; χ² interval of each SD"),
+        effect=effect_of(arms, COLUMNS, largest(far), OVER_TABLE),
         region=as_stated(recipe),
-        unit="points, largest difference from 100 ± 0 and from 0 ± 0",
+        unit="points, largest difference from 100 ± 0 and from 0 ± 0, of the means, of their SDs or of any one net",
         untrained=untrained(recipe, arms),
+        checks=(distinct(arms),),
     )
 
 
@@ -54,7 +66,8 @@ def decrease(recipe: Recipe, pooled: Arms, flattened: Arms) -> Part:
     changes = {padding: change(flattened[padding], pooled[padding], "test_accuracy", recipe.test) for padding in pooled}
 
     def corrected(_: Interval) -> str:
-        kept = [padding for padding, estimate in changes.items() if estimate(0.95).low >= -recipe.tolerance]
+        joint = simultaneous_level(len(changes))  # what it says of each padding holds of all of them at once
+        kept = [padding for padding, estimate in changes.items() if estimate(joint).low >= -recipe.tolerance]
         return f"It does not fall by more than {recipe.tolerance:g} points under {listed(kept)}."
 
     return Part(
@@ -67,6 +80,7 @@ def decrease(recipe: Recipe, pooled: Arms, flattened: Arms) -> Part:
         region=falls_below(recipe.tolerance, why="a smaller change counts as none, as in the table"),
         unit="points of test accuracy, flattened minus pooled, where it decreases least",
         untrained=untrained(recipe, arms),
+        checks=(distinct(arms),),
         corrected=corrected,
     )
 
@@ -99,7 +113,7 @@ def destroyed(recipe: Recipe, what: str, pooled: Arm, flattened: Arm) -> Part:
         region=falls_below(recipe.loss, why=f"destroyed means that at least {recipe.loss:g} of the variance is lost"),
         unit=f"R² of the {what}, flattened minus pooled",
         untrained=untrained(recipe, [pooled, flattened]),
-        checks=(Check(name=readable, passed=max(pool, flat) >= READABLE),),
+        checks=(Check(name=readable, passed=max(pool, flat) >= READABLE), distinct([pooled, flattened])),
         corrected=f"They tell about as much, or more: R² is {flat:.2f} after flattening and {pool:.2f} after pooling.",
         note="" if any(map(math.isnan, untouched)) else note,
     )
@@ -122,6 +136,7 @@ def translation(recipe: Recipe, pooled: Arms) -> Part:
         region=exceeds(recipe.flips, why="most predictions follow the boxes"),
         unit="% of predictions that flip, where most do",
         untrained=untrained(recipe, arms),
+        checks=(distinct(arms),),
         corrected=lambda most: f"At most {most.estimate:.0f} % of the predictions flip.",
     )
 

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from statistics import fmean
 
 from erlangen.experiments.kit.answers import answer
 from erlangen.experiments.kit.compare import decide
 from erlangen.experiments.kit.evidence import Arm, Evidence
 from erlangen.experiments.padding import Recipe
-from erlangen.experiments.padding.accuracies import arms_of, listed, published, row_arm
+from erlangen.experiments.padding.accuracies import KINDS, arms_of, listed, published, row_arm
 from erlangen.experiments.padding.border_parts import border
 from erlangen.experiments.padding.counted import images, last_side, maps, reader
 from erlangen.experiments.padding.flattening import PROBED, flattening
-from erlangen.experiments.padding.table import as_published, order, table
-from erlangen.experiments.padding.tasks import SPLITS, Border, Data
-from erlangen.records.runs import Answer, Verdict
+from erlangen.experiments.padding.table import COLUMNS, SEEDS, as_published, far_from, order, table
+from erlangen.experiments.padding.tasks import ROWS, SPLITS, Border, Data
+from erlangen.records.runs import Answer, Outcome, Verdict
 
 GROWING = ("valid", "sconv", "fconv")
 NEEDS = {
     "C5": "the rows Net1/valid, Net1/sconv and Net1/fconv (--set rows=Net1/valid,Net1/sconv,Net1/fconv)",
     "C8": "a row of Net2, and the row of Net1 with the same padding (--set rows=Net1/valid,Net2/valid)",
 }
+OTHERWISE: dict[Outcome, str] = {"refuted": "different", "inconclusive": "undecided", "not measured": "not measured"}
+QUANTITIES = tuple(f"{of} accuracy" for column in COLUMNS for of in (f"mean {column}", f"standard deviation of the {column}"))
 SAME_SIZE = ("fconv", "replicate", "reflect", "circular")  # two pixels of padding: maps of 6×6
 
 
@@ -37,13 +39,14 @@ def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
     """One sentence for each claim, and the figure that shows it. Where a recipe lacks the rows of C8, no extension answers it."""
     stated = [verdict for verdict in verdicts if verdict.of == "report"]
     pooled, flattened = (arms_of(recipe, evidence, net) for net in ("Net1", "Net2"))
+    every = set(recipe.rows) == set(ROWS)  # C2 and C8 speak of all of them
     return [
         answer("C1", verdicts, border_sentence(evidence), figure="border"),
-        answer("C2", verdicts, table_sentence(recipe, evidence, verdicts), figure="seeds"),
+        answer("C2", verdicts, table_sentence(recipe, evidence, verdicts), figure="seeds", whole=every),
         answer("C3", verdicts, data_sentence(evidence, pooled), figure="samples"),
         answer("C4", verdicts, maps_sentence(evidence), figure="maps"),
         answer("C5", verdicts, order_sentence(pooled), figure="seeds", whole=False, needs=NEEDS["C5"]),  # the cause is not judged
-        answer("C8", stated, flattening_sentence(pooled, flattened), figure="place", needs=NEEDS["C8"]),
+        answer("C8", stated, flattening_sentence(pooled, flattened), figure="place", whole=every, needs=NEEDS["C8"]),
     ]
 
 
@@ -57,21 +60,32 @@ def border_sentence(evidence: Evidence) -> str:
 
 
 def table_sentence(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> str:
-    arms = {row: row_arm(evidence, row) for row in recipe.rows}
-    measured = means(arms, "test_accuracy")
-    stated = {row: fmean(published()["padding_table"][row]["test"][: recipe.seeds]) for row in arms}
-    gaps = {arms[row].name: mean - stated[row] for row, mean in measured.items()}
-    name, gap = max(gaps.items(), key=lambda item: abs(item[1]), default=("", math.nan))
-    seeds = f"the same {recipe.seeds} seeds" if recipe.seeds > 1 else "the same seed"
-    furthest = f". The largest gap between mean test accuracies is {abs(gap):.1f} points ({name}, against {seeds} as published)"
-    furthest = furthest if gaps else ""
+    """How many rows are as published, and the largest of the differences by which they were judged."""
+    size, where = furthest(recipe, evidence)
+    largest = f" The largest difference is {size:.1f} points, in the {where}." if where else ""
     if not as_published(recipe, evidence):
-        return f"Not judged: these networks were not trained as in the report (--preset standard does){furthest}."
-    rows = [verdict.verdict for verdict in verdicts if verdict.claim == "C2" and verdict.part != "table"]
+        return f"Not judged: these networks were not trained as in the report (--preset standard does).{largest}"
+    if recipe.seeds < SEEDS:
+        return f"Not judged: the report has {SEEDS} seeds, this run {recipe.seeds}.{largest}"
+    rows = Counter(verdict.verdict for verdict in verdicts if verdict.claim == "C2" and verdict.part != "table")
+    others = [f"{rows[outcome]} {word}" for outcome, word in OTHERWISE.items() if rows[outcome]]
     return (
-        f"{rows.count('supported')} of {len(rows)} rows equal the published ones within {recipe.tolerance:g} points, "
-        f"{rows.count('refuted')} differ and {rows.count('inconclusive')} are undecided{furthest}."
+        f"{rows['supported']} of {rows.total()} rows equal the published ones within {recipe.tolerance:g} points"
+        f"{f' ({listed(others)})' if others else ''}.{largest}"
     )
+
+
+def furthest(recipe: Recipe, evidence: Evidence) -> tuple[float, str]:
+    """The largest of the differences from the published table, four for each complete row, and what differs; '' for none."""
+    arms = {row: arm for row in recipe.rows if not (arm := row_arm(evidence, row)).missing}
+    found = {
+        f"{quantity} of the {KINDS[ROWS[row][0]]} net under {ROWS[row][1]} padding": estimate(0.95).estimate
+        for row, arm in arms.items()
+        for quantity, estimate in zip(QUANTITIES, far_from(recipe, arm, published()["padding_table"][row]), strict=True)
+    }
+    known = {where: size for where, size in found.items() if math.isfinite(size)}
+    where = max(known, key=lambda name: known[name], default="")
+    return known.get(where, math.nan), where
 
 
 def data_sentence(evidence: Evidence, pooled: Mapping[str, Arm]) -> str:
@@ -111,14 +125,14 @@ def order_sentence(pooled: Mapping[str, Arm]) -> str:
 
 def flattening_sentence(pooled: Mapping[str, Arm], flattened: Mapping[str, Arm]) -> str:
     validation, test = (span(means(flattened, name), ".1f") for name in ("validation_accuracy", "test_accuracy"))
-    sentence = f"The flattened net scores {validation} % in validation and {test} % in the test ({listed(list(flattened))})"
+    sentence = f"The flattened net scores {validation} % in validation and {test} % in the test ({listed(list(flattened))})."
     flat, pool = ({padding: side[padding] for padding in pooled if padding in flattened} for side in (flattened, pooled))
     if not flat:
-        return f"{sentence}."
+        return sentence
     probed = [
         f"{what} with R² {span(means(flat, r2), '.2f')} (pooled: {span(means(pool, r2), '.2f')})" for what, r2 in PROBED.items()
     ]
-    return f"{sentence}; a linear probe reads from its features the boxes' {listed(probed)}."
+    return f"{sentence} A linear probe reads from its features the boxes' {listed(probed)}."
 
 
 def means(arms: Mapping[str, Arm], quantity: str) -> dict[str, float]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from itertools import combinations
 
 import numpy as np
-from scipy import stats
 
 from erlangen.experiments.kit.compare import known_ends
 from erlangen.experiments.kit.evidence import Arm, Effect, Evidence
 from erlangen.experiments.kit.published import published_numbers
 from erlangen.experiments.sampling.tasks import OUTCOMES, REFERENCE, Regime, Setting, Write, label
+from erlangen.experiments.sampling.unit import spread, squares, unit_error, with_unit_error
 from erlangen.records.runs import Group, JobResult
 from erlangen.statistics.crossed import crossed_interval
 from erlangen.statistics.intervals import Interval
@@ -40,16 +40,14 @@ def table(arm: Arm, setting: str, outcome: str) -> np.ndarray:
     return np.array(rows, dtype=np.float64)  # (nets, prompts)
 
 
+def tables(arm: Arm, outcome: str, settings: Sequence[Setting]) -> list[np.ndarray]:
+    """An outcome in each setting (nets, prompts)."""
+    return [table(arm, label(setting), outcome) for setting in settings]
+
+
 def mean(arm: Arm, setting: str, outcome: str) -> Interval:
     """Its mean over nets and prompts, with a 95 % interval of its own."""
     return crossed_interval(table(arm, setting, outcome))
-
-
-def spread(arm: Arm, outcome: str, settings: Sequence[Setting]) -> float:
-    """Standard deviation between texts that a net writes in one setting, pooled over nets and settings; NaN for too few."""
-    rows = [row[np.isfinite(row)] for setting in settings for row in table(arm, label(setting), outcome)]
-    variances = [np.var(row, ddof=1) for row in rows if row.size > 1]
-    return math.sqrt(float(np.mean(variances))) if variances else math.nan
 
 
 def difference(arm: Arm, left: Setting, right: Setting, outcome: str) -> np.ndarray:
@@ -60,31 +58,24 @@ def difference(arm: Arm, left: Setting, right: Setting, outcome: str) -> np.ndar
 
 @dataclass(frozen=True)
 class Apart:
-    """How far two settings are apart in one outcome, in standard deviations between texts: (nets, prompts)."""
+    """How far two settings are apart in one outcome, in standard deviations between texts: (nets, prompts).
+
+    error: level -> relative half width of the interval of that unit.
+    """
 
     outcome: str
     pair: tuple[Setting, Setting]
     values: np.ndarray
+    error: Callable[[float], float]
 
     @cached_property
     def estimate(self) -> float:
         """The mean; NaN where it is not known."""
         return crossed_interval(self.values).estimate
 
-
-def with_unit_error(values: np.ndarray, level: float) -> Interval:
-    """The mean d of differences in standard deviations (nets, prompts), its interval widened by the error of their unit.
-
-    half² + (t d)² / 2(P - 1): the standard deviation itself is estimated, from no more than P independent texts, since nets write
-    after the same P prompts. Source: Hedges & Olkin, Statistical Methods for Meta-Analysis, 1985 (the variance of d).
-    """
-    interval = crossed_interval(values, level)
-    prompts = int(np.isfinite(values).all(0).sum())
-    if prompts < 2 or not math.isfinite(interval.low):
-        return interval
-    unit = float(stats.t.ppf((1 + level) / 2, prompts - 1)) * interval.estimate / math.sqrt(2 * (prompts - 1))
-    half = math.hypot(interval.high - interval.estimate, unit)
-    return interval._replace(low=interval.estimate - half, high=interval.estimate + half)
+    def interval(self, level: float) -> Interval:
+        """The mean with its interval, which allows for the error of the unit."""
+        return with_unit_error(crossed_interval(self.values, level), self.error(level))
 
 
 @dataclass(frozen=True)
@@ -93,7 +84,7 @@ class Largest:
 
     Its low end is that of any pair and outcome, with an error shared by all of them (Bonferroni). The high end needs no such
     sharing: it fails only where that of the pair and outcome that truly differ most does. All ends allow for the error of the
-    unit, see `with_unit_error`.
+    unit.
     """
 
     arm: Arm
@@ -104,9 +95,11 @@ class Largest:
     def all(self) -> list[Apart]:
         """Every pair in every outcome."""
         # What no two texts differ in is 0 apart, and its interval unknown.
-        scale = {outcome: spread(self.arm, outcome, self.settings) or math.inf for outcome in self.outcomes}
+        made = {outcome: tables(self.arm, outcome, self.settings) for outcome in self.outcomes}
+        scale = {outcome: spread(texts) or math.inf for outcome, texts in made.items()}
+        error = {outcome: cache(partial(unit_error, squares(texts))) for outcome, texts in made.items()}  # of each level once
         return [
-            Apart(outcome, (left, right), difference(self.arm, left, right, outcome) / scale[outcome])
+            Apart(outcome, (left, right), difference(self.arm, left, right, outcome) / scale[outcome], error[outcome])
             for outcome in self.outcomes
             for left, right in combinations(self.settings, 2)
         ]
@@ -118,8 +111,8 @@ class Largest:
 
     def interval(self, level: float = 0.95) -> Interval:
         """The largest difference and its ends; unknown where any pair's is unknown in any outcome."""
-        each = [with_unit_error(apart.values, level) for apart in self.all]
-        shared = [with_unit_error(apart.values, simultaneous_level(len(each), level)) for apart in self.all]
+        each = [apart.interval(level) for apart in self.all]
+        shared = [apart.interval(simultaneous_level(len(each), level)) for apart in self.all]
         low = np.max([max(one.low, -one.high, 0.0) if math.isfinite(one.low) else math.nan for one in shared])
         high = np.max([np.maximum(-one.low, one.high) for one in each])
         return Interval(float(np.max([abs(one.estimate) for one in each])), float(low), float(high), min(one.n for one in each))

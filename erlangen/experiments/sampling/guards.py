@@ -5,13 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from erlangen.experiments.kit.evidence import Arm
-from erlangen.experiments.kit.parts import Check
+from erlangen.experiments.kit.parts import Check, reaches
 from erlangen.experiments.kit.texts import TEXTS
 from erlangen.experiments.sampling import EXTREMES, OUTCOMES, Recipe
-from erlangen.experiments.sampling.evidence import HELD_OUT, TRAINING_LOSS, Largest, at_reference, published, spread
+from erlangen.experiments.sampling.evidence import HELD_OUT, TRAINING_LOSS, Largest, at_reference, published, tables
 from erlangen.experiments.sampling.tasks import LOSS, Regime, Setting
+from erlangen.experiments.sampling.unit import spread
 from erlangen.statistics.regions import Region, within
+
+WHOLE = 0.95  # prompts after which every net wrote, in every setting, a text that has the outcome
 
 
 def untrained(recipe: Recipe, arm: Arm, regime: Regime) -> tuple[str, ...]:
@@ -26,8 +31,19 @@ def check(name: str, passes: bool, *values: float) -> Check:
 
 def varies(arm: Arm, settings: Sequence[Setting]) -> tuple[Check, ...]:
     """Without a spread between texts there is no telling which difference is small."""
-    spreads = {outcome: spread(arm, outcome, settings) for outcome in OUTCOMES}
+    spreads = {outcome: spread(tables(arm, outcome, settings)) for outcome in OUTCOMES}
     return tuple(check(f"texts that differ in {OUTCOMES[name][0]}", value > 0, value) for name, value in spreads.items())
+
+
+def covers(arm: Arm, settings: Sequence[Setting]) -> tuple[Check, ...]:
+    """Pairs are left out where one text has no words, say. Were these many, what is left would hide the difference."""
+    checks = []
+    for outcome, (name, _) in OUTCOMES.items():
+        texts = tables(arm, outcome, settings)
+        alike = bool(texts) and all(table.size and table.shape == texts[0].shape for table in texts)
+        share = float(np.isfinite(np.stack(texts)).all((0, 1)).mean()) if alike else math.nan
+        checks.append(check(f"{name} of {100 * WHOLE:g} % of the prompts' texts at least", share >= WHOLE, share))
+    return tuple(checks)
 
 
 def sees(recipe: Recipe, arm: Arm) -> tuple[Check, ...]:
@@ -61,13 +77,9 @@ def as_the_regime_needs(recipe: Recipe, arm: Arm, regime: Regime) -> tuple[Check
         return (check(name, 0 < recipe.fluent * known <= words, words, known),)
     if recipe.corpus not in TEXTS:
         return ()
-    loss, copied = arm.mean(TRAINING_LOSS).estimate, arm.mean(at_reference("verbatim")).estimate
     near, like = loss_of_the_report(recipe), copying_of_the_report(recipe)
+    copied = f"copied strings within {recipe.copying:g} of the share in the report's samples"
     return (
-        check(f"a training loss within {recipe.near:g} nats of the report's", near.low <= loss <= near.high, loss),
-        check(
-            f"copied strings within {recipe.copying:g} of the share in the report's samples",
-            like.low <= copied <= like.high,
-            copied,
-        ),
+        reaches(f"a training loss within {recipe.near:g} nats of the report's", arm, TRAINING_LOSS, near),
+        reaches(copied, arm, at_reference("verbatim"), like),
     )

@@ -10,14 +10,18 @@ from erlangen.experiments.kit.evidence import Evidence
 from erlangen.experiments.kit.parts import Part
 from erlangen.experiments.kit.texts import TEXTS, beyond_the_report
 from erlangen.experiments.kit.wording import wording
-from erlangen.experiments.sampling import CLAIMS, EXTREMES, OUTCOMES, QUOTES, RANGES, REGIMES, REPORT, Recipe, part_name
+from erlangen.experiments.sampling import CLAIMS, EXTREMES, OUTCOMES, QUOTES, RANGES, REPORT, Recipe, part_name
 from erlangen.experiments.sampling.evidence import Largest, mean, nets
-from erlangen.experiments.sampling.guards import as_the_regime_needs, sees, untrained, varies
+from erlangen.experiments.sampling.guards import as_the_regime_needs, covers, sees, untrained, varies
 from erlangen.experiments.sampling.regime_parts import regime_parts
 from erlangen.experiments.sampling.tasks import Regime, label
 from erlangen.records.runs import Answer, Of, Verdict
 from erlangen.statistics.regions import Region, at_most, exceeds
 
+START: dict[Regime, str] = {
+    "memorizing": "In nets that know their text by heart, what the report's four settings of temperature/top-p change most is",
+    "stopped": "In nets that were stopped early it is",
+}
 UNIT = "standard deviations between texts, largest difference between two settings in any outcome"
 
 
@@ -51,7 +55,7 @@ def part(recipe: Recipe, evidence: Evidence, where: str, regime: Regime, of: Of,
         region=region,
         unit=UNIT,
         untrained=untrained(recipe, arm, regime),
-        checks=(*varies(arm, settings), *as_the_regime_needs(recipe, arm, regime), *seen),
+        checks=(*varies(arm, settings), *covers(arm, settings), *as_the_regime_needs(recipe, arm, regime), *seen),
         corrected="It does." if of != "control" else "It is not seen to.",
         note=f"The largest difference: {apart(largest)}." if largest.arm.results else "",
     )
@@ -72,9 +76,8 @@ def apart(largest: Largest) -> str:
 def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]:
     """What changes most in the report's four settings, in either regime."""
     told = [
-        f"in {REGIMES[regime]}, {apart(found)}, by {found.interval().estimate:.2g} standard deviations between texts"
+        f"{START[regime]} {apart(found)}: {found.interval().estimate:.2g} standard deviations between texts."
         for regime in recipe.regimes
         if (found := Largest(nets(evidence, regime), RANGES[REPORT])).arm.results
     ]
-    sentence = f"What the report's four settings of temperature/top-p change most: {'; '.join(told)}."
-    return [answer("T10", verdicts, sentence, figure="outcomes", beyond=beyond_the_report(recipe.corpus))]
+    return [answer("T10", verdicts, " ".join(told), figure="outcomes", beyond=beyond_the_report(recipe.corpus))]
