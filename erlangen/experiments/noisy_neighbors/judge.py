@@ -93,7 +93,7 @@ def robust(recipe: Recipe, found: Mapping[str, Found]) -> str:
 
 
 def saved(found: Mapping[str, Found], where: str) -> str:
-    """'refuted with noise in the test alone (−1.3 points on block models and −2.0 points on Cora)'; '' where it was not measured."""
+    """'refuted with noise in the test alone (−1.3 points on block models and −2.0 points on Cora)'; '' if not measured."""
     part = f"robustness, {where}"
     judged = {title: parts[part] for title, parts in found.items() if part in parts and parts[part].effect is not None}
     if not judged:

@@ -36,17 +36,16 @@ def energy_parts(recipe: Recipe, evidence: Evidence) -> list[Part]:
 
 def energy_before(recipe: Recipe, evidence: Evidence) -> Part:
     """The energy of deep untrained nets with B over that of shallow ones."""
-    share = partial(kept_at_start, recipe)
-    kept, without = (geometric(starts(recipe, evidence, name), share) for name in ("root", "none"))
-    estimates = [effect.interval(0.95).estimate for effect in (without, kept)]
+    kept, other = (geometric(starts(recipe, evidence, name), partial(kept_at_start, recipe)) for name in ("root", "none"))
+    without, share = (effect.interval(0.95).estimate for effect in (other, kept))
     return Part(
         **said(recipe, "energy before training"),
         effect=kept,
         region=at_least(recipe.keep, why="nets that keep less of their energy count as over-smoothed"),
         unit="of the energy",
-        checks=(smoothing_is_seen(recipe, evidence), something_to_prevent(*estimates, recipe.keep)),
+        checks=(smoothing_is_seen(recipe, evidence), something_to_prevent(without, share, recipe.keep)),
         corrected=lambda kept: f"Before training, deep nets with B have {kept.estimate:.2g} of shallow ones' energy.",
-        note=f"{setting(recipe)} Without B the same share is {estimates[0]:.2g}.",
+        note=f"{setting(recipe)} Without B the same share is {without:.2g}.",
         remedy=DEAD,
     )
 

@@ -13,7 +13,7 @@ from erlangen.experiments.kit.graphs import GRAPHS, beyond_the_report, graph_tit
 from erlangen.experiments.kit.parts import AnyPart
 from erlangen.experiments.oversmoothing import CLAIMS, OF_NETS, Recipe
 from erlangen.experiments.oversmoothing.accuracy_parts import accuracy_parts, over_depth
-from erlangen.experiments.oversmoothing.counts import averaging, depth_alone, itself, of_all_nodes, relu_scale, small_components
+from erlangen.experiments.oversmoothing.counts import averaging, depth_alone, itself, relu_scale, small_components
 from erlangen.experiments.oversmoothing.energy_parts import energy_parts, geometric
 from erlangen.experiments.oversmoothing.evidence import kept_at_start, learned, starts, untrained
 from erlangen.records.runs import Answer, Verdict
@@ -42,13 +42,13 @@ def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
 
 def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]:
     """What one layer sees, and what deep nets keep and score; of a graph of the user's only the latter decides."""
-    nodes, seen = (of_all_nodes(evidence, name) for name in ("nodes", "none_1"))
-    before = next((verdict.verdict for verdict in verdicts if verdict.part == "energy before training"), "not measured")
+    found = {verdict.part: verdict for verdict in verdicts}
+    seen, before = found["one layer"], found["energy before training"].verdict
     clauses = [energies(recipe, evidence), scores(recipe, evidence)]
-    found = "; ".join(filter(None, clauses))
+    nets = "; ".join(filter(None, clauses))
     sentences = [
-        f"Without B, one layer sees the node itself at {seen:.0f} of {nodes:.0f} nodes." if math.isfinite(seen + nodes) else "",
-        f"{OPENING.get(before, UNDECIDED)}: {found}." if clauses[0] else f"{found[:1].upper()}{found[1:]}." if found else "",
+        "" if seen.effect is None else f"Without B, one layer sees the node itself at {seen.effect:.0f} of {seen.n} nodes.",
+        f"{OPENING.get(before, UNDECIDED)}: {nets}." if clauses[0] else f"{nets[:1].upper()}{nets[1:]}." if nets else "",
     ]
     deciding = [verdict for verdict in verdicts if recipe.data in GRAPHS or verdict.part in OF_NETS]
     sentence = " ".join(filter(None, sentences))
