@@ -110,13 +110,12 @@ def smoothing_is_seen(recipe: Recipe, evidence: Evidence) -> Check:
     return Check("averaging without weights is seen to smooth", all(share < recipe.keep for share in shares) if known else None)
 
 
-def loss_is_seen(recipe: Recipe, evidence: Evidence, *compared: Tuned) -> Check:
+def loss_is_seen(recipe: Recipe, alone: Tuned, *compared: Tuned) -> Check:
     """Positive control of accuracies: nets without neighbors must be seen to score less than the best of those compared.
 
     Where all of them score like nets without neighbors, nothing is left that they could differ in. Nets without neighbors that
     did not learn their training nodes score less for another reason, and show nothing.
     """
-    alone = nets(recipe, evidence, "alone", recipe.deep)
     scores = [tuned.arm.mean("test_accuracy").estimate for tuned in (alone, *compared)]
     seen = max(scores[1:]) - scores[0] > recipe.tolerance and not untrained(recipe, alone)
     return Check("nets without neighbors are seen to be less accurate", seen if all(map(math.isfinite, scores)) else None)
