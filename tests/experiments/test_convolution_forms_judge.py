@@ -386,3 +386,22 @@ def test_answers_and_figures_are_made_of_whatever_there_is(tasks: list[str]):
         assert "60 of 200 do not add up to 1" in found[1].sentence
         assert "at least 20 %" in found[2].sentence
         assert {answer.figure for answer in found} <= {figure.name for figure in shown}
+
+
+def test_graphs_on_which_every_node_is_reached_do_not_support_row_normalization():
+    """There every row adds up to 1: what the sentence leaves out was not tried."""
+    found = judged(spoiled("matrix", "row sums", (50.0, 0.0, 50.0, 0.0)))["row-normalized"]
+    assert (found.verdict, found.next_step) == ("inconclusive", "a check failed: some nodes are reached by no edge")
+
+
+def test_the_answer_gives_no_reason_that_is_not_supported():
+    """The fits say that a fixed matrix gives every aggregator, the mean too: no control, no reason."""
+    fits = [
+        f"{graph}_{how}_matrix and offset" for graph in ("karate", "directed") for how in ("mean", "median", "midpoint", "max")
+    ]
+    evidence = world()
+    for name in fits:
+        evidence = spoiled("residual", name, 0.2, evidence=evidence)
+    assert judged(evidence)["nonlinear"].verdict != "supported"
+    assert "because it is not linear" not in answers(RECIPE, evidence, verdicts(RECIPE, evidence))[2].sentence
+    assert "because it is not linear" in answers(RECIPE, world(), verdicts(RECIPE, world()))[2].sentence

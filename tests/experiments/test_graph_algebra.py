@@ -270,3 +270,25 @@ def test_presets_differ_in_size_alone():
     assert PRESETS["quick"].draws < PRESETS["standard"].draws
     tasks = {job.params["task"] for job in planned_jobs("graph-algebra", PRESETS["quick"])}
     assert tasks == {"matrices", "walks", "white", "smooth"}
+
+
+def test_walks_of_one_edge_cannot_tell_walks_from_paths():
+    """A counts both. So short a recipe must not support that Aⁿ counts paths."""
+    short = replace(SMALL, length=1, seeds=1)
+    jobs = [job for job in planned_jobs("graph-algebra", short) if job.params["task"] in ("walks", "matrices")]
+    found = judged(Evidence(tuple(result(job, run(job)) for job in jobs)), short)
+    assert (found["paths"].verdict, found["walks"].verdict) == ("inconclusive", "inconclusive")
+    assert "some of the walks meet a node twice" in found["paths"].next_step
+
+
+def test_the_answer_finds_no_fault_where_the_report_has_none(evidence: Evidence):
+    right = spoiled(evidence, white_change=(2.0, 12.0, 12.0, 6.0, 12.0, 6.0), right_degree=(1.0, 3.0, 3.0, 2.0, 3.0, 2.0))
+    assert judged(right)["nodes that change most"].verdict == "supported"
+    assert "but not every node that the report names" not in answers(SMALL, right, verdicts(SMALL, right))[1].sentence
+    assert "but not every node that the report names" in answers(SMALL, evidence, verdicts(SMALL, evidence))[1].sentence
+
+
+def test_changes_that_were_not_recorded_are_not_measured(evidence: Evidence):
+    lost = replace(evidence.results[-1], measurements=())
+    found = judged(Evidence((*evidence.results[:-1], lost)))
+    assert found["white X"].verdict == found["white X, node 4"].verdict == "not measured"

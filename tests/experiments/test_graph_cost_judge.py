@@ -23,7 +23,7 @@ from erlangen.experiments.graph_cost.tasks import Count, Layer, Time
 from erlangen.experiments.kit.compare import decide
 from erlangen.experiments.kit.evidence import Evidence
 from erlangen.experiments.kit.tasks import job, read_task
-from erlangen.records.runs import Job, Measurement, Verdict
+from erlangen.records.runs import Job, JobResult, Measurement, Verdict
 
 RECIPE = Recipe(nodes=(64, 128, 256), tokens=(32, 64, 128), degree=4, filled=24, degrees=(8, 16, 24), features=8)
 EXPONENTS: dict[Layer, float] = {"gat": 1.0, "plain": 2.0, "fused": 2.0}
@@ -292,4 +292,47 @@ def test_an_answer_says_where_a_law_is_broken():
     evidence = world(all_pairs)
     (found,) = answers(RECIPE, evidence, verdicts(RECIPE, evidence))
     assert found.answer == "partly"
-    assert found.sentence.startswith("What the two layers compute is not a fixed number")
+    assert found.sentence.startswith("It is not true that what a GAT layer computes is a fixed number of operations per node and")
+    assert "Transformer" not in found.sentence  # whose law holds
+
+
+@pytest.mark.parametrize(("per_node", "per_pair"), [(0.5, 3), (100, 0.5)])
+def test_a_law_has_whole_numbers(per_node: float, per_pair: float):
+    """Every count is a whole number, but not of operations per node or per edge."""
+    found = outcomes(world(lambda layer, name, n, k: per_node * n + per_pair * (n * k if layer in ("gat", "dot") else n * n)))
+    assert found["cost, GAT"] == found["cost, Transformer"] == "refuted"
+
+
+def test_what_is_stored_per_node_alone_does_not_fall_with_the_pairs_either():
+    rows = [Row(n, 4 * n, 10**6 + 10 * n - n * n) for n in (8, 16, 32, 64)]
+    assert off_law(rows, "all", grows=False) == 4
+
+
+def spoiled_faults(layer: str, place: int) -> Evidence:
+    """Page faults of a layer on one of its graphs, with one seed."""
+
+    def spoil(found: JobResult) -> JobResult:
+        faults = list(found.values("faults"))
+        if found.params.get("layer") != layer or found.seed != 1 or not faults:
+            return found
+        faults[place] = 9000.0
+        return replace(
+            found, measurements=tuple(replace(m, value=tuple(faults)) if m.name == "faults" else m for m in found.measurements)
+        )
+
+    return Evidence(tuple(map(spoil, world().results)))
+
+
+@pytest.mark.parametrize(
+    ("layer", "place", "spoils"),
+    [("gat", 0, set()), ("gat", 1, {"time, GAT"}), ("gat", 2, {"time, GAT"}), ("gat", -1, {"time, complete graph"}),
+     ("plain", -1, {"time, complete graph"}), ("plain", 2, {"time, unfused attention"}),
+     ("fused", -1, {"time, fused attention"})],
+)  # fmt: skip
+def test_page_faults_spoil_the_times_that_they_are_in_and_no_answer_quotes_them(layer: str, place: int, spoils: set[str]):
+    evidence = spoiled_faults(layer, place)
+    found = judged(evidence)
+    assert {part for part in CLOCKS if found[part].verdict == "inconclusive"} == spoils
+    (answer,) = answers(RECIPE, evidence, list(found.values()))
+    for part in GROWTH:
+        assert (f"for {part.removeprefix('time, ')}" in answer.sentence) == (part not in spoils)

@@ -37,7 +37,7 @@ def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
         verdict = judged[part]
         return "an unknown number" if verdict.effect is None else f"{verdict.effect:.0f} of {verdict.n}"
 
-    shares = [verdict.effect for verdict in verdicts if "fixed matrix, " in verdict.part and verdict.effect is not None]
+    shares = [verdict.effect for verdict in verdicts if "fixed matrix, " in verdict.part and decided(verdict) and verdict.effect]
     share = f"at least {100 * min(shares):.0f} %" if shares else "an unknown share"
     messages = (
         "The layer is one message-passing network: index form, message form and a program that goes from node to node differ "
@@ -45,18 +45,27 @@ def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
     )
     matrices = (
         f"The three forms differ from σ(D⁻¹AHW + HB) in dense matrices beyond rounding in {count('matrix form')} comparisons. Of "
-        f"the rows of D⁻¹A, {count('row-normalized')} do not add up to 1; of those of nodes that an edge reaches, "
-        f"{count('row-normalized, reached nodes')}: elsewhere D⁻¹ does not exist."
+        f"the rows of D⁻¹A, {count('row-normalized')} do not add up to 1, but {count('row-normalized, reached nodes')} of those "
+        "of nodes that an edge reaches: elsewhere D⁻¹ does not exist."
     )
-    reasons = (
-        f"A median or maximum has no fixed matrix because it is not linear. {judged['non-associative'].corrected}"
-        if judged["nonlinear"].effect == 0 and judged["non-associative"].corrected
-        else f"Of aggregators, {count('nonlinear')} contradict that nonlinearity is the reason, and {count('non-associative')} "
-        "that non-associativity is."
-    )
-    medians = f"{reasons} The best fixed matrix leaves {share} of the variance of a median or maximum."
+    linear, associative = judged["nonlinear"], judged["non-associative"]
+    if linear.verdict == "supported" and associative.corrected:
+        medians = (
+            f"A median or maximum has no fixed matrix because it is not linear, and the best one leaves {share} of its variance. "
+            f"{associative.corrected}"
+        )
+    else:
+        medians = (
+            f"Of aggregators, {count('nonlinear')} contradict that nonlinearity is the reason, and {count('non-associative')} "
+            f"that non-associativity is. The best fixed matrix leaves {share} of the variance of a median or maximum."
+        )
     return [
         answer("G4", verdicts, messages, figure="message-form"),
         answer("G5", verdicts, matrices, figure="matrix-form"),
         answer("G6", verdicts, medians, figure="residual"),
     ]
+
+
+def decided(verdict: Verdict) -> bool:
+    """Whether a verdict's number can be quoted."""
+    return verdict.verdict in ("supported", "refuted")

@@ -33,8 +33,9 @@ def row_normalized(evidence: Evidence) -> list[Exact]:
     count = partial(Exact, unit="rows that do not add up to 1", missing=missing(evidence, tasks.Matrix))
     correction = "Where no edge reaches a node, its row of A is 0 and D has a 0 on its diagonal: D⁻¹ does not exist."
     seen = Check(name="rows that do not add up to 1 are seen among the other nodes", passed=wrong > wrong_reached)
+    tried = Check(name="some nodes are reached by no edge", passed=rows > reached)
     return [
-        count(**said("row-normalized"), cases=rows, count=wrong, corrected=correction),
+        count(**said("row-normalized"), cases=rows, count=wrong, checks=(tried,), corrected=correction),
         count(**said("row-normalized, reached nodes"), cases=reached, count=wrong_reached, checks=(seen,)),
     ]
 

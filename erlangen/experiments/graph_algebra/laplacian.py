@@ -63,14 +63,15 @@ def white(recipe: Recipe, evidence: Evidence) -> list[AnyPart]:
     """G2: E (LX)v² = d² + d for white X, at each node and at all of them."""
     drawn, degree = evidence.arm(White), numbers(evidence.of(Matrices), "right_degree")
     drawn = replace(drawn, missing=(*drawn.missing, *missing(evidence, Matrices)))
-    expected = [d * d + d for d in degree or [math.nan] * len(NODES)]
+    unknown = (math.nan,) * len(NODES)
+    expected = [d * d + d for d in degree or unknown]
     smooth = numbers(evidence.of(Smooth), "smooth_change")  # of a signal of norm 1: a white one has norm √N
     misses = [abs(len(smooth) * change / d - 1) > recipe.deviation for change, d in zip(smooth, expected, strict=False)]
     seen = Check(name="the comparison sees that d² + d is wrong for a smooth X", passed=any(misses) if misses else None)
     parts = [
         Part(
             **said(f"white X, node {node}"),
-            effect=by_seed(lambda result, place=node - 1: result.values("change")[place] / expected[place] - 1, drawn),
+            effect=by_seed(lambda result, at=node - 1: (result.values("change") or unknown)[at] / expected[at] - 1, drawn),
             region=within(recipe.deviation, why=WHY),
             unit="relative deviation from d² + d",
             checks=(seen,),

@@ -49,13 +49,14 @@ def growth(recipe: Recipe, evidence: Evidence, part: str) -> Part:
     """Whether a time grows with the exponent of what is counted; the same standard for all layers."""
     layer, power = GROWTH[part]
     edge, arm = recipe.tolerance, clocked(evidence, layer)
+    sizes = recipe.nodes if layer == "gat" else recipe.tokens
     why = f"{edge:g} changes the cost of a doubling by {2**edge - 1:.0%}, where linear and quadratic growth differ by 100 %"
     return Part(
         **said(part),
         effect=by_seed(exponent, arm),
         region=within(edge, around=power, why=why),
         unit="exponent",
-        checks=(few_faults(recipe, [arm]),),
+        checks=(few_faults(recipe, [(arm, slice(len(sizes) - 2, len(sizes)))]),),
         corrected=lambda slope: f"On this machine it grows with the exponent {slope.estimate:.2f}.",
         note="At the last step of the sizes. It illustrates the count and cannot refute it: caches enter, too.",
         remedy=QUIET,
@@ -70,20 +71,20 @@ def complete_graph(recipe: Recipe, evidence: Evidence) -> Part:
         effect=ratio(gat, plain, lambda result: (math.nan, *result.values("seconds"))[-1], unit="s"),
         region=exceeds(than=1, why="any longer time shows that O(E) saves nothing where E is N²"),
         unit="GAT's time / unfused attention's",
-        checks=(few_faults(recipe, [gat, plain]),),
+        checks=(few_faults(recipe, [(gat, slice(-1, None)), (plain, slice(-1, None))]),),
         corrected=lambda times: f"On this machine it takes {times.estimate:.2f} times as long.",
         remedy=QUIET,
     )
 
 
-def faults_of(arms: Sequence[Arm]) -> list[float]:
-    """The page faults of a step on each graph, of all seeds."""
-    return [fault for arm in arms for result in arm.results.values() for fault in result.values("faults") or (math.nan,)]
+def faults_of(arm: Arm, graphs: slice = slice(None)) -> list[float]:
+    """The page faults of a step on some of the graphs, of all seeds."""
+    return [fault for result in arm.results.values() for fault in result.values("faults")[graphs] or (math.nan,)]
 
 
-def few_faults(recipe: Recipe, arms: Sequence[Arm]) -> Check:
-    """Whether no step had more page faults than the recipe allows."""
-    faults = faults_of(arms)
+def few_faults(recipe: Recipe, timed: Sequence[tuple[Arm, slice]]) -> Check:
+    """Whether no step had more page faults than the recipe allows, on the very graphs whose times are compared."""
+    faults = [fault for arm, graphs in timed for fault in faults_of(arm, graphs)]
     measured = bool(faults) and all(map(math.isfinite, faults))
     return Check(f"at most {recipe.faults:,} page faults a step", max(faults) <= recipe.faults if measured else None)
 
@@ -91,7 +92,7 @@ def few_faults(recipe: Recipe, arms: Sequence[Arm]) -> Check:
 def page_faults(recipe: Recipe, evidence: Evidence) -> Exact:
     """Whether faults are few where pages are kept, and as many as the scores have pages where they are returned."""
     kept, returned = [clocked(evidence, layer) for layer in TIMED], clocked(evidence, "plain", kept=False)
-    few, many, n = faults_of(kept), faults_of([returned]), recipe.tokens[-2]
+    few, many, n = [fault for arm in kept for fault in faults_of(arm)], faults_of(returned), recipe.tokens[-2]
     right = [fault <= recipe.faults for fault in few] + [fault > min(recipe.faults, SCORES * n * n) for fault in many]
     measured = bool(few and many) and all(map(math.isfinite, few + many))
     return Exact(

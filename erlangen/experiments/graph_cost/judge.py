@@ -5,7 +5,7 @@ A clock cannot refute a count: the report's sentences are judged on what is coun
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from erlangen.experiments.graph_cost import Recipe
 from erlangen.experiments.graph_cost.clock_parts import GROWTH, clock_parts
@@ -16,6 +16,11 @@ from erlangen.experiments.kit.compare import decide
 from erlangen.experiments.kit.evidence import Evidence
 from erlangen.records.runs import Answer, Verdict
 
+LAWS = {
+    "cost, GAT": "what a GAT layer computes is a fixed number of operations per node and per edge",
+    "cost, Transformer": "what a Transformer layer computes is a fixed number of operations per node and per pair of nodes",
+}
+
 
 def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
     """What is counted, then what a clock says."""
@@ -23,17 +28,31 @@ def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
 
 
 def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]:
-    """The counts, an example, and the exponents of the time."""
-    effects = {verdict.part: verdict.effect for verdict in verdicts if verdict.effect is not None}
-    sentence = counts(recipe, evidence) if effects.get("cost, GAT") == effects.get("cost, Transformer") == 0 else ""
-    grown = [f"{effects[part]:.2f} for {part.removeprefix('time, ')}" for part in GROWTH if part in effects]
-    if not sentence:
-        sentence = "What the two layers compute is not a fixed number per node and per pair that they attend to."
+    """The counts with an example, and the exponents of the times that a clock could decide."""
+    found = {verdict.part: verdict for verdict in verdicts}
+    costs = {part: found[part].verdict for part in LAWS}
+    sentence = counts(recipe, evidence) if set(costs.values()) == {"supported"} else off_the_laws(costs)
+    decided = {part: found[part] for part in GROWTH if found[part].verdict in ("supported", "refuted")}
+    grown = [f"{verdict.effect:.2f} for {part.removeprefix('time, ')}" for part, verdict in decided.items()]
     if grown:
         *first, last = grown
         listed = f"{', '.join(first)} and {last}" if first else last
         sentence += f" On one core the time of forward and backward grows with the number of nodes with the exponent {listed}."
     return [answer("G10", verdicts, sentence, figure="cost")]
+
+
+def off_the_laws(costs: Mapping[str, str]) -> str:
+    """Which of the two laws does not hold, or is not decided."""
+    broken, still_open = (
+        [LAWS[part] for part in costs if costs[part] in outcomes]
+        for outcomes in (
+            ("refuted",),
+            ("inconclusive", "not measured"),
+        )
+    )
+    told = [f"It is not true that {' nor that '.join(broken)}."] if broken else []
+    told += [f"It is not decided whether {' and whether '.join(still_open)}."] if still_open else []
+    return " ".join(told)
 
 
 def counts(recipe: Recipe, evidence: Evidence) -> str:
@@ -45,8 +64,8 @@ def counts(recipe: Recipe, evidence: Evidence) -> str:
     n = recipe.tokens[-1]
     here, there = (float(law.at(n, pairs)) / 1e6 for law, pairs in ((gat, n * recipe.degree), (transformer, n * n)))
     return (
-        "GAT's cost grows with the number of edges, a Transformer's with the square of the number of nodes. A forward pass with "
+        "GAT's cost grows with the number of edges, a Transformer's with the square of the number of nodes: a forward pass with "
         f"{recipe.features} features takes {numbers(gat, 'multiply-adds', 'edges')} in GAT, "
-        f"{numbers(transformer, 'multiply-adds', 'all')} in a Transformer: on {n:,} nodes with {recipe.degree} neighbors each, "
-        f"{here:,.0f} and {there:,.0f} million."
+        f"{numbers(transformer, 'multiply-adds', 'all')} in a Transformer ({here:,.0f} and {there:,.0f} million on {n:,} nodes "
+        f"with {recipe.degree} neighbors each)."
     )

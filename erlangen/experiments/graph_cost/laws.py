@@ -2,7 +2,7 @@
 
     count = c + a N + b P      N: nodes.   P: edges, or all N² pairs.   c depends on neither, as the gradients of weights do not
 
-The unknowns are solved for in fractions, so that "follows the law" is exact.
+The unknowns are solved for in fractions, so that "follows the law" is exact; all of them must be whole numbers.
 """
 
 from __future__ import annotations
@@ -81,8 +81,13 @@ def solve(points: Sequence[tuple[int, int]], counts: Sequence[int], area: int) -
 
 
 def off_law(found: Sequence[Row], which: Pairs, grows: bool = True) -> int:
-    """Graphs whose count is off the law; all of them where it does not grow with the pairs, or does though it should not."""
+    """Graphs whose count is off the law; all of them where it has no whole numbers, or grows with the pairs where it should not.
+
+    So they are where it does not grow though it should, or falls as the graph grows.
+    """
     law = law_of(found, which)
-    if law is None or (law.per_pair > 0) != grows or law.per_node < 0:
+    if law is None or (law.per_pair > 0) != grows or min(law.per_pair, law.per_node) < 0:
+        return len(found)
+    if any(number.denominator != 1 for number in law):
         return len(found)
     return sum(law.at(row.nodes, row.pairs(which)) != row.counted for row in found)

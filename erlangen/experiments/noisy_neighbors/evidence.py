@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from erlangen.experiments.kit.evidence import Arm, Evidence, spread_interval
+from erlangen.experiments.kit.compare import known_ends
+from erlangen.experiments.kit.evidence import Arm, Effect, Evidence, by_seed, read, spread_interval
 from erlangen.experiments.noisy_neighbors.claims import KINDS, NAMES
 from erlangen.experiments.noisy_neighbors.recipe import Recipe
 from erlangen.experiments.noisy_neighbors.tasks import NOISES, Separate, Train
-from erlangen.records.runs import JobResult
+from erlangen.records.runs import Group, JobResult
 from erlangen.statistics.intervals import Interval
 
 Quantity = Callable[[JobResult], float]
@@ -52,3 +53,11 @@ def fitted(regime: str, kinds: Sequence[str] = ALL) -> Quantity:
 def geometric(ratios: Sequence[float], level: float = 0.95) -> Interval:
     """The geometric mean of ratios and its interval; unknown where one is not positive, its ends where all are equal."""
     return spread_interval([math.log(ratio) if ratio > 0 else math.nan for ratio in ratios], level).exp()
+
+
+def of_share(arm: Arm, quantity: Quantity) -> Effect:
+    """Attention over share: the geometric mean over seeds, which is what is judged, drawn and said."""
+    effect = by_seed(lambda result: read(result, quantity), arm, estimator=geometric, test="t interval over seeds of logarithms")
+    mean = effect.interval(0.95)
+    shown = None if math.isnan(mean.estimate) else mean.estimate
+    return replace(effect, groups=(Group(name=arm.name, mean=shown, interval=known_ends(mean), unit="of their share"),))

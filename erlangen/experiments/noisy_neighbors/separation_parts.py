@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import partial
 
 from erlangen.experiments.kit.evidence import Arm, Evidence, difference, mean
@@ -103,17 +102,3 @@ def feature_noise(recipe: Recipe, easy: bool) -> float:
     """σ / μ, of class means ± μ."""
     distance = cell(recipe, easy)["distance"] * math.sqrt(math.log(recipe.two_class_nodes))
     return 2 / distance if distance > 0 else math.inf
-
-
-def described(recipe: Recipe, evidence: Evidence) -> str:
-    """What attention and accuracy were where the means lie far apart, in one sentence; '' where nothing was measured."""
-    arms = {layer: class_arm(evidence, layer, **cell(recipe, True)) for layer in ("gcn", *ATTENTIVE)}
-    if not all(arm.results for arm in arms.values()):
-        return ""
-    attention = [100 * arms[layer].mean("attention").estimate for layer in ATTENTIVE]
-    accuracy: Sequence[float] = [arm.mean("test_accuracy").estimate for arm in arms.values()]
-    return (
-        f"Where features tell neighbors of another class apart, GAT gives them {attention[0]:.0f} % of their share and GATv2 "
-        f"{attention[1]:.0f} %, and GCN, GAT and GATv2 reach {accuracy[0]:.0f}, {accuracy[1]:.0f} and {accuracy[2]:.0f} % of "
-        "accuracy."
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from erlangen.records.runs import Claim
 
-OF_NETS = ("energy before training", "energy after training", "accuracy of deep nets", "deep, B against none")
+OF_NETS = ("energy before training", "energy after training", "accuracy of deep nets", "loss with depth, B against none")
 
 CLAIMS = (
     Claim(
@@ -13,13 +13,15 @@ CLAIMS = (
         how="Which outputs change when one node's features do is counted exactly. Over-smoothing is measured over depth on the "
         "giant component, because smaller ones never mix with the rest: Dirichlet energy (unnormalized Laplacian) over ‖H‖² and "
         "accuracy, without weights, with random weights and after training. All nets train without weight decay, and without "
-        "dropout unless the recipe has it, until they reach the same training loss, each at the learning rate that is best on "
-        "the validation nodes for its kind and depth: nets that did not learn their training nodes are not compared.",
+        "dropout unless the recipe has it, until they reach the same training loss or the last epoch, each at the learning rate "
+        "that is best on the validation nodes for its kind and depth: nets that did not learn their training nodes are not "
+        "compared. B can prevent over-smoothing only where nets without B over-smooth.",
         parts={
             "one layer": "Without B or self-loops, one layer's output at a node does not depend on that node's features.",
             "energy before training": "Before training, deep nets with B keep shallow ones' Dirichlet energy.",
             "energy after training": "After training, deep nets with B keep shallow ones' Dirichlet energy.",
             "accuracy of deep nets": "Deep nets with B are as accurate as shallow ones.",
+            "loss with depth, B against none": "From shallow to deep, nets with B lose less accuracy than nets without B.",
             "deep, B against none": "Deep nets with B are more accurate than deep nets without B.",
             "two layers": "Two layers without B see the node itself wherever a walk of two edges returns to it.",
             "energy without weights": "Averaging alone over-smooths: even with B = I it leaves little of the Dirichlet energy.",

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from erlangen.experiments.kit.evidence import Arm, Effect, Evidence, by_seed, group, ratio, read
+from erlangen.experiments.kit.compare import known_ends
+from erlangen.experiments.kit.evidence import Arm, Effect, Evidence, by_seed, ratio, read
 from erlangen.experiments.kit.parts import Part
 from erlangen.experiments.kit.tuning import tuning_check
 from erlangen.experiments.oversmoothing import Recipe
@@ -18,10 +19,11 @@ from erlangen.experiments.oversmoothing.evidence import (
     said,
     setting,
     smoothing_is_seen,
+    something_to_prevent,
     starts,
     untrained,
 )
-from erlangen.records.runs import JobResult
+from erlangen.records.runs import Group, JobResult
 from erlangen.statistics.regions import at_least, exceeds
 
 DEAD = "the features are all 0 or not finite there; try a lower --set rates or a larger --set width"
@@ -34,16 +36,16 @@ def energy_parts(recipe: Recipe, evidence: Evidence) -> list[Part]:
 
 def energy_before(recipe: Recipe, evidence: Evidence) -> Part:
     """The energy of deep untrained nets with B over that of shallow ones."""
-    root, none = (starts(recipe, evidence, name) for name in ("root", "none"))
-    share = partial(kept_at_start, recipe)
+    kept, other = (geometric(starts(recipe, evidence, name), partial(kept_at_start, recipe)) for name in ("root", "none"))
+    without, share = (effect.interval(0.95).estimate for effect in (other, kept))
     return Part(
         **said(recipe, "energy before training"),
-        effect=geometric(root, share),
+        effect=kept,
         region=at_least(recipe.keep, why="nets that keep less of their energy count as over-smoothed"),
         unit="of the energy",
-        checks=(smoothing_is_seen(recipe, evidence),),
+        checks=(smoothing_is_seen(recipe, evidence), something_to_prevent(without, share, recipe.keep)),
         corrected=lambda kept: f"Before training, deep nets with B have {kept.estimate:.2g} of shallow ones' energy.",
-        note=f"{setting(recipe)} Without B the same share is {geometric(none, share).interval(0.95).estimate:.2g}.",
+        note=f"{setting(recipe)} Without B the same share is {without:.2g}.",
         remedy=DEAD,
     )
 
@@ -56,7 +58,13 @@ def geometric(arm: Arm, quantity: Callable[[JobResult], float]) -> Effect:
         return math.log(value) if value > 0 else math.nan
 
     logs = by_seed(log, arm, test="t interval over seeds of logarithms")
-    return replace(logs.exp(), groups=(group(arm, quantity),))
+    mean = logs.exp().interval(0.95)
+    return replace(logs.exp(), groups=(Group(name=arm.name, mean=finite(mean.estimate), interval=known_ends(mean)),))
+
+
+def finite(value: float) -> float | None:
+    """A number for a record; None where it is unknown."""
+    return value if math.isfinite(value) else None
 
 
 def energy_after(recipe: Recipe, evidence: Evidence) -> Part:
@@ -64,14 +72,20 @@ def energy_after(recipe: Recipe, evidence: Evidence) -> Part:
     deep, shallow, none, none_shallow = (
         nets(recipe, evidence, name, depth) for name in ("root", "none") for depth in (recipe.deep, recipe.depths[0])
     )
-    without = ratio(none.arm, none_shallow.arm, "energy").interval(0.95).estimate
+    kept, other = ratio(deep.arm, shallow.arm, "energy"), ratio(none.arm, none_shallow.arm, "energy")
+    share, without = (effect.interval(0.95).estimate for effect in (kept, other))
+    known = math.nan if untrained(recipe, none, none_shallow) else without
     return Part(
         **said(recipe, "energy after training"),
-        effect=ratio(deep.arm, shallow.arm, "energy"),
+        effect=kept,
         region=at_least(recipe.keep, why="nets that keep less of their energy count as over-smoothed"),
         unit="of the energy",
         untrained=untrained(recipe, deep, shallow),
-        checks=(smoothing_is_seen(recipe, evidence), tuning_check(deep, shallow)),
+        checks=(
+            smoothing_is_seen(recipe, evidence),
+            something_to_prevent(known, share, recipe.keep),
+            tuning_check(deep, shallow),
+        ),
         corrected=lambda kept: f"After training, deep nets with B have {kept.estimate:.2g} of shallow ones' energy.",
         note=f"{setting(recipe)} Without B the same share is {without:.2g}. {at_rates(deep, shallow)}",
         remedy=DEAD,

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
 from erlangen.experiments.kit.answers import answer
 from erlangen.experiments.kit.compare import decide
-from erlangen.experiments.kit.evidence import Arm, Evidence
+from erlangen.experiments.kit.evidence import Evidence
 from erlangen.experiments.kit.graphs import GRAPHS, beyond_the_report, graph_title
 from erlangen.experiments.kit.parts import AnyPart
 from erlangen.experiments.oversmoothing import CLAIMS, OF_NETS, Recipe
-from erlangen.experiments.oversmoothing.accuracy_parts import accuracy_parts
-from erlangen.experiments.oversmoothing.counts import averaging, depth_alone, itself, of_all_nodes, relu_scale, small_components
+from erlangen.experiments.oversmoothing.accuracy_parts import accuracy_parts, over_depth
+from erlangen.experiments.oversmoothing.counts import averaging, depth_alone, itself, relu_scale, small_components
 from erlangen.experiments.oversmoothing.energy_parts import energy_parts, geometric
-from erlangen.experiments.oversmoothing.evidence import fitted, kept_at_start, nets, starts, untrained
+from erlangen.experiments.oversmoothing.evidence import kept_at_start, learned, starts, untrained
 from erlangen.records.runs import Answer, Verdict
 
-IN_WORDS = {"supported": ": B prevents over-smoothing there", "refuted": ": B does not prevent over-smoothing there"}
+OPENING = {
+    "supported": "B prevents over-smoothing before training",
+    "refuted": "B does not prevent over-smoothing before training",
+}
+UNDECIDED = "Whether B prevents over-smoothing before training is not decided"
 
 
 def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
@@ -37,57 +42,48 @@ def verdicts(recipe: Recipe, evidence: Evidence) -> list[Verdict]:
 
 def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]:
     """What one layer sees, and what deep nets keep and score; of a graph of the user's only the latter decides."""
-    seen = f"{of_all_nodes(evidence, 'none_1'):.0f} of {of_all_nodes(evidence, 'nodes'):.0f} nodes"
-    before = next((verdict.verdict for verdict in verdicts if verdict.part == "energy before training"), "not measured")
-    kept = f"{energies(recipe, evidence)}{IN_WORDS.get(before, '')}."
-    sentence = f"One layer without B sees the node itself at {seen}. {kept} {scores(recipe, evidence)}"
-    if deeper := did_not_train(recipe, evidence):
-        sentence += f" {deeper}"
+    found = {verdict.part: verdict for verdict in verdicts}
+    seen, before = found["one layer"], found["energy before training"].verdict
+    clauses = [energies(recipe, evidence), scores(recipe, evidence)]
+    nets = "; ".join(filter(None, clauses))
+    sentences = [
+        "" if seen.effect is None else f"Without B, one layer sees the node itself at {seen.effect:.0f} of {seen.n} nodes.",
+        f"{OPENING.get(before, UNDECIDED)}: {nets}." if clauses[0] else f"{nets[:1].upper()}{nets[1:]}." if nets else "",
+    ]
     deciding = [verdict for verdict in verdicts if recipe.data in GRAPHS or verdict.part in OF_NETS]
+    sentence = " ".join(filter(None, sentences))
     return [answer("G3", deciding, sentence, figure="accuracy", beyond=beyond_the_report([recipe.data]))]
 
 
 def energies(recipe: Recipe, evidence: Evidence) -> str:
-    """What deep untrained nets keep of the energy."""
-    root, none = (
-        100 * geometric(starts(recipe, evidence, name), partial(kept_at_start, recipe)).interval(0.95).estimate
-        for name in ("root", "none")
-    )
+    """What deep untrained nets keep of the energy; '' where it was not measured."""
+    share = partial(kept_at_start, recipe)
+    arms = [starts(recipe, evidence, name) for name in ("root", "none")]
+    root, none = (100 * geometric(arm, share).interval(0.95).estimate for arm in arms)
+    if any(arm.missing for arm in arms) or not math.isfinite(root + none):
+        return ""
     return (
-        f"Before training, {recipe.deep} layers keep {root:.2g} % of the differences between neighbors (Dirichlet energy) of "
+        f"{recipe.deep} layers keep {root:.2g} % of the differences between neighbors (Dirichlet energy) of "
         f"{recipe.depths[0]} layers with B, and {none:.2g} % without"
     )
 
 
 def scores(recipe: Recipe, evidence: Evidence) -> str:
-    """The test accuracies of shallow and deep nets, or why they cannot be compared."""
-    root, none, root_shallow, none_shallow = (
-        nets(recipe, evidence, name, depth) for depth in (recipe.deep, recipe.depths[0]) for name in ("root", "none")
-    )
-    if untrained(recipe, root, none, root_shallow, none_shallow):
-        counts = [learned(recipe, deep.arm, shallow.arm) for deep, shallow in ((root, root_shallow), (none, none_shallow))]
-        return (
-            f"The nets did not train well enough to tell whether B helps later: {counts[0]} nets with B and {counts[1]} without "
-            f"learned {recipe.fit:g} % of their training nodes."
-        )
-    words = [f"{best.arm.mean('test_accuracy').estimate:.0f} %" for best in (root, none, root_shallow, none_shallow)]
-    return (
-        f"Trained to the same loss on {graph_title(recipe.data)}, nets with B score {words[2]} with {recipe.depths[0]} layers "
-        f"and {words[0]} with {recipe.deep}, nets without B {words[3]} and {words[1]}."
-    )
-
-
-def did_not_train(recipe: Recipe, evidence: Evidence) -> str:
-    """How many of the deepest nets learned their training nodes, where they are deeper than those compared and not all did."""
-    depth = recipe.depths[-1]
-    arms = {name: nets(recipe, evidence, name, depth).arm for name in ("root", "none")}
-    if depth == recipe.deep or not all(arm.results for arm in arms.values()):
+    """The test accuracies of shallow and deep nets, or why they cannot be compared; '' where they were not measured."""
+    with_b, without = (over_depth(recipe, evidence, name) for name in ("root", "none"))
+    compared = [best.arm for best in (*with_b, *without)]
+    deep, shallow, deep_without, shallow_without = (arm.mean("test_accuracy").estimate for arm in compared)
+    if any(arm.missing for arm in compared) or not all(arm.results for arm in compared):
         return ""
-    counts = [learned(recipe, arm) for arm in arms.values()]
-    return f"With {depth} layers, {counts[0]} nets with B and {counts[1]} without learned their training nodes."
-
-
-def learned(recipe: Recipe, *arms: Arm) -> str:
-    """'7 of 10': the nets that learned their training nodes."""
-    results = [result for arm in arms for result in arm.results.values()]
-    return f"{sum(fitted(recipe, result) for result in results)} of {len(results)}"
+    if untrained(recipe, *with_b, *without):
+        counts = [learned(recipe, *(best.arm for best in pair)) for pair in (with_b, without)]
+        return (
+            f"the trained nets cannot be compared, because only {counts[0]} with B and {counts[1]} without learned "
+            f"{recipe.fit:g} % of their training nodes"
+        )
+    if not math.isfinite(deep + shallow + deep_without + shallow_without):
+        return ""
+    return (
+        f"trained on {graph_title(recipe.data)}, nets with B score {shallow:.0f} % with {recipe.depths[0]} layers and "
+        f"{deep:.0f} % with {recipe.deep}, nets without B {shallow_without:.0f} and {deep_without:.0f} %"
+    )

@@ -108,11 +108,16 @@ CLAIMS = (
         "chosen by the validation nodes. Accuracy on test nodes, paired by seed; attention on true edges against their share of "
         "those attended along.",
         parts={
-            "attention on true edges": "If every node is attended to, true edges get no more of the attention than their share.",
+            "attention on true edges": "If every node is attended to, true edges get no more of the attention than their share, "
+            "neither where neighbors are most alike nor where they are least alike.",
+            "attention on true edges, homophilous": "If every node is attended to, true edges get no more of the attention than "
+            "their share where neighbors are most alike.",
+            "attention on true edges, heterophilous": "If every node is attended to, true edges get no more of the attention "
+            "than their share where neighbors are least alike.",
             "attention within a class": "If every node is attended to, neighbors get no more attention than the rest of their "
-            "class.",
+            "class, averaged over all block models.",
             "attention within a class, with eigenvectors": "With eigenvectors as features too, neighbors get no more attention "
-            "than the rest of their class.",
+            "than the rest of their class, averaged over all block models.",
             **{
                 comparison.name(classes): f"With {classes} classes, {PLACES[comparison.where]}: {comparison.says}."
                 for classes, comparison in product((2, 4), COMPARISONS)

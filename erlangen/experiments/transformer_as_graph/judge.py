@@ -10,14 +10,9 @@ from erlangen.experiments.kit.evidence import Evidence
 from erlangen.experiments.transformer_as_graph import Recipe
 from erlangen.experiments.transformer_as_graph.comparisons import STRUCTURED
 from erlangen.experiments.transformer_as_graph.exact import exact_parts
-from erlangen.experiments.transformer_as_graph.structure import structure_parts
+from erlangen.experiments.transformer_as_graph.structure import DILUTED, structure_parts
 from erlangen.records.runs import Answer, Verdict
 
-OPENING = {
-    "supported": "GAT is more accurate than a Transformer that attends to every node on each graph whose edges say something of "
-    "the class",
-    "refuted": "GAT is not always more accurate on graphs than a Transformer that attends to every node",
-}
 UNDECIDED = "It is not decided whether GAT is more accurate on graphs than a Transformer that attends to every node"
 
 
@@ -39,14 +34,30 @@ def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
 
 def gains(recipe: Recipe, found: Mapping[str, Verdict]) -> str:
     """What GAT gains on each graph whose edges say something, and what attention to every node gives to edges."""
-    overall, share = found.get("all graphs with structure"), found.get("attention on true edges")
+    overall = found.get("all graphs with structure")
     listed = [*on_cora(found), *(text for classes in recipe.classes if (text := on_blocks(recipe, found, classes)))]
     if not overall or not listed:
         return ""
-    sentence = f"{OPENING.get(overall.verdict, UNDECIDED)}. In points of test accuracy its lead is {'; '.join(listed)}."
-    if share:
-        sentence += f" When every node is attended to, true edges get {share.effect:.2f} times their share of the attention."
+    sentence = f"{opening(recipe, overall)}: in points of test accuracy its lead is {'; '.join(listed)}."
+    shares = [found[part] for part in DILUTED if part in found]
+    if len(shares) == len(DILUTED):
+        alike, unlike = (f"{share.effect:.2f}" for share in shares)
+        sentence += (
+            f" When every node is attended to, true edges get {alike} times their share of the attention where neighbors are "
+            f"most alike, and {unlike} times where they are least alike."
+        )
     return sentence
+
+
+def opening(recipe: Recipe, overall: Verdict) -> str:
+    """What is decided. A lead of less than the margin refutes that GAT is clearly better, not that it is better at all."""
+    other = "than a Transformer that attends to every node"
+    if overall.verdict == "supported":
+        return f"GAT is more accurate {other} on each graph whose edges say something of the class"
+    if overall.verdict != "refuted":
+        return UNDECIDED
+    behind = overall.interval is not None and overall.interval[1] is not None and overall.interval[1] < 0
+    return f"GAT is not always more accurate on graphs {other}" + ("" if behind else f", by {recipe.margin:g} points or more")
 
 
 def on_cora(found: Mapping[str, Verdict]) -> list[str]:
