@@ -14,9 +14,11 @@ from support.results import evidence_of, spoiled
 from erlangen.experiments import planned_jobs
 from erlangen.experiments.kit.evidence import Evidence
 from erlangen.experiments.oversmoothing import CLAIMS, OF_NETS, Recipe
+from erlangen.experiments.oversmoothing.accuracy_parts import lead_in_words, prevented_in_words
 from erlangen.experiments.oversmoothing.judge import answers, verdicts
 from erlangen.experiments.oversmoothing.run import run
 from erlangen.records.runs import Answer, Job, Measurement, Verdict
+from erlangen.statistics.intervals import Interval
 
 ARMS = ("root", "none", "loops", "wide", "normalized", "alone")
 RECIPE = Recipe(data="blocks", seeds=8, arms=ARMS, depths=(2, 16), deep=16, rates=(1e-4, 1e-3, 1e-2))
@@ -397,3 +399,10 @@ def test_the_answer_leaves_out_what_was_not_measured(task: str, seed: int | None
     assert ("rained on" in sentence) == (task == "start")
     broken = answered(world({"root": 40.0}, change=spoiled("train", "test_accuracy", math.nan, seed=2, arm="none", depth=16)))
     assert "nan" not in broken.sentence
+
+
+def test_what_is_less_accurate_is_not_called_at_most_so_much_more_accurate():
+    assert "less accurate than deep nets without it, by 9.2 points" in lead_in_words(Interval(-9.2, -15.4, -2.9, 10))
+    assert "at most 1.5 points more" in lead_in_words(Interval(-1.0, -3.5, 1.5, 10))
+    assert "lose 5.0 points more" in prevented_in_words(Interval(-5.0, -9.0, -1.0, 10))
+    assert "at most 2.0 points less" in prevented_in_words(Interval(-1.0, -4.0, 2.0, 10))

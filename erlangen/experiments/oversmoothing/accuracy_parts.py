@@ -102,14 +102,14 @@ def loss_prevented(recipe: Recipe, compared: Sequence[Tuned], checks: tuple[Chec
         unit="points of test accuracy, change from shallow to deep with B minus without",
         untrained=untrained(recipe, *compared),
         checks=(*checks, tuning_check(*compared)),
-        corrected=partial(prevented_in_words, recipe),
+        corrected=prevented_in_words,
         note=" ".join(filter(None, (setting(recipe), at_rates(*compared), note))),
     )  # fmt: skip
 
 
-def prevented_in_words(recipe: Recipe, saved: Interval) -> str:
+def prevented_in_words(saved: Interval) -> str:
     """What is true where nets with B do not lose less by the edge: they lose more, or about as much."""
-    if saved.high < -recipe.tolerance:
+    if saved.high < 0:
         return f"From shallow to deep, nets with B lose {-saved.estimate:.1f} points more than nets without it."
     return f"From shallow to deep, nets with B lose at most {saved.high:.1f} points less than nets without it."
 
@@ -123,14 +123,14 @@ def lead(recipe: Recipe, root: Tuned, none: Tuned, seen: Check) -> Part:
         unit="points of test accuracy, with B minus without",
         untrained=untrained(recipe, root, none),
         checks=(seen, tuning_check(root, none)),
-        corrected=partial(lead_in_words, recipe),
+        corrected=lead_in_words,
         note=f"{setting(recipe)} {at_rates(root, none)}",
     )
 
 
-def lead_in_words(recipe: Recipe, gain: Interval) -> str:
+def lead_in_words(gain: Interval) -> str:
     """What is true where deep nets with B do not lead by the edge: they are less accurate, or about as accurate."""
-    if gain.high < -recipe.tolerance:
+    if gain.high < 0:
         return f"Deep nets with B are less accurate than deep nets without it, by {-gain.estimate:.1f} points."
     return f"Deep nets with B are at most {gain.high:.1f} points more accurate than deep nets without it."
 
