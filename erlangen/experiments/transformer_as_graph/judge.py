@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 from erlangen.experiments.kit.answers import answer
 from erlangen.experiments.kit.compare import decide
@@ -33,12 +34,15 @@ def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
 
 
 def gains(recipe: Recipe, found: Mapping[str, Verdict]) -> str:
-    """What GAT gains on each graph whose edges say something, and what attention to every node gives to edges."""
-    overall = found.get("all graphs with structure")
-    listed = [*on_cora(found), *(text for classes in recipe.classes if (text := on_blocks(recipe, found, classes)))]
-    if not overall or not listed:
+    """How GAT's lead ranges over the graphs whose edges say something, and what attention to every node gives to edges."""
+    overall, leads = found.get("all graphs with structure"), sorted(leads_of(recipe, found))
+    if not overall or not leads:
         return ""
-    sentence = f"{opening(recipe, overall)}: in points of test accuracy its lead is {'; '.join(listed)}."
+    (least, there), (most, here) = leads[0], leads[-1]
+    sentence = (
+        f"{opening(recipe, overall)}: over {len(leads)} graphs its lead in test accuracy ranges from {points(least)} points "
+        f"({there}) to {points(most)} ({here})."
+    )
     shares = [found[part] for part in DILUTED if part in found]
     if len(shares) == len(DILUTED):
         alike, unlike = (f"{share.effect:.2f}" for share in shares)
@@ -60,22 +64,15 @@ def opening(recipe: Recipe, overall: Verdict) -> str:
     return f"GAT is not always more accurate on graphs {other}" + ("" if behind else f", by {recipe.margin:g} points or more")
 
 
-def on_cora(found: Mapping[str, Verdict]) -> list[str]:
-    """'+25.9 on Cora'"""
-    return [f"{points(found['GAT, Cora'])} on Cora"] if "GAT, Cora" in found else []
+def leads_of(recipe: Recipe, found: Mapping[str, Verdict]) -> list[tuple[float, str]]:
+    """GAT's lead on each graph whose edges say something of the class, and which graph it is."""
+    graphs = {"GAT, Cora": "Cora"}
+    for classes, comparison in product(recipe.classes, STRUCTURED):
+        within = 100 * recipe.places(classes, comparison.where)[0]
+        graphs[comparison.name(classes)] = f"{classes} classes, {within:g} % of the edges within one"
+    return [(found[part].effect or 0.0, graph) for part, graph in graphs.items() if part in found]
 
 
-def on_blocks(recipe: Recipe, found: Mapping[str, Verdict], classes: int) -> str:
-    """'+32.3 with 2 classes where 90 % of the edges lie within a class, +27.3 where 10 % do'"""
-    shown = [(comparison, found[name]) for comparison in STRUCTURED if (name := comparison.name(classes)) in found]
-    if len(shown) < len(STRUCTURED):
-        return ""
-    (most, alike), (least, unlike) = (
-        (points(verdict), f"{100 * recipe.places(classes, comparison.where)[0]:g} %") for comparison, verdict in shown
-    )
-    return f"{most} with {classes} classes where {alike} of the edges lie within a class, {least} where {unlike} do"
-
-
-def points(verdict: Verdict) -> str:
+def points(lead: float) -> str:
     """'+25.9', with a minus sign where it is negative."""
-    return f"{verdict.effect:+.1f}".replace("-", "−")
+    return f"{lead:+.1f}".replace("-", "−")
