@@ -85,7 +85,7 @@ def test_a_row_that_has_ended_cannot_fail_the_others(captured: bool) -> None:
         gpt.head.weight.copy_(torch.eye(VOCABULARY, 8).roll(1, 0))
         for block in gpt.blocks:
             for name in ("attention.out", "mlp.down"):
-                block.get_submodule(name).weight.zero_()  # type: ignore[union-attr, operator]
+                block.get_submodule(name).weight.zero_()  # type: ignore[operator]
     read = CapturedDecoder(gpt, 2, torch.float64) if captured else None
     settings = Settings(temperature=0, no_repeat_ngram_size=1)
     text = generate(gpt, torch.tensor([[0, 0, 0, 0], [0, 1, 2, 3]]), 10, settings=settings, stop=stop, read=read)
