@@ -41,7 +41,7 @@ from torch import Tensor
 from erlangen.generate import fused
 from erlangen.generate.captured import CapturedDecoder
 from erlangen.generate.decode import generate
-from erlangen.generate.filters import Settings
+from erlangen.generate.settings import Settings
 from erlangen.models.gpt import GPT, PRESETS
 
 PROMPT, NEW = 16, 256

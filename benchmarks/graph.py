@@ -1,8 +1,8 @@
 """Graph layers on a CPU, forward and backward, compared with PyTorch Geometric's; the two alternate in one run.
 
 The graph is random and directed, with N nodes, E edges, and F features in and out. The peers are PyG's `edge_index` path (gather
-and scatter) and its CSR path (a `torch.sparse_csr` adjacency). Both sides get the same weights, features and threads. Memory is
-Linux's VmHWM.
+and scatter) and its CSR path (a `torch.sparse_csr` adjacency). Both sides get the same weights, features and threads. "fresh":
+every step gets a graph that neither side has seen, as with mini-batches. Memory is Linux's VmHWM.
 
     python benchmarks/graph.py [--rounds 7] [--nodes 10000] [--edges 200000] [--features 64] [--json -]
 """
@@ -20,12 +20,13 @@ import printing
 import torch
 import torch_geometric
 from torch import Tensor, nn
-from torch_geometric.nn import GATConv as PeerGAT, SAGEConv
+from torch_geometric.nn import GATConv as PeerGAT, GCNConv as PeerGCN, SAGEConv
 from torch_geometric.nn.aggr import MedianAggregation
 
 from erlangen.nn.graph.aggregate import aggregate
 from erlangen.nn.graph.convolution import GraphConvolution
 from erlangen.nn.graph.gat import GATConv
+from erlangen.nn.graph.gcn import GCNConv
 from erlangen.sweep.machine import cores, processor
 
 Step = Callable[[], None]
@@ -48,6 +49,14 @@ class Graph:
             self.x.grad = None
             layer.zero_grad()
             layer(self.x, edges).backward(self.grad)
+
+        return run
+
+    def fresh(self, layer: nn.Module) -> Step:
+        """The same with a new edge_index each time: nothing that was derived from an earlier one can be used."""
+
+        def run() -> None:
+            self.step(layer, self.edge_index.clone())()
 
         return run
 
@@ -78,16 +87,21 @@ def cases(graph: Graph) -> dict[str, tuple[Step, Step, float]]:
     """name -> (ours, peer, target ratio)."""
     f = graph.features
     ours, sage = GraphConvolution(f, f), SAGEConv(f, f)
-    gat, peer_gat = GATConv(f, f), PeerGAT(f, f)
+    gat, peer_gat, gcn, peer_gcn = GATConv(f, f), PeerGAT(f, f), GCNConv(f, f), PeerGCN(f, f)
     sage.load_state_dict({name.replace("rel", "l").replace("root", "r"): value for name, value in ours.state_dict().items()})
     gat.load_state_dict(peer_gat.state_dict())
+    gcn.load_state_dict(peer_gcn.state_dict())
     edges = graph.edge_index
     torch.testing.assert_close(ours(graph.x, edges), sage(graph.x, edges), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(gat(graph.x, edges), peer_gat(graph.x, edges), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(gcn(graph.x, edges), peer_gcn(graph.x, edges), rtol=1e-4, atol=1e-4)
     return {
         "mean convolution, edge_index": (graph.step(ours, edges), graph.step(sage, edges), 4.0),
         "mean convolution, CSR": (graph.step(ours, edges), graph.step(sage, graph.csr()), 2.0),
         "GAT": (graph.step(gat, edges), graph.step(peer_gat, edges), 1.5),
+        "mean convolution, fresh": (graph.fresh(ours), graph.fresh(sage), 2.5),
+        "GCN, fresh": (graph.fresh(gcn), graph.fresh(peer_gcn), 2.5),
+        "GAT, fresh": (graph.fresh(gat), graph.fresh(peer_gat), 2.5),
         "median": (graph.median(True), graph.median(False), 5.0),
     }
 

@@ -17,7 +17,7 @@ from erlangen.data.corpora import load_corpus
 from erlangen.data.corpus import Corpus
 from erlangen.data.tales import floor
 from erlangen.generate.decode import generate
-from erlangen.generate.filters import Settings
+from erlangen.generate.settings import Settings
 from erlangen.measure.token_loss import loss_interval
 from erlangen.models.gpt import GPT, PRESETS
 from erlangen.statistics.intervals import Interval

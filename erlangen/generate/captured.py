@@ -21,13 +21,16 @@ from torch import Tensor
 
 from erlangen.errors import ErlangenError
 from erlangen.generate.decode import DRAWN, Streams
-from erlangen.generate.filters import NOT_FINITE, Settings
+from erlangen.generate.filters import NOT_FINITE
 from erlangen.generate.fused import fused_step
+from erlangen.generate.ngrams import WrittenText, nothing_left, removable, repeated_ngrams
 from erlangen.generate.replay import Capture, HostCopies, Replays, capture_for, on_device
 from erlangen.generate.selection import select
+from erlangen.generate.settings import Settings
 from erlangen.generate.static import StaticReader
 from erlangen.models.gpt import GPT
 
+DAMAGED, STUCK = -1, -2  # in the place of a token: its logits are not finite; every token would repeat an n-gram
 AHEAD = 2  # steps that a GPU may begin before the host has seen the token of the first
 
 
@@ -48,11 +51,12 @@ class CapturedDecoder:
             self.reader = StaticReader(model, batch, dtype)
             self.fused = fused_step(self.reader, fused)
             self.token = torch.zeros(batch, dtype=torch.int64, device=self.device)
-            self.shown = torch.zeros_like(self.token)  # the token, or -1 where the logits are not finite
+            self.shown = torch.zeros_like(self.token)  # the token, or DAMAGED or STUCK
             self.uniform = torch.zeros(batch, dtype=torch.float64, device=self.device)
             self.ended = torch.zeros(batch, dtype=torch.bool, device=self.device)
             self.seen: Tensor | None = None  # (B, vocabulary), tokens that occurred before, if they are penalized
             self.text = torch.zeros(batch, model.config.block, dtype=torch.int64, device=self.device)  # by position
+            self.written = WrittenText(batch, self.device)  # all of the text, if its n-grams must not be repeated
             self.ahead = AHEAD if self.device.type == "cuda" else 0
             self.copies = HostCopies(self.shown, self.ahead)
             self.capture, self.replays = capture, Replays(None)  # `begin` sets it
@@ -73,7 +77,7 @@ class CapturedDecoder:
         """The tokens (B,) of each step, on the device of the prompt (B, T), as `erlangen.generate.decode.stream` has them.
 
         A prompt on the CPU is best: then nothing waits for the device but for the tokens themselves. Raises ValueError for a
-        prompt of another batch size, and ErlangenError for logits that are not finite.
+        prompt of another batch size, and ErlangenError as `stream` does.
         """
         if len(prompt) != len(self.token):
             raise ValueError(f"this decoder is for {len(self.token)} texts at a time, but the prompt has {len(prompt)} rows")
@@ -88,8 +92,10 @@ class CapturedDecoder:
                     pending.append(self.advance(begun))
                     begun += 1
             chosen = pending.popleft()().clone()
-            if bool((chosen < 0).any()):
+            if bool((chosen == DAMAGED).any()):
                 raise ErlangenError(NOT_FINITE)
+            if settings.no_repeat_ngram_size is not None and bool((chosen == STUCK).any()):
+                raise nothing_left(settings.no_repeat_ngram_size)
             yield chosen.to(prompt.device)
             if stop is not None:
                 ended |= chosen == stop
@@ -111,6 +117,8 @@ class CapturedDecoder:
             if self.seen is None:
                 self.seen = torch.zeros(len(prompt), self.vocabulary, dtype=torch.bool, device=self.device)
             self.seen.zero_().scatter_(1, self.prompt, True)
+        if settings.no_repeat_ngram_size is not None:
+            self.written.begin(self.prompt)
 
     def draw(self, streams: Streams, number: int) -> None:
         """Move the random numbers of step `number` to their place, from the device, where they are brought in helpings."""
@@ -124,6 +132,8 @@ class CapturedDecoder:
     def advance(self, number: int) -> Callable[[], Tensor]:
         """Begin step `number`; returns the function that fetches its tokens."""
         cache, block = self.reader.cache, self.reader.block
+        if cast(Settings, self.settings).no_repeat_ngram_size is not None:
+            self.written.make_room(self.prompt.shape[1] + number + 1)
         if number == 0:
             self.read(self.prompt[:, -block:])
         elif self.reader.hops and cache.length == block:
@@ -140,11 +150,13 @@ class CapturedDecoder:
         self.pick(self.reader.read(tokens))
 
     def next_step(self) -> tuple[Hashable, Callable[[], None]]:
-        """The next step and its key: a plain step's is the number of slots it reads, a fused one reads those in use."""
+        """The next step and its key: the number of slots that it reads, where a fused step reads those in use, and the room for
+        the text.
+        """
         if self.fused is not None:
-            return "fused", partial(self.step, self.fused)
+            return ("fused", self.written.room), partial(self.step, self.fused)
         n = self.reader.reach()
-        return n, partial(self.step, partial(self.reader.step, n=n))
+        return (n, self.written.room), partial(self.step, partial(self.reader.step, n=n))
 
     def step(self, read: Callable[[Tensor], Tensor]) -> None:
         """Read the last token and choose the next. This is what is captured."""
@@ -155,13 +167,22 @@ class CapturedDecoder:
     def pick(self, logits: Tensor) -> None:
         """Choose the next token from logits (B, vocabulary); rows that have ended repeat the stop token."""
         rules = cast(Settings, self.settings)
-        penalized = rules.repetition_penalty != 1
-        chosen, best = select(logits, rules, self.uniform, self.seen if penalized else None)
+        seen = self.seen if rules.repetition_penalty != 1 else None
+        banned, lost = None, self.ended
+        if rules.no_repeat_ngram_size is not None:
+            repeated = repeated_ngrams(self.written.tokens, rules.no_repeat_ngram_size, self.vocabulary, self.written.length)
+            banned, stuck = removable(repeated)
+            lost = stuck & ~self.ended
+        chosen, best = select(logits, rules, self.uniform, seen, banned)
         if self.stop is not None:
             chosen = chosen.masked_fill(self.ended, self.stop)
             self.ended.logical_or_(chosen == self.stop)
         chosen = chosen.clamp_max(self.vocabulary - 1)  # beyond it if the logits are not finite
-        if penalized and self.seen is not None:
-            self.seen.scatter_(1, chosen[:, None], True)
+        if seen is not None:
+            seen.scatter_(1, chosen[:, None], True)
+        if banned is not None:
+            self.written.append(chosen)
         self.token.copy_(chosen)
-        self.shown.copy_(chosen.masked_fill(best - best != 0, -1))  # inf - inf and NaN are not 0
+        if banned is not None:
+            chosen = chosen.masked_fill(lost, STUCK)
+        self.shown.copy_(chosen.masked_fill(best - best != 0, DAMAGED))  # inf - inf and NaN are not 0

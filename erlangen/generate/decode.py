@@ -28,7 +28,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from erlangen.generate.filters import Settings, choose
+from erlangen.generate.filters import choose
+from erlangen.generate.settings import Settings
 
 Model = Callable[..., Tensor]
 DRAWN = 128  # numbers drawn from each stream at a time
@@ -145,7 +146,8 @@ def stream(
     row then repeats this token, and the stream ends when all rows have. read: another reader, for example from
     `erlangen.generate.fast`, that has not read anything yet; a `Chooser` also chooses the tokens.
     The model is in eval mode while it runs and then returns to its previous mode, even if the stream is left early.
-    Raises ValueError for an empty prompt, or if the number of rows is not B.
+    Raises ValueError for an empty prompt, or if the number of rows is not B, and ErlangenError for logits that are not finite and
+    for a text that cannot continue without repeating an n-gram.
     """
     prompt = prompt[None] if prompt.ndim == 1 else prompt
     if prompt.ndim != 2 or not prompt.numel():
@@ -162,19 +164,19 @@ def _stream(
     model: Model, prompt: Tensor, new_tokens: int, settings: Settings, cache: bool, rows: Sequence[int],
     stop: int | None, read: Reader | None,
 ) -> Iterator[Tensor]:  # fmt: skip
-    uniform, penalized = Streams(settings.seed, rows, prompt), settings.repetition_penalty != 1
+    uniform, remembers = Streams(settings.seed, rows, prompt), settings.needs_text
     ended = torch.zeros(len(prompt), dtype=torch.bool, device=prompt.device)
     text, tokens = prompt, prompt
     with evaluating(model):
         read = read or reader(model, len(prompt), cache)
     for _ in range(new_tokens):
         with evaluating(model), torch.inference_mode():  # left at each yield, so that the caller's code runs in its own modes
-            chosen = choose(read(tokens), settings, uniform(), text if penalized else None)  # (B,)
+            chosen = choose(read(tokens), settings, uniform(), text if remembers else None, ended)  # (B,)
             if stop is not None:
                 chosen = chosen.masked_fill(ended, stop)
                 ended |= chosen == stop
             tokens = chosen[:, None]
-            if penalized:
+            if remembers:
                 text = torch.cat([text, tokens], 1)
         yield chosen.clone()
         if stop is not None and bool(ended.all()):

@@ -3,99 +3,94 @@
 The filters are applied in this order, each to the result of the previous one (-inf: removed):
 
 1. repetition penalty r   a token that occurred before gets logit / r if its logit is positive, logit · r if it is negative
-2. temperature T          (logit - max) / T. T = 0 is greedy: the likeliest token, or the lowest of equally likely ones; then
-                          filters 3 to 5 have no effect
-3. top-k                  keeps the k likeliest tokens; of equally likely tokens at the edge the lower ones, so exactly k stay
-4. top-p (nucleus)        keeps the smallest set of likeliest tokens whose probability is at least p, including the one that
+2. no repeated n-grams    removes the tokens that would complete an n-gram of the text (erlangen.generate.ngrams)
+3. temperature T          (logit - max) / T. T = 0 is greedy: the likeliest token, or the lowest of equally likely ones; then
+                          filters 4 to 7 have no effect
+4. top-k                  keeps the k likeliest tokens; of equally likely tokens at the edge the lower ones, so exactly k stay
+5. top-p (nucleus)        keeps the smallest set of likeliest tokens whose probability is at least p, including the one that
                           crosses p
-5. min-p                  keeps tokens that are at least min_p times as likely as the likeliest
+6. min-p                  keeps tokens that are at least min_p times as likely as the likeliest
+7. typical-p              keeps tokens whose information -ln p is closest to the entropy H of the distribution, up to a
+                          probability of at least typical_p. The likeliest token may go
+
+min_tokens_to_keep = m: filters 4 to 6 keep the m likeliest tokens in any case, and filter 7 the m most typical ones.
 
 The draw inverts the distribution function: it takes the first token whose cumulative probability exceeds u ∈ [0, 1).
 
 Sources: Keskar et al., "CTRL", 2019 (penalty; they always divide, but the rule by sign is the common one, since dividing a
 negative logit would raise it); Fan et al., 2018 (top-k); Holtzman et al., "The Curious Case of Neural Text Degeneration", ICLR
-2020 (top-p); Nguyen et al., 2024 (min-p).
+2020 (top-p); Nguyen et al., 2024 (min-p); Meister et al., "Locally Typical Sampling", TACL 2023 (typical-p).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from erlangen.errors import ErlangenError
+from erlangen.generate.ngrams import nothing_left, removable, repeated_ngrams
+from erlangen.generate.settings import Settings
 
 OUT = float("-inf")
 NOT_FINITE = "the model's logits are not finite, because its weights are damaged or its training diverged: use another checkpoint"
 ROUNDING = 2**-22  # of probabilities from float32 logits: a sum this close to p counts as having reached p
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How to choose tokens; the default is a draw from the model's distribution.
-
-    Raises ErlangenError, which names the option, for a value out of range.
-    """
-
-    temperature: float = 1.0
-    top_k: int | None = None
-    top_p: float | None = None
-    min_p: float | None = None
-    repetition_penalty: float = 1.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.temperature) and self.temperature >= 0):
-            raise ErlangenError(f"--temperature {self.temperature}: must be 0 (greedy) or a positive number")
-        if self.top_k is not None and self.top_k < 1:
-            raise ErlangenError(f"--top-k {self.top_k}: must be at least 1; leave it out to keep all tokens")
-        if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise ErlangenError(
-                f"--top-p {self.top_p}: must be a probability above 0 and at most 1; use --temperature 0 for the likeliest token"
-            )
-        if self.min_p is not None and not 0 <= self.min_p <= 1:
-            raise ErlangenError(f"--min-p {self.min_p}: must be a share of the likeliest token's probability, from 0 to 1")
-        if not (math.isfinite(self.repetition_penalty) and self.repetition_penalty > 0):
-            raise ErlangenError(f"--repetition-penalty {self.repetition_penalty}: must be a positive number; 1 has no effect")
-        if self.seed < 0:
-            raise ErlangenError(f"--seed {self.seed}: must be 0 or more")
-
-
 def sample(
     logits: Tensor, settings: Settings, generator: torch.Generator | None = None, previous: Tensor | None = None
 ) -> Tensor:
-    """Draw a token for each row of logits (B, V) -> (B,) int64. previous (B, t): earlier tokens, for the repetition penalty."""
+    """Draw a token for each row of logits (B, V) -> (B,) int64. previous (B, t): earlier tokens, for filters 1 and 2.
+
+    Raises ErlangenError as `choose` does.
+    """
     return choose(logits, settings, torch.rand(len(logits), dtype=torch.float64, generator=generator), previous)
 
 
-def choose(logits: Tensor, settings: Settings, uniform: Tensor, previous: Tensor | None = None) -> Tensor:
+def choose(
+    logits: Tensor, settings: Settings, uniform: Tensor, previous: Tensor | None = None, ended: Tensor | None = None
+) -> Tensor:
     """Like `sample`, but with given numbers `uniform` (B,) in [0, 1). Computed on the CPU in float64 for every device and dtype.
 
-    Raises ErlangenError if the largest logit of a row is NaN or infinite.
+    ended: rows (B,) whose token does not matter. Raises ErlangenError if the largest logit of a row is NaN or infinite, and if
+    every token of a row that has not ended would repeat an n-gram.
     """
     scores = logits.detach().to("cpu", torch.float64)  # (B, V)
-    best = scores.amax(-1)
-    if not bool(best.isfinite().all()):  # amax returns NaN if there is one; rows of -inf, or with +inf, have no distribution
+    if not bool(scores.amax(-1).isfinite().all()):  # NaN if there is one; rows of -inf, or with +inf, have no distribution
         raise ErlangenError(NOT_FINITE)
-    if settings.repetition_penalty != 1 and previous is not None:
-        scores = repetition_penalty(scores, previous.cpu(), settings.repetition_penalty)
+    if previous is not None:
+        scores = without_repetition(scores, settings, previous.cpu(), ended)
     if settings.temperature == 0:
         return scores.argmax(-1).to(logits.device)
     return inverse_distribution(filtered(scores, settings).softmax(-1), uniform).to(logits.device)
 
 
+def without_repetition(scores: Tensor, settings: Settings, previous: Tensor, ended: Tensor | None) -> Tensor:
+    """The scores after filters 1 and 2. previous: (B, t). Rows that have ended keep all tokens where none would be left."""
+    if settings.repetition_penalty != 1:
+        scores = repetition_penalty(scores, previous, settings.repetition_penalty)
+    if settings.no_repeat_ngram_size is None:
+        return scores
+    banned, stuck = removable(repeated_ngrams(previous, settings.no_repeat_ngram_size, scores.shape[-1]))  # (B, V), (B,)
+    if bool((stuck if ended is None else stuck & ~ended.cpu()).any()):
+        raise nothing_left(settings.no_repeat_ngram_size)
+    return scores.masked_fill(banned, OUT)
+
+
 def filtered(scores: Tensor, settings: Settings) -> Tensor:
-    """The scores after filters 2 to 5, for a positive temperature."""
+    """The scores after filters 3 to 7, for a positive temperature."""
+    least = settings.min_tokens_to_keep
     if settings.temperature != 1:
         scores = temperature(scores, settings.temperature)
     if settings.top_k is not None:
-        scores = top_k(scores, settings.top_k)
+        scores = top_k(scores, settings.top_k, least)
     if settings.top_p is not None:
-        scores = top_p(scores, settings.top_p)
+        scores = top_p(scores, settings.top_p, least)
     if settings.min_p is not None:
-        scores = min_p(scores, settings.min_p)
+        scores = min_p(scores, settings.min_p, least)
+    if settings.typical_p is not None:
+        scores = typical_p(scores, settings.typical_p, least)
     return scores
 
 
@@ -113,17 +108,22 @@ def temperature(logits: Tensor, t: float) -> Tensor:
     return (logits - logits.amax(-1, keepdim=True)) / t
 
 
-def top_k(logits: Tensor, k: int) -> Tensor:
-    """Keep the k largest logits of each row, or all if the row has no more than k."""
+def likeliest(logits: Tensor, k: int) -> Tensor:
+    """Which k tokens of each row have the largest logits, (B, V) bool; of equal ones at the edge, the lower tokens."""
     if k >= logits.shape[-1]:
-        return logits
+        return torch.ones_like(logits, dtype=torch.bool)
     edge = logits.topk(k, -1).values[..., -1:]  # (B, 1)
     above, at = logits > edge, logits == edge
-    keep = above | (at & (at.cumsum(-1) <= k - above.sum(-1, keepdim=True)))
-    return logits.masked_fill(~keep, OUT)
+    return above | (at & (at.cumsum(-1) <= k - above.sum(-1, keepdim=True)))
 
 
-def top_p(logits: Tensor, p: float) -> Tensor:
+def top_k(logits: Tensor, k: int, min_tokens_to_keep: int = 1) -> Tensor:
+    """Keep the k largest logits of each row, or all if the row has no more than k."""
+    k = max(k, min_tokens_to_keep)
+    return logits if k >= logits.shape[-1] else logits.masked_fill(~likeliest(logits, k), OUT)
+
+
+def top_p(logits: Tensor, p: float, min_tokens_to_keep: int = 1) -> Tensor:
     """Keep the likeliest tokens, up to the one with which their total probability reaches p (to within `ROUNDING`)."""
     if p >= 1:
         return logits
@@ -131,15 +131,39 @@ def top_p(logits: Tensor, p: float) -> Tensor:
     probabilities = values.double().softmax(-1)
     before = probabilities.cumsum(-1) - probabilities  # the total probability of the likelier tokens
     drop = before >= p - ROUNDING
-    drop[..., 0] = False  # for p below the rounding
+    drop[..., :min_tokens_to_keep] = False  # also for p below the rounding
     return logits.masked_fill(torch.empty_like(drop).scatter_(-1, order, drop), OUT)
 
 
-def min_p(logits: Tensor, share: float) -> Tensor:
+def min_p(logits: Tensor, share: float, min_tokens_to_keep: int = 1) -> Tensor:
     """Keep the tokens whose probability is at least `share` times that of the likeliest."""
     if share == 0:
         return logits
-    return logits.masked_fill(logits < logits.amax(-1, keepdim=True) + math.log(share), OUT)
+    drop = logits < logits.amax(-1, keepdim=True) + math.log(share)
+    if min_tokens_to_keep > 1:
+        drop &= ~likeliest(logits, min_tokens_to_keep)
+    return logits.masked_fill(drop, OUT)
+
+
+def typical_p(logits: Tensor, mass: float, min_tokens_to_keep: int = 1) -> Tensor:
+    """Keep the tokens of smallest |ln p + H|, H = -Σ p ln p, up to the one with which their total probability reaches `mass`.
+
+    Tokens as far from H as that one (to within `ROUNDING`) stay as well, as in the authors' code, so that the result does not
+    depend on the order of the vocabulary.
+    """
+    if mass >= 1:
+        return logits
+    return logits.masked_fill(~typical(logits.double().log_softmax(-1), mass, min_tokens_to_keep), OUT)
+
+
+def typical(log_probabilities: Tensor, mass: float, min_tokens_to_keep: int) -> Tensor:
+    """Which tokens `typical_p` keeps, (B, V) bool, from ln p (B, V) float64, -inf for tokens that were removed before."""
+    probabilities = log_probabilities.exp()
+    entropy = -torch.where(probabilities > 0, log_probabilities * probabilities, 0.0).sum(-1, keepdim=True)  # (B, 1)
+    distance, order = (log_probabilities + entropy).abs().sort(dim=-1, stable=True)  # infinite for removed tokens
+    reached = probabilities.gather(-1, order).cumsum(-1) >= mass - ROUNDING
+    last = (~reached).sum(-1, keepdim=True).clamp(min(min_tokens_to_keep, reached.shape[-1]) - 1, reached.shape[-1] - 1)
+    return (log_probabilities + entropy).abs() <= distance.gather(-1, last) + ROUNDING
 
 
 def inverse_distribution(probabilities: Tensor, uniform: Tensor) -> Tensor:

@@ -16,39 +16,55 @@ import math
 import torch
 from torch import Tensor
 
-from erlangen.generate.filters import ROUNDING, Settings
+from erlangen.generate.filters import OUT, ROUNDING, likeliest, typical
+from erlangen.generate.settings import Settings
 
 BELOW_ONE = 1 - 2**-50  # as in filters.inverse_distribution
 
 
-def select(logits: Tensor, settings: Settings, uniform: Tensor, seen: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Logits (B, V) -> tokens (B,) int64, and the largest logit of each row (B,), of which the caller checks that it is finite.
+def select(
+    logits: Tensor, settings: Settings, uniform: Tensor, seen: Tensor | None = None, banned: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Logits (B, V) -> tokens (B,) int64, and the largest score of each row (B,), of which the caller checks that it is finite.
 
-    uniform: numbers (B,) float64 in [0, 1), not used at temperature 0. seen: (B, V) bool, the tokens that occurred before, if
-    there is a repetition penalty. Every operation has fixed shapes and leaves its result on the device. Where logits are not
-    finite, a token may be V.
+    uniform: numbers (B,) float64 in [0, 1), not used at temperature 0. seen, banned: (B, V) bool, the tokens that occurred
+    before, if there is a repetition penalty, and those that would repeat an n-gram, never all of a row. Every operation has
+    fixed shapes and leaves its result on the device. Where logits are not finite, a token may be V.
     """
     scores = logits
     if settings.repetition_penalty != 1 and seen is not None:
         scores, penalty = logits.double(), settings.repetition_penalty
         scores = torch.where(seen, torch.where(scores > 0, scores / penalty, scores * penalty), scores)
-    best, likeliest = scores.max(-1)
+    if banned is not None:
+        scores = scores.masked_fill(banned, OUT)
+    best, first = scores.max(-1)
     if settings.temperature == 0:
-        return likeliest, best
+        return first, best
     odds = scores.double() - best[:, None]  # (B, V) float64
     if settings.temperature != 1:
         odds = odds / settings.temperature
-    weights = nucleus(odds.exp(), scores, settings.top_k, settings.top_p)
-    if settings.min_p:
-        weights = weights.where(odds >= math.log(settings.min_p), 0.0)
-    cumulative = weights.cumsum(-1)
+    cumulative = weigh(odds, scores, settings).cumsum(-1)
     at = uniform[:, None] * cumulative[:, -1:] * BELOW_ONE
     return torch.searchsorted(cumulative, at, right=True)[:, 0], best
 
 
-def nucleus(weights: Tensor, scores: Tensor, top_k: int | None, top_p: float | None) -> Tensor:
-    """The weights (B, V) with those set to 0 that top-k and top-p do not keep. scores: (B, V), by which tokens are ordered."""
+def weigh(odds: Tensor, scores: Tensor, settings: Settings) -> Tensor:
+    """The weights exp(odds) (B, V) with those set to 0 that a filter removes. scores: (B, V), by which tokens are ordered."""
+    least = settings.min_tokens_to_keep
+    weights = nucleus(odds.exp(), scores, settings.top_k, settings.top_p, least)
+    if settings.min_p:
+        keep = odds >= math.log(settings.min_p)
+        weights = weights.where(keep if least == 1 else keep | likeliest(scores, least), 0.0)
+    if settings.typical_p is not None and settings.typical_p < 1:
+        log_probabilities = torch.where(weights > 0, odds, OUT) - weights.sum(-1, keepdim=True).log()
+        weights = weights.where(typical(log_probabilities, settings.typical_p, least), 0.0)
+    return weights
+
+
+def nucleus(weights: Tensor, scores: Tensor, top_k: int | None, top_p: float | None, least: int) -> Tensor:
+    """The weights (B, V) with those set to 0 that top-k and top-p do not keep; the `least` likeliest are kept."""
     vocabulary = scores.shape[-1]
+    top_k = None if top_k is None else max(top_k, least)
     all_of_k, all_of_p = top_k is None or top_k >= vocabulary, top_p is None or top_p >= 1
     if all_of_k and all_of_p:
         return weights
@@ -57,5 +73,5 @@ def nucleus(weights: Tensor, scores: Tensor, top_k: int | None, top_p: float | N
     if not all_of_p and top_p is not None:
         cumulative = kept.cumsum(-1)
         last = torch.searchsorted(cumulative, cumulative[:, -1:] * (top_p - ROUNDING))  # (B, 1), which crosses p
-        kept = kept.where(torch.arange(kept.shape[-1], device=kept.device) <= last, 0.0)
+        kept = kept.where(torch.arange(kept.shape[-1], device=kept.device) <= last.clamp_min(least - 1), 0.0)
     return torch.zeros_like(weights).scatter_(-1, order, kept)

@@ -9,7 +9,7 @@ import torch
 
 from erlangen.data.tokenizer import Tokenizer
 from erlangen.generate.decode import generate
-from erlangen.generate.filters import Settings
+from erlangen.generate.settings import Settings
 from erlangen.measure.memorization import longest_matches
 from erlangen.measure.text_statistics import compression_ratio, dictionary_share, distinct_n, repetition
 from erlangen.models.gpt import GPT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from erlangen.data.bpe import GPT2Tokenizer
 from erlangen.data.characters import CharacterTokenizer
 from erlangen.errors import ErlangenError
 from erlangen.generate.decode import generate
-from erlangen.generate.filters import Settings
+from erlangen.generate.settings import Settings
 from erlangen.models.gpt import GPT, GPTConfig
 from erlangen.models.gpt2 import load_gpt2
 from erlangen.train.checkpoint import save
@@ -48,6 +48,24 @@ def test_the_text_is_the_models(run: Command, checkpoint: Path, fast: str) -> No
     expected = generate(model(), LETTERS.encode("Once"), 60, settings=Settings(top_p=0.9, seed=5))
     assert (out.code, out.out) == (0, LETTERS.decode(expected[0]) + "\n")
     assert re.fullmatch(r"device: (cpu|cuda)\n60 tokens in [\d.]+ s, \d+ a second \(\w+\)\n", out.err)
+
+
+def test_every_option_of_the_filters_reaches_them(run: Command, checkpoint: Path) -> None:
+    options = {
+        "temperature": 1.5, "top_k": 20, "top_p": 0.95, "min_p": 0.01, "typical_p": 0.9, "min_tokens_to_keep": 3,
+        "repetition_penalty": 1.2, "no_repeat_ngram_size": 2, "seed": 5,
+    }  # fmt: skip
+    arguments = [argument for name, value in options.items() for argument in (f"--{name.replace('_', '-')}", value)]
+    text = json.loads(run(checkpoint, "--prompt", "Once", "--tokens", 60, *arguments, "--json", "-").out)["texts"][0]
+    assert {name: text[name] for name in asdict(Settings())} == options
+    expected = generate(model(), LETTERS.encode("Once"), 60, settings=Settings(**options))  # type: ignore[arg-type]
+    assert text["text"] == LETTERS.decode(expected[0, 4:])
+
+
+def test_a_text_that_cannot_continue_without_repetition_is_an_error(run: Command, checkpoint: Path) -> None:
+    out = run(checkpoint, "--prompt", "Once", "--tokens", 60, "--no-repeat-ngram-size", 1, "--device", "cpu")
+    assert (out.code, out.out) == (2, "")
+    assert out.err.startswith("erlangen: --no-repeat-ngram-size 1: every token would repeat an n-gram of the text")
 
 
 def test_a_named_device_is_not_announced(run: Command, checkpoint: Path) -> None:
@@ -190,6 +208,8 @@ def test_where_the_operators_are_missing_the_text_is_the_same(
         (("--prompt", "Onceß"), "--prompt: the text has characters that this tokenizer lacks: 'ß' (U+00DF)"),
         (("--prompt", "On", "--prompt", "9"), "prompt 2: the text has characters that this tokenizer lacks: '9'"),
         (("--top-p", "3"), "--top-p 3.0: "),
+        (("--typical-p", "2"), "--typical-p 2.0: "),
+        (("--min-tokens-to-keep", "0"), "--min-tokens-to-keep 0: "),
         (("--temperature", "-1"), "--temperature -1.0: "),
         (("--fast", "int4"), "--fast int4: choose auto, off"),
         (("--device", "tpu"), "--device tpu is unknown: choose auto, cpu, cuda, cuda:N or mps"),

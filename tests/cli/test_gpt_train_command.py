@@ -153,7 +153,7 @@ def test_a_sample_begins_with_a_new_line_or_with_the_first_token_it_was_given(
     from erlangen.cli.gpt import progress
     from erlangen.data.corpora import load_corpus
     from erlangen.generate.decode import generate
-    from erlangen.generate.filters import Settings
+    from erlangen.generate.settings import Settings
     from erlangen.models.gpt import GPT, GPTConfig
 
     path = tmp_path / "story.txt"

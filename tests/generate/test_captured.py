@@ -17,9 +17,10 @@ from torch.utils._pytree import tree_flatten
 from erlangen.errors import ErlangenError
 from erlangen.generate.captured import CapturedDecoder
 from erlangen.generate.decode import Cached, Chooser, generate, stream
-from erlangen.generate.filters import Settings, choose
+from erlangen.generate.filters import choose
 from erlangen.generate.replay import Action
 from erlangen.generate.selection import select
+from erlangen.generate.settings import Settings
 from erlangen.generate.static import StaticReader, reach
 from erlangen.models.gpt import GPT, GPTConfig
 from erlangen.nn.attention import Positions
@@ -48,7 +49,17 @@ SETTINGS = {
     "min-p": Settings(min_p=0.2, temperature=1.5),
     "penalty": Settings(repetition_penalty=1.4, seed=5),
     "greedy penalty": Settings(temperature=0, repetition_penalty=0.6),
-    "all": Settings(temperature=1.3, top_k=9, top_p=0.9, min_p=0.05, repetition_penalty=1.2, seed=7),
+    "all": Settings(
+        temperature=1.3,
+        top_k=9,
+        top_p=0.9,
+        min_p=0.05,
+        typical_p=0.9,
+        min_tokens_to_keep=3,
+        repetition_penalty=1.2,
+        no_repeat_ngram_size=3,
+        seed=7,
+    ),
 }
 EVERY = pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
 
@@ -87,7 +98,8 @@ class Capture:
     def __call__(self, function: Action) -> Action:
         assert self.decoder is not None
         d, r = self.decoder, self.decoder.reader
-        state = [x for x in (d.token, d.shown, d.ended, d.seen, d.text, r.cache.memory, r.cache.position) if x is not None]
+        state = [d.token, d.shown, d.ended, d.seen, d.text, d.written.tokens, d.written.length, r.cache.memory, r.cache.position]
+        state = [x for x in state if x is not None]
         before = [x.clone() for x in state]
         recorder = Recorder()
         with recorder:
@@ -165,6 +177,18 @@ def test_every_reach_is_captured_and_texts_stay_the_same(kind: str, monkeypatch:
         expected = generate(model, tokens(2, 3), 70, settings=settings)
         assert torch.equal(generate(model, tokens(2, 3), 70, settings=settings, read=decoder), expected)
     assert capture.recorded == 2 * 7  # 8, 12 ... 32; 4 slots are read once only
+
+
+@pytest.mark.parametrize("kind", ["rotary", "like GPT-2"])
+def test_a_text_that_outgrows_its_room_is_captured_again_and_stays_the_same(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("erlangen.generate.ngrams.LEAST", 8)
+    model, settings = gpt(KINDS[kind], torch.float64), Settings(no_repeat_ngram_size=2, seed=6)
+    decoder, capture = recording(model, 2)
+    expected = generate(model, tokens(2, 5), 60, settings=settings)
+    for _ in range(2):
+        assert torch.equal(generate(model, tokens(2, 5), 60, settings=settings, read=decoder), expected)
+    assert capture.recorded == 5  # for texts of 8, 16, 32, 64 and 128 tokens
+    assert not torch.equal(generate(model, tokens(2, 5), 60, settings=Settings(seed=6), read=decoder), expected)
 
 
 def test_a_reach_covers_what_is_held_and_there_are_few() -> None:
@@ -306,6 +330,8 @@ def logits_with_ties(rows: int, vocabulary: int, dtype: torch.dtype) -> Tensor:
         {}, {"top_k": 1}, {"top_k": 3}, {"top_k": 500}, {"top_k": 5000}, {"top_p": 1e-9}, {"top_p": 0.5}, {"top_p": 0.9},
         {"top_p": 1.0}, {"min_p": 0.0}, {"min_p": 0.1}, {"min_p": 1.0}, {"top_k": 20, "top_p": 0.8}, {"top_k": 20, "min_p": 0.3},
         {"top_p": 0.95, "min_p": 0.02}, {"top_k": 40, "top_p": 0.9, "min_p": 0.05},
+        {"typical_p": 0.2}, {"typical_p": 0.9, "top_k": 20}, {"typical_p": 0.1, "min_tokens_to_keep": 3},
+        {"top_k": 1, "top_p": 1e-9, "min_p": 1.0, "min_tokens_to_keep": 3},
     ],
     ids=str,
 )  # fmt: skip

@@ -16,9 +16,11 @@ from erlangen.errors import ErlangenError
 from erlangen.generate.captured import CapturedDecoder
 from erlangen.generate.decode import Cached, generate, stream
 from erlangen.generate.fast import fast_decoder
-from erlangen.generate.filters import Settings, choose
+from erlangen.generate.filters import choose
 from erlangen.generate.fused import FEW, BatchedStep, FusedStep
+from erlangen.generate.ngrams import repeated_ngrams
 from erlangen.generate.selection import select
+from erlangen.generate.settings import Settings
 from erlangen.models.gpt import GPT, GPTConfig
 from erlangen.nn.attention import Positions
 from erlangen.nn.positions import Rotary
@@ -42,7 +44,19 @@ SETTINGS = {
     "hot": Settings(temperature=2.0, seed=3),
     "top-k and cold": Settings(top_k=4, temperature=0.5),
     "top-p": Settings(top_p=0.7, seed=2),
-    "all": Settings(temperature=1.3, top_k=9, top_p=0.9, min_p=0.05, repetition_penalty=1.2, seed=7),
+    "typical": Settings(typical_p=0.5, seed=4),
+    "n-grams": Settings(no_repeat_ngram_size=2, seed=6),
+    "all": Settings(
+        temperature=1.3,
+        top_k=9,
+        top_p=0.9,
+        min_p=0.05,
+        typical_p=0.9,
+        min_tokens_to_keep=3,
+        repetition_penalty=1.2,
+        no_repeat_ngram_size=3,
+        seed=7,
+    ),
 }
 EVERY = pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
 
@@ -165,7 +179,9 @@ def test_choices_from_a_large_vocabulary_are_those_of_the_filters(dtype: torch.d
         uniform = torch.rand(rows, generator=torch.Generator().manual_seed(n), dtype=torch.float64)
         previous = tokens(rows, 20, 50257)
         seen = torch.zeros(rows, 50257, dtype=torch.bool).scatter_(1, previous, True)
-        found, _ = select(logits.cuda(), settings, uniform.cuda(), seen.cuda())
+        n_gram = settings.no_repeat_ngram_size
+        banned = None if n_gram is None else repeated_ngrams(previous.cuda(), n_gram, 50257)
+        found, _ = select(logits.cuda(), settings, uniform.cuda(), seen.cuda(), banned)
         assert torch.equal(found.cpu(), choose(logits, settings, uniform, previous))
 
 

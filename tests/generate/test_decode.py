@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from erlangen.generate.decode import Cached, Recomputing, generate, stream
-from erlangen.generate.filters import Settings
+from erlangen.generate.settings import Settings
 from erlangen.models.gpt import GPT, GPTConfig
 from erlangen.nn.attention import Positions
 

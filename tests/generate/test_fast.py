@@ -11,8 +11,8 @@ from torch import Tensor
 from erlangen.generate import packed
 from erlangen.generate.decode import Cached, generate
 from erlangen.generate.fast import FastDecoder, fast_decoder
-from erlangen.generate.filters import Settings
 from erlangen.generate.packed import Precision, dtype_of, product, quantized, works
+from erlangen.generate.settings import Settings
 from erlangen.models.gpt import GPT, GPTConfig
 from erlangen.nn.attention import Positions
 from erlangen.nn.positions import Rotary

@@ -1,5 +1,6 @@
 """Filters: what stays, what it weighs, and that draws come as often as they should. Oracle: transformers, where both agree."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +10,6 @@ from torch import Tensor
 
 from erlangen.errors import ErlangenError
 from erlangen.generate.filters import (
-    Settings,
     choose,
     filtered,
     inverse_distribution,
@@ -19,7 +19,9 @@ from erlangen.generate.filters import (
     temperature,
     top_k,
     top_p,
+    typical_p,
 )
+from erlangen.generate.settings import Settings
 
 OUT = float("-inf")
 
@@ -81,6 +83,45 @@ def test_min_p_is_a_share_of_the_likeliest() -> None:
     assert kept(min_p(logits_of(0.1, 0.5, 0.4), 0.0)) == [0, 1, 2]
 
 
+def typical_tokens(probabilities: list[float], mass: float, least: int) -> list[int]:
+    """The rule in plain Python: by distance from the entropy, until the mass is reached; then those as far as the last one."""
+    entropy = -math.fsum(p * math.log(p) for p in probabilities)
+    distances = [abs(math.log(p) + entropy) for p in probabilities]
+    order, reached, last = sorted(range(len(probabilities)), key=distances.__getitem__), 0.0, 0.0
+    for number, token in enumerate(order):
+        if number >= least and reached >= mass - 2**-22:
+            break
+        reached, last = reached + probabilities[token], distances[token]
+    return [token for token in range(len(probabilities)) if distances[token] <= last + 2**-22]
+
+
+@given(st.integers(0, 10**6), st.floats(0.01, 0.99), st.integers(1, 6))
+def test_typical_tokens_are_as_surprising_as_the_whole_distribution(seed: int, mass: float, least: int) -> None:
+    logits = random_logits(1, 20, seed).double()
+    assert kept(typical_p(logits, mass, least)) == typical_tokens(logits.softmax(-1)[0].tolist(), mass, least)
+
+
+def test_typical_leaves_out_the_likeliest_where_it_says_too_little() -> None:
+    assert kept(typical_p(logits_of(0.4, 0.2, 0.2, 0.2), 0.5)) == [1, 2, 3]  # H = 1.33: .2 is .28 from it, .4 is .42
+    assert kept(typical_p(logits_of(0.97, 0.01, 0.01, 0.01), 0.5)) == [0]
+    assert kept(typical_p(logits_of(0.5, 0.25, 0.25), 0.2)) == [0, 1, 2]  # all are .5 ln 2 from H, on two sides
+    assert kept(typical_p(torch.zeros(1, 5), 0.1)) == [0, 1, 2, 3, 4]
+    assert kept(typical_p(logits_of(0.6, 0.3, 0.1, 0.0), 0.999)) == [0, 1, 2]  # what was removed before has no part
+    assert kept(typical_p(logits_of(0.6, 0.3, 0.1), 1.0)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("cut", [lambda x, m: top_k(x, 1, m), lambda x, m: top_p(x, 1e-9, m), lambda x, m: min_p(x, 1.0, m)])
+def test_at_least_so_many_of_the_likeliest_are_kept(cut: Callable[[Tensor, int], Tensor]) -> None:
+    for logits in (random_logits(), random_logits().round()):  # of equals the lower
+        for least in (1, 2, 7, 30, 99):
+            expected = top_k(logits, least) > OUT
+            found = cut(logits, least) > OUT
+            if cut(torch.zeros(1, 3), 1).isfinite().sum() > 1:  # min-p keeps every token that is as likely as the likeliest
+                expected = expected | (logits == logits.amax(-1, keepdim=True))
+            assert torch.equal(found, expected)
+    assert kept(cut(torch.tensor([[OUT, 1.0, 0.0, OUT]]), 3)) == [1, 2]  # what was removed before does not return
+
+
 def test_the_penalty_lowers_what_was_seen_once_whatever_its_sign() -> None:
     logits = torch.tensor([[2.0, -2.0, 3.0, 0.0]])
     found = repetition_penalty(logits, torch.tensor([[0, 1, 1, 0]]), 2.0)
@@ -113,6 +154,9 @@ def test_temperature_divides_log_odds() -> None:
         Settings(top_k=4),
         Settings(top_p=0.8),
         Settings(min_p=0.2),
+        Settings(typical_p=0.6),
+        Settings(no_repeat_ngram_size=1),
+        Settings(top_k=1, typical_p=0.1, min_tokens_to_keep=4),
         Settings(temperature=1.3, top_k=6, top_p=0.9, min_p=0.1, repetition_penalty=1.5),
     ],
 )
@@ -124,6 +168,8 @@ def test_tokens_come_as_often_as_their_probabilities(settings: Settings) -> None
     previous = torch.tensor([[0, 3]])
     drawn = sample(logits.expand(n, -1), settings, torch.Generator().manual_seed(1), previous.expand(n, -1))
     penalized = repetition_penalty(logits.double(), previous, settings.repetition_penalty)
+    if settings.no_repeat_ngram_size == 1:
+        penalized[:, [0, 3]] = OUT
     probabilities = filtered(penalized, settings).softmax(-1)[0]
     counts = drawn.bincount(minlength=10).double()
     assert (counts[probabilities == 0] == 0).all()
@@ -153,6 +199,11 @@ def warped(name: str, *arguments: float) -> Callable[[Tensor], Tensor]:
         (lambda x: top_p(x, 0.7), "TopPLogitsWarper", (0.7,)),
         (lambda x: top_p(x, 0.99), "TopPLogitsWarper", (0.99,)),
         (lambda x: min_p(x, 0.05), "MinPLogitsWarper", (0.05,)),
+        (lambda x: typical_p(x, 0.7), "TypicalLogitsWarper", (0.7,)),
+        (lambda x: top_k(x, 2, 4), "TopKLogitsWarper", (2, OUT, 4)),
+        (lambda x: top_p(x, 0.3, 4), "TopPLogitsWarper", (0.3, OUT, 4)),
+        (lambda x: min_p(x, 0.5, 4), "MinPLogitsWarper", (0.5, OUT, 4)),
+        (lambda x: typical_p(x, 0.2, 4), "TypicalLogitsWarper", (0.2, OUT, 4)),
         (lambda x: repetition_penalty(x, x.new_zeros(len(x), 1).long(), 1.7), "RepetitionPenaltyLogitsProcessor", (1.7,)),
     ],
 )  # fmt: skip
@@ -170,26 +221,6 @@ def test_temperature_is_transformers_up_to_a_constant() -> None:
     logits = random_logits()
     theirs = warped("TemperatureLogitsWarper", 0.7)(logits)
     torch.testing.assert_close(temperature(logits, 0.7).softmax(-1), theirs.softmax(-1))
-
-
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [
-        ("temperature", -0.1),
-        ("temperature", float("nan")),
-        ("temperature", float("inf")),
-        ("top_k", 0),
-        ("top_p", 0.0),
-        ("top_p", 1.1),
-        ("min_p", -0.1),
-        ("min_p", 2.0),
-        ("repetition_penalty", 0.0),
-        ("seed", -1),
-    ],
-)
-def test_a_setting_that_makes_no_sense_is_named_as_the_command_has_it(option: str, value: float) -> None:
-    with pytest.raises(ErlangenError, match=f"^--{option.replace('_', '-')} {value}"):
-        Settings(**{option: value})
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), OUT])

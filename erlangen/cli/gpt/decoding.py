@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from erlangen.data.tokenizer import Tokenizer
     from erlangen.generate.decode import Reader
-    from erlangen.generate.filters import Settings
+    from erlangen.generate.settings import Settings
     from erlangen.models.gpt import GPT
 
 TOGETHER = 16  # samples decoded at once

@@ -40,7 +40,10 @@ def generate(
     top_k: Annotated[int | None, typer.Option(help="Keep only the k likeliest tokens.")] = None,
     top_p: Annotated[float | None, typer.Option(help="Keep the likeliest tokens up to this probability.")] = None,
     min_p: Annotated[float | None, typer.Option(help="Keep tokens this likely, relative to the top.")] = None,
+    typical_p: Annotated[float | None, typer.Option(help="Keep the most typical tokens up to this mass.")] = None,
+    min_tokens_to_keep: Annotated[int | None, typer.Option(help="Let each filter keep at least so many tokens.")] = None,
     repetition_penalty: Annotated[float | None, typer.Option(help="Above 1: make repeated tokens less likely.")] = None,
+    no_repeat_ngram_size: Annotated[int | None, typer.Option(help="Never repeat this many tokens in a row.")] = None,
     seed: Annotated[int | None, typer.Option(help="Random seed. Default: 0.")] = None,
     stream: Annotated[
         bool | None,
@@ -63,7 +66,7 @@ def generate(
 
     from erlangen.cli.gpt.opened import opened
     from erlangen.cli.outputs import foresee_file
-    from erlangen.generate.filters import Settings
+    from erlangen.generate.settings import Settings
     from erlangen.train.precision import check_device, resolve_device
 
     if fast not in MODES:
@@ -72,8 +75,9 @@ def generate(
     if target not in (None, "-"):
         foresee_file(Path(str(target)), [])
     named: dict[str, Any] = {
-        "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p,
-        "repetition_penalty": repetition_penalty, "seed": seed,
+        "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "typical_p": typical_p,
+        "min_tokens_to_keep": min_tokens_to_keep, "repetition_penalty": repetition_penalty,
+        "no_repeat_ngram_size": no_repeat_ngram_size, "seed": seed,
     }  # fmt: skip
     named = {name: value for name, value in named.items() if value is not None}
     asked = [Prompt(text, {}) for text in prompt or ([] if prompts else [""])] + (read_prompts(prompts) if prompts else [])

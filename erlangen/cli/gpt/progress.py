@@ -70,7 +70,7 @@ def sampler(plan: Plan, device: str, every: int) -> Callable[[Step], None]:
     import torch
 
     from erlangen.generate.decode import generate
-    from erlangen.generate.filters import Settings
+    from erlangen.generate.settings import Settings
 
     tokenizer = plan.corpus.tokenizer
     try:

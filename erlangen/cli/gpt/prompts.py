@@ -16,7 +16,10 @@ KINDS: dict[str, type] = {
     "top_k": int,
     "top_p": float,
     "min_p": float,
+    "typical_p": float,
+    "min_tokens_to_keep": int,
     "repetition_penalty": float,
+    "no_repeat_ngram_size": int,
     "seed": int,
 }
 
@@ -65,7 +68,7 @@ def _entry(entry: Any, where: str) -> Prompt:
         return Prompt(entry, {})
     if not isinstance(entry, dict) or not isinstance(entry.get("prompt"), str):
         raise ErlangenError(f'{where}: give a text, or {{"prompt": text, ...}}')
-    from erlangen.generate.filters import Settings
+    from erlangen.generate.settings import Settings
 
     settings = {name: value for name, value in entry.items() if name != "prompt" and value is not None}
     for name, value in settings.items():

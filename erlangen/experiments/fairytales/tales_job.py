@@ -20,7 +20,7 @@ from erlangen.experiments.fairytales.nets import build, late_loss, train
 from erlangen.experiments.fairytales.pairs import PAIRS, Pair, minimal_pairs
 from erlangen.experiments.fairytales.tasks import SETTINGS, WORDS, Tales
 from erlangen.generate.decode import evaluating, generate
-from erlangen.generate.filters import Settings
+from erlangen.generate.settings import Settings
 from erlangen.measure.memorization import longest_matches
 from erlangen.models.gpt import GPT
 from erlangen.records.runs import Job, Measurement

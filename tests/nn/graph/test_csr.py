@@ -9,7 +9,7 @@ from hypothesis import given
 from support.graphs import Drawn, assert_near, directed_graphs, gradients
 
 from erlangen.nn.graph.algebra import adjacency
-from erlangen.nn.graph.csr import edge_dot, neighbor_sum, of_sources, of_targets, product, remember, structure
+from erlangen.nn.graph.csr import build, edge_dot, neighbor_sum, of_sources, of_targets, product, remember, structure
 
 BOUND = {torch.float32: 1e-6, torch.float64: 1e-12}
 EDGES = torch.tensor([[0, 2, 2, 1, 4, 0, 2], [1, 0, 0, 1, 3, 3, 4]])  # multi-edge, self-loop; node 2 has no incoming edge
@@ -55,6 +55,18 @@ def test_edge_values_stand_in_the_order_of_the_structure() -> None:
     assert torch.equal(target, target.sort().values)
     assert torch.equal(csr.order[csr.inverse], torch.arange(7))
     torch.testing.assert_close(edge_dot(csr, x[:, 0], y[:, 0]), (x[target, 0] * y[source, 0]).sum(1))
+
+
+@pytest.mark.parametrize("nodes", [1, 2**15, 2**15 + 1, 2**16 + 1])
+def test_edges_are_sorted_by_target_in_the_given_order_however_many_nodes(nodes: int) -> None:
+    """Around the numbers of nodes at which the integers that are sorted get wider."""
+    target = torch.randint(nodes, (3000,), generator=torch.Generator().manual_seed(0))
+    target[::7] = nodes - 1
+    source = torch.arange(3000).flip(0)
+    csr, order = build(source, target, nodes, 3000), torch.argsort(target, stable=True)
+    assert torch.equal(csr.order, order)
+    assert torch.equal(csr.col, source[order])
+    assert torch.equal(csr.rowptr, torch.searchsorted(target[order], torch.arange(nodes + 1)))
 
 
 def test_sums_in_bfloat16_do_not_stall() -> None:
