@@ -12,6 +12,10 @@ Cached        keeps keys and values in a ring (erlangen.nn.cache); O(T). Up to `
                                     again, in hops of block / 2 tokens. A token is read twice on average, and sees between
                                     block / 2 and block tokens.
 
+Two scalings of rotary positions depend on the length of the text. longrope: when the text grows past the trained length, all of
+it is read again, once, with the other frequencies. dynamic: past the trained length, every token changes the frequencies; cached
+keys keep those with which they were read, as in transformers, so that the result differs from recomputation.
+
 Only the last `block` tokens of a longer prompt are read.
 
 Randomness: row i draws from its own stream, seeded by (seed, i, its prompt). Sample i of a prompt is therefore the same text
@@ -74,16 +78,21 @@ class Cached:
         self.model, config = cast(Any, model), cast(Any, model).config
         self.block: int = config.block
         self.hops = config.positions == "absolute"
+        self.turn = turning_length(config)
         self.cache = self.model.cache(batch) if cache is None else cache
         self.tokens: Tensor | None = None  # the last `block` tokens, if they may have to be read again
 
     def __call__(self, tokens: Tensor) -> Tensor:
-        if self.hops:
+        if self.hops or self.turn is not None:
             self.tokens = _joined(self.tokens, tokens, self.block)
-            if self.cache.length + tokens.shape[1] > self.block:
+            total = self.cache.length + tokens.shape[1]
+            if self.hops and total > self.block:
                 self.cache.reset()
                 kept = self.block if tokens.shape[1] >= self.block else max(self.block // 2, tokens.shape[1])
                 return self._read(self.tokens[:, -kept:])
+            if self.turn is not None and 0 < self.cache.length <= self.turn < total:
+                self.cache.reset()
+                return self._read(self.tokens)
         if self.cache.length == 0:
             return self._read(tokens[:, -self.block :])
         if tokens.shape[1] > 1 and self.cache.length + tokens.shape[1] > self.block:  # the ring slides a token at a time
@@ -97,6 +106,14 @@ class Cached:
 
     def _read(self, tokens: Tensor) -> Tensor:
         return cast(Tensor, self.model.unembed(self.model.states(tokens, self.cache)[-1][:, -1]))
+
+
+def turning_length(config: Any) -> int | None:
+    """The tokens up to which longrope has other frequencies than beyond; None if there are none beyond in a block."""
+    if config.positions != "rotary" or config.rotary.scaling != "longrope":
+        return None
+    trained: int = config.rotary.original_max_position_embeddings
+    return trained if trained < config.block else None
 
 
 def _joined(before: Tensor | None, tokens: Tensor, block: int | None) -> Tensor:

@@ -189,8 +189,9 @@ class FastDecoder(Cached):
         if not self.tabled <= position < self.tabled + AHEAD:
             self.tabled = position
             places = torch.arange(position, position + AHEAD, dtype=torch.float64)
-            angles = places[:, None] * self.config.rotary.frequencies(self.config.head_dim)  # (AHEAD, d / 2)
-            self.rotations = torch.polar(torch.ones_like(angles), angles).to(torch.complex64)
+            rotary, lengths = self.config.rotary, (places + 1).clamp_max(self.block)[:, None]
+            angles = places[:, None] * rotary.frequencies(self.config.head_dim, length=lengths)  # (AHEAD, d / 2)
+            self.rotations = torch.polar(torch.full_like(angles, rotary.amplitude), angles).to(torch.complex64)
         return self.rotations[position - self.tabled]
 
     def _bias(self, position: int) -> Tensor | None:

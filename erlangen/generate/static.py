@@ -73,8 +73,14 @@ class StaticReader(Cached):
             self.layers = [self._layer(cast(Block, block)) for block in model.blocks]
             self.norm, self.head = affine(model.norm, self.residual), affine(model.head, dtype)
             self.bias_table = bias_table(c.heads, c.block, c.window, c.positions == "alibi", weight.device).to(dtype)
-            rotary = c.positions == "rotary"
-            self.angles = angles(c.rotary.frequencies(c.head_dim, weight.device), c.rotary.layout) if rotary else None
+            self.theta = self._frequencies(weight.device) if c.positions == "rotary" else None
+            self.angles = None if self.theta is None else angles(self.theta[0], c.rotary.layout)
+
+    def _frequencies(self, device: torch.device) -> Tensor:
+        """Those of rotary positions, (1, d / 2) float64, or (block, d / 2), for each length of the text, if they depend on it."""
+        c = self.config
+        lengths = torch.arange(1, c.block + 1, device=device)[:, None] if c.rotary.varies else 0
+        return c.rotary.frequencies(c.head_dim, device, lengths).view(-1, c.head_dim // 2)
 
     def _layer(self, block: Block) -> Layer:
         a, mlp = block.attention, block.mlp
@@ -106,7 +112,7 @@ class StaticReader(Cached):
             h = h + self.place[:t]
         self.cache.begin(t)
         places = torch.arange(t, device=tokens.device)
-        table = c.rotary.table(places, c.head_dim).to(self.dtype) if self.angles is not None else None
+        table = c.rotary.table(places, c.head_dim, t).to(self.dtype) if self.angles is not None else None
         bias = self.prompt_bias(places)
 
         def attend(layer: int, qkv: Tensor) -> Tensor:
@@ -178,10 +184,14 @@ class StaticReader(Cached):
 
     def rotation(self) -> Tensor | None:
         """cos and sin for the next token, (2, 1, d), as `Rotary.table` has them; None if positions are not rotary."""
-        if self.angles is None:
+        if self.theta is None or self.angles is None:
             return None
-        frequency, phase = self.angles.unbind(0)  # (2, 1, d) each
-        return torch.addcmul(phase, frequency, self.cache.position).cos().float().to(self.dtype)
+        place, rotary, pair = self.cache.position, self.config.rotary, self.angles
+        if rotary.varies:
+            pair = angles(self.theta.index_select(0, place.clamp_max(self.block - 1))[0], rotary.layout)
+        frequency, phase = pair.unbind(0)  # (2, 1, d) each
+        table = torch.addcmul(phase, frequency, place).cos()
+        return (table if rotary.amplitude == 1 else rotary.amplitude * table).float().to(self.dtype)
 
 
 def affine(module: nn.Module, dtype: torch.dtype) -> Affine:
@@ -200,7 +210,7 @@ def bias_table(heads: int, size: int, window: int | None, alibi: bool, device: t
 def angles(frequencies: Tensor, layout: str) -> Tensor:
     """Frequencies and phases (2, 2, 1, d) float64 with which cos(frequency · p + phase) is `Rotary.table` at position p.
 
-    cos(x + π/2) = -sin x and cos(x - π/2) = sin x.
+    The attention factor of a scaling is not included. cos(x + π/2) = -sin x and cos(x - π/2) = sin x.
     """
     half = layout == "half"
     frequency = torch.cat([frequencies, frequencies]) if half else frequencies.repeat_interleave(2)  # (d,)

@@ -131,7 +131,7 @@ def context(
     slopes = alibi_slopes(config.heads, device) if config.positions == "alibi" else None
     table = None
     if config.positions == "rotary":
-        table = config.rotary.table(queries, config.head_dim).to(dtype)
+        table = config.rotary.table(queries, config.head_dim, len(keys)).to(dtype)
     flex = band(length, config.window, slopes, device) if backend.kernel == "flex" else None
     windowed = config.window is not None and len(keys) > config.window
     plain_causal = form == "fused" and length == len(keys) > 1 and not biased(config, len(keys))

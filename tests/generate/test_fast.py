@@ -28,6 +28,13 @@ KINDS = {
     "window and slopes": replace(BASE, window=5, positions="alibi"),
 }
 EVERY = pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
+TRAINED = {"factor": 3.0, "original_max_position_embeddings": 9}
+SCALED = {  # beyond the trained length within a block
+    "yarn": replace(BASE, rotary=Rotary(scaling="yarn", **TRAINED)),
+    "dynamic": replace(BASE, rotary=Rotary(scaling="dynamic", layout="interleaved", **TRAINED)),
+    "longrope": replace(BASE, rotary=Rotary(scaling="longrope", short_factor=[1.5] * 16, long_factor=[1.0, 4.0] * 8, **TRAINED)),
+}
+WITH_SCALED = pytest.mark.parametrize("config", (KINDS | SCALED).values(), ids=KINDS | SCALED)
 
 
 def silent(message: str) -> None:
@@ -62,7 +69,7 @@ def difference(model: GPT, fast: FastDecoder, rows: int) -> float:
     return max(differences) / largest
 
 
-@EVERY
+@WITH_SCALED
 @pytest.mark.parametrize("rows", [1, 3])
 @pytest.mark.parametrize("precision", ["float32", "plain"])
 def test_in_float32_the_logits_are_the_models(config: GPTConfig, rows: int, precision: Precision) -> None:
