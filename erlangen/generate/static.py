@@ -26,7 +26,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from erlangen.generate.decode import Cached
 from erlangen.models.gpt import GPT, Block
-from erlangen.nn.attention import HIDDEN, hide
+from erlangen.nn.attention import HIDDEN, hide, repeat_heads
 from erlangen.nn.cache import StaticCache
 from erlangen.nn.positions import alibi_bias, alibi_slopes, rotate
 
@@ -64,7 +64,7 @@ class StaticReader(Cached):
 
     def __init__(self, model: GPT, batch: int, dtype: torch.dtype) -> None:
         c, weight = model.config, model.embed.weight
-        cache = StaticCache(c.layers, batch, c.heads, c.block, c.head_dim, dtype, weight.device)
+        cache = StaticCache(c.layers, batch, c.key_heads, c.block, c.head_dim, dtype, weight.device)
         super().__init__(model, batch, cache)
         self.config, self.batch, self.dtype = c, batch, dtype
         self.residual = torch.promote_types(weight.dtype, torch.float32)
@@ -116,10 +116,12 @@ class StaticReader(Cached):
         bias = self.prompt_bias(places)
 
         def attend(layer: int, qkv: Tensor) -> Tensor:
-            q, k, v = qkv.view(b, t, 3, c.heads, c.head_dim).permute(2, 0, 3, 1, 4).unbind(0)  # (B, H, T, d)
+            x = qkv.view(b, t, -1, c.head_dim).transpose(1, 2)  # (B, H + 2 H', T, d)
+            q, k, v = torch.split(x, [c.heads, c.key_heads, c.key_heads], 1)
             if table is not None:
                 q, k = rotate(q, table, c.rotary.layout), rotate(k, table, c.rotary.layout)
             self.cache.fill(layer, k, v)
+            k, v = repeat_heads(k, c.heads), repeat_heads(v, c.heads)
             y = F.scaled_dot_product_attention(q, k, v, bias, is_causal=bias is None)
             return y.transpose(1, 2).reshape(b * t, -1)
 
@@ -139,11 +141,13 @@ class StaticReader(Cached):
         slot, bias, table = cache.slot(), self.step_bias(n), self.rotation()
 
         def attend(layer: int, qkv: Tensor) -> Tensor:
-            x = qkv.view(-1, 3, c.heads, c.head_dim)  # (B, 3, H, d)
+            x, last = qkv.view(len(qkv), -1, c.head_dim), c.heads + c.key_heads  # (B, H + 2 H', d)
             if table is not None:
-                x[:, :2] = rotate(x[:, :2], table, c.rotary.layout)
-            k, v = cache.extend(layer, x[:, 1:].transpose(0, 1).unsqueeze(3), slot, n)  # (B, H, n, d)
-            y = F.scaled_dot_product_attention(x[:, 0].unsqueeze(2), k, v, bias)  # (B, H, 1, d)
+                x[:, :last] = rotate(x[:, :last], table, c.rotary.layout)
+            pair = torch.unflatten(x[:, c.heads :], 1, (2, -1)).transpose(0, 1).unsqueeze(3)  # (2, B, H', 1, d)
+            k, v = cache.extend(layer, pair, slot, n)  # (B, H', n, d)
+            q = torch.unflatten(x[:, : c.heads], 1, (c.key_heads, -1))  # (B, H', H / H', d): those that share keys, in a row
+            y = F.scaled_dot_product_attention(q, k, v, bias)
             return y.reshape(len(x), -1)
 
         with backends():
@@ -152,7 +156,7 @@ class StaticReader(Cached):
         return self.unembed(states)
 
     def run(self, h: Tensor, attend: Callable[[int, Tensor], Tensor]) -> Tensor:
-        """The blocks, on states (N, width). attend: the layer and its queries, keys and values (N, 3 · width) -> (N, width)."""
+        """The blocks, on states (N, width). attend: the layer and its queries, keys and values side by side -> (N, width)."""
         for number, layer in enumerate(self.layers):
             h = h + F.linear(attend(number, F.linear(self.normed(h, layer.norm1), *layer.qkv)), *layer.out)
             hidden = F.gelu(F.linear(self.normed(h, layer.norm2), *layer.up), approximate="tanh")
@@ -178,9 +182,10 @@ class StaticReader(Cached):
         return self.bias_table[None, :, distance.clamp_min(0)].masked_fill(distance < 0, HIDDEN)
 
     def step_bias(self, n: int) -> Tensor:
-        """The bias (1, 1 or H, 1, n) of a step's scores."""
+        """The bias (1, 1 or H', 1 or H / H', n) of a step's scores."""
         distance, empty = self.cache.distance(n)
-        return self.bias_table.index_select(1, distance).masked_fill(empty, HIDDEN)[None, :, None]
+        bias = self.bias_table.index_select(1, distance).masked_fill(empty, HIDDEN)  # (1 or H, n)
+        return bias[None, :, None] if len(bias) == 1 else torch.unflatten(bias, 0, (self.config.key_heads, -1))[None]
 
     def rotation(self) -> Tensor | None:
         """cos and sin for the next token, (2, 1, d), as `Rotary.table` has them; None if positions are not rotary."""

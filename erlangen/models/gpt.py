@@ -30,6 +30,7 @@ Norm = Literal["rms", "layer"]
 class GPTConfig:
     """Configuration of a `GPT`. block: the context length in tokens; tied: the head shares the weights of the embedding.
 
+    kv_heads: heads of keys and values, each shared by heads / kv_heads heads of queries; None for as many as `heads`.
     dropout: applied to the embedding, the attention weights and both outputs of a block, only in training. window: attention
     window in tokens, including the token itself; None for the whole context. Raises ValueError for values that do not fit.
     """
@@ -38,6 +39,7 @@ class GPTConfig:
     block: int = 128
     layers: int = 6
     heads: int = 6
+    kv_heads: int | None = None
     width: int = 384
     norm: Norm = "rms"
     positions: Positions = "rotary"
@@ -59,14 +61,19 @@ class GPTConfig:
     def layer(self) -> AttentionConfig:
         """The configuration of each attention layer."""
         return AttentionConfig(
-            width=self.width, heads=self.heads, positions=self.positions, rotary=self.rotary, form=self.attention,
-            window=self.window, dropout=self.dropout, bias=self.bias,
+            width=self.width, heads=self.heads, kv_heads=self.kv_heads, positions=self.positions, rotary=self.rotary,
+            form=self.attention, window=self.window, dropout=self.dropout, bias=self.bias,
         )  # fmt: skip
 
     @property
     def head_dim(self) -> int:
         """The number of features per head."""
         return self.width // self.heads
+
+    @property
+    def key_heads(self) -> int:
+        """The number of heads of keys and values."""
+        return self.kv_heads or self.heads
 
 
 _SMALL = GPTConfig(vocabulary=256)
@@ -185,7 +192,7 @@ class GPT(nn.Module):
         """An empty cache for `batch` texts that holds `size` tokens, by default `block`."""
         weight = self.embed.weight
         c = self.config
-        return KeyValueCache(c.layers, batch, c.heads, size or c.block, c.head_dim, dtype or weight.dtype, weight.device)
+        return KeyValueCache(c.layers, batch, c.key_heads, size or c.block, c.head_dim, dtype or weight.dtype, weight.device)
 
     def parameter_count(self, embeddings: bool = True) -> int:
         """The number of parameters; shared ones count once.

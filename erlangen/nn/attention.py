@@ -31,7 +31,7 @@ from erlangen.nn.backend import (
 from erlangen.nn.banded import local_attention as local_attention
 from erlangen.nn.cache import KeyValueCache
 from erlangen.nn.flex import Band, band, flex_attention
-from erlangen.nn.naive import HIDDEN as HIDDEN, hide as hide, naive_attention as naive_attention
+from erlangen.nn.naive import HIDDEN as HIDDEN, hide as hide, naive_attention as naive_attention, repeat_heads as repeat_heads
 from erlangen.nn.positions import alibi_bias, alibi_slopes, rotate
 
 
@@ -59,7 +59,7 @@ class CausalSelfAttention(nn.Module):
     def __init__(self, config: AttentionConfig) -> None:
         super().__init__()
         self.config = config
-        self.qkv = nn.Linear(config.width, 3 * config.width, bias=config.bias)
+        self.qkv = nn.Linear(config.width, (config.heads + 2 * config.key_heads) * config.head_dim, bias=config.bias)
         self.out = nn.Linear(config.width, config.width, bias=config.bias)
 
     def forward(self, x: Tensor, context: Context, layer: int = 0) -> Tensor:
@@ -68,6 +68,8 @@ class CausalSelfAttention(nn.Module):
         if context.cache is not None:
             k, v = context.cache.extend(layer, k, v)
         form = context.form
+        if form != "naive":
+            k, v = repeat_heads(k, self.config.heads), repeat_heads(v, self.config.heads)
         if form == "local":
             y = local_attention(q, k, v, cast(int, self.config.window), context.slopes, p)
         elif context.band is not None:
@@ -81,17 +83,22 @@ class CausalSelfAttention(nn.Module):
         return cast(Tensor, self.out(y.transpose(1, 2).flatten(2)))
 
     def project(self, x: Tensor, context: Context) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values, (B, H, T, d) each; queries and keys are rotated if positions are rotary."""
+        """Queries (B, H, T, d), keys and values (B, H', T, d); queries and keys are rotated if positions are rotary."""
         # Split before anything is permuted: the gradients are then concatenated once, and not also copied to another order
-        width, heads, qkv = self.config.width, self.config.heads, self.qkv(x)  # (B, T, 3 · width)
+        heads, shared, d = self.config.heads, self.config.key_heads, self.config.head_dim
+        qkv = self.qkv(x)  # (B, T, (H + 2 H') d)
         if context.table is None:
-            q, k, v = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in qkv.split(width, -1))
+            parts = qkv.split((heads * d, shared * d, shared * d), -1)
+            q, k, v = (part.unflatten(-1, (-1, d)).transpose(1, 2) for part in parts)
             return q, k, v
-        qk, v = qkv.split((2 * width, width), -1)
-        table = context.table[:, :, None, None]  # (2, T, 1, 1, d)
-        rotated = rotate(qk.unflatten(-1, (2, heads, -1)), table, self.config.rotary.layout)  # (B, T, 2, H, d)
-        q, k = rotated.transpose(1, 3).unbind(2)
-        return q, k, v.unflatten(-1, (heads, -1)).transpose(1, 2)
+        qk, v = qkv.split(((heads + shared) * d, shared * d), -1)
+        table, layout = context.table.unsqueeze(-2), self.config.rotary.layout  # (2, T, 1, d)
+        if heads == shared:
+            q, k = rotate(qk.unflatten(-1, (2, heads, d)), table.unsqueeze(-2), layout).transpose(1, 3).unbind(2)
+        else:
+            rotated = rotate(qk.unflatten(-1, (-1, d)), table, layout)  # (B, T, H + H', d)
+            q, k = torch.split(rotated.transpose(1, 2), [heads, shared], 1)
+        return q, k, v.unflatten(-1, (-1, d)).transpose(1, 2)
 
 
 @dataclass

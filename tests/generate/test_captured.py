@@ -57,7 +57,11 @@ SCALED = {  # beyond the trained length within a block
     "dynamic": replace(BASE, rotary=Rotary(scaling="dynamic", layout="interleaved", **TRAINED)),
     "longrope": replace(BASE, rotary=Rotary(scaling="longrope", short_factor=[1.5] * 16, long_factor=[1.0, 4.0] * 8, **TRAINED)),
 }
-WITH_SCALED = pytest.mark.parametrize("config", (KINDS | SCALED).values(), ids=KINDS | SCALED)
+SHARED = {
+    "shared keys": replace(BASE, heads=4, kv_heads=2),
+    "shared keys and slopes": replace(BASE, heads=4, kv_heads=1, window=5, positions="alibi", bias=True),
+}
+MORE = pytest.mark.parametrize("config", (KINDS | SCALED | SHARED).values(), ids=KINDS | SCALED | SHARED)
 
 
 class Recorder(TorchDispatchMode):
@@ -130,7 +134,7 @@ def recording(model: GPT, rows: int, dtype: torch.dtype = torch.float64) -> tupl
     return decoder, capture
 
 
-@WITH_SCALED
+@MORE
 @pytest.mark.parametrize("rows", [1, 3])
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 1e-5), (torch.float64, 1e-7), (torch.bfloat16, 0.05)])
 def test_logits_are_the_models(config: GPTConfig, rows: int, dtype: torch.dtype, bound: float) -> None:
@@ -163,7 +167,7 @@ def test_texts_are_the_plain_ones_with_steps_replayed(config: GPTConfig, setting
         assert capture.replayed > 60
 
 
-@pytest.mark.parametrize("config", SCALED.values(), ids=SCALED)
+@pytest.mark.parametrize("config", (SCALED | SHARED).values(), ids=SCALED | SHARED)
 def test_texts_that_grow_past_the_trained_length_are_the_plain_ones(config: GPTConfig) -> None:
     model = gpt(config, torch.float64)
     decoder, _ = recording(model, 3)
