@@ -33,6 +33,7 @@ from erlangen.nn.cache import KeyValueCache
 from erlangen.nn.flex import Band, band, flex_attention
 from erlangen.nn.naive import HIDDEN as HIDDEN, hide as hide, naive_attention as naive_attention, repeat_heads as repeat_heads
 from erlangen.nn.positions import alibi_bias, alibi_slopes, rotate
+from erlangen.nn.token_mask import padded_bias, text_positions
 
 
 def fused_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, causal: bool, p: float = 0.0) -> Tensor:
@@ -105,9 +106,9 @@ class CausalSelfAttention(nn.Module):
 class Context:
     """What all layers share in a call of the model; `context` makes it, once per call.
 
-    bias: (T, keys) or (H, T, keys), -inf for hidden keys; None if nothing is hidden or the form hides keys by itself.
-    weights: the list to which the layers append their attention weights, if these are wanted. band: what a query sees, if
-    FlexAttention runs; the form is then `fused`.
+    bias: (T, keys), (H, T, keys) or (B, 1 or H, T, keys), -inf for hidden keys; None if nothing is hidden or the form hides keys
+    by itself. weights: the list to which the layers append their attention weights, if these are wanted. band: what a query
+    sees, if FlexAttention runs; the form is then `fused`.
     """
 
     form: Form
@@ -127,26 +128,52 @@ def context(
     cache: KeyValueCache | None = None,
     weights: bool = False,
     training: bool = False,
+    mask: Tensor | None = None,
+    positions: Tensor | None = None,
 ) -> Context:
-    """The context of a call with `length` new tokens. like: a tensor with the dtype and device of the products."""
+    """The context of a call with `length` new tokens. like: a tensor with the dtype and device of the products.
+
+    mask: (B, cached + new) booleans, False for padding (erlangen.nn.token_mask). positions: (T,) or (B, T) of the new tokens, for
+    rotary positions; by default those in the text.
+    """
     device, dtype = like.device, like.dtype
     start = 0 if cache is None else cache.length
     queries = torch.arange(start, start + length, device=device)
     keys = queries if cache is None else cache.positions(length)
-    backend = attention_backend(config, length, len(keys), like, training, weights)
-    form = "naive" if weights else chosen_form(config, length, len(keys), like, training)
+    backend = attention_backend(config, length, len(keys), like, training, weights, mask is not None)
+    form = "naive" if weights else chosen_form(config, length, len(keys), like, training, mask is not None)
     slopes = alibi_slopes(config.heads, device) if config.positions == "alibi" else None
     table = None
     if config.positions == "rotary":
-        table = config.rotary.table(queries, config.head_dim, len(keys)).to(dtype)
+        table = rotary_table(config, queries, len(keys), cache, mask, positions).to(dtype)
     flex = band(length, config.window, slopes, device) if backend.kernel == "flex" else None
     windowed = config.window is not None and len(keys) > config.window
-    plain_causal = form == "fused" and length == len(keys) > 1 and not biased(config, len(keys))
+    plain_causal = mask is None and form == "fused" and length == len(keys) > 1 and not biased(config, len(keys))
     bias = None
-    if form != "local" and not plain_causal and flex is None and (length > 1 or windowed or slopes is not None):
+    if mask is not None:
+        bias = padded_bias(mask, queries, keys, config.window, slopes).to(dtype)
+    elif form != "local" and not plain_causal and flex is None and (length > 1 or windowed or slopes is not None):
         distance = queries[:, None] - keys  # (T, keys)
         bias = hide(distance, config.window)
         if slopes is not None:
             bias = bias + alibi_bias(slopes, distance)
         bias = bias.to(dtype)
     return Context(form, table, bias, slopes, plain_causal, cache, [] if weights else None, flex)
+
+
+def rotary_table(
+    config: AttentionConfig,
+    queries: Tensor,
+    held: int,
+    cache: KeyValueCache | None,
+    mask: Tensor | None,
+    positions: Tensor | None,
+) -> Tensor:
+    """`Rotary.table` of the queries, which are columns (T,): (2, T, d), or (2, B, T, d) if texts differ. held: keys in all."""
+    if positions is None:
+        if mask is None:
+            return config.rotary.table(queries, config.head_dim, held)
+        positions = text_positions(mask)[:, queries]
+    lengths = positions.amax(-1, keepdim=True) + 1
+    lengths = lengths if cache is None else lengths.clamp_max(cache.size)
+    return config.rotary.table(positions, config.head_dim, lengths[..., None])

@@ -15,7 +15,8 @@ HIDDEN = float("-inf")
 def naive_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, p: float = 0.0) -> tuple[Tensor, Tensor]:
     """q (B, H, Tq, d) and k, v (B, H or a divisor, Tk, d) -> output (B, H, Tq, d) and weights (B, H, Tq, Tk).
 
-    bias: (Tq, Tk) or (H, Tq, Tk), -inf for hidden keys. p: dropout of the weights; the returned weights are without dropout.
+    bias: (Tq, Tk), (H, Tq, Tk) or (B, 1 or H, Tq, Tk), -inf for hidden keys. p: dropout of the weights; the returned
+    weights are without dropout.
     """
     n = q.shape[1] // k.shape[1]  # heads of queries that share a head of keys
     scores = _split(_merged(q * (1 / math.sqrt(q.shape[-1])), n) @ k.mT, n)  # (B, H, Tq, Tk)
