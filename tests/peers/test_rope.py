@@ -18,10 +18,10 @@ import pytest
 FILE = Path(os.environ.get("ERLANGEN_PEERS", "")) / "transformers" / "tests" / "utils" / "test_modeling_rope_utils.py"
 OURS = {f"test_{kind}_rope_numerically" for kind in ("default", "linear", "dynamic", "yarn", "longrope", "llama3")}
 OTHERS = {
-    "test_rope_validation": "transformers' checks of its configuration files, which fail on 5.23 without ours too; it expects an "
-    "error for `proportional`, which needs no more than a base",
-    "test_yarn_original_original_max_position_embeddings_validation": "transformers' checks of its configuration files; ours are in "
-    "tests/nn/test_rotary_scaling.py",
+    "test_rope_validation": "transformers' checks of its configuration files, which fail on 5.23 without ours too: it "
+    "expects an error for `proportional`, which needs no more than a base",
+    "test_yarn_original_original_max_position_embeddings_validation": "transformers' checks of its configuration files; "
+    "ours are in tests/nn/test_rotary_scaling.py",
 }
 """The tests that run none of our functions, and why."""
 
