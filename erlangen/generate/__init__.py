@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from erlangen.generate.decode import generate as generate, stream as stream
     from erlangen.generate.fast import FastDecoder as FastDecoder, fast_decoder as fast_decoder
     from erlangen.generate.filters import sample as sample
+    from erlangen.generate.left_padding import left_padded as left_padded
     from erlangen.generate.settings import Settings as Settings
 else:
     __getattr__, __dir__, __all__ = attach(__name__, __file__)

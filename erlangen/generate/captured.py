@@ -139,6 +139,8 @@ class CapturedDecoder:
         elif self.reader.hops and cache.length == block:
             kept = max(block // 2, 1)
             self.read(torch.cat([self.text[:, block - kept + 1 :], self.token[:, None]], 1))
+        elif cache.length == self.reader.turn:
+            self.read(torch.cat([self.text[:, : cache.length], self.token[:, None]], 1))
         else:
             self.replays(*self.next_step())
             cache.length += 1
@@ -160,8 +162,8 @@ class CapturedDecoder:
 
     def step(self, read: Callable[[Tensor], Tensor]) -> None:
         """Read the last token and choose the next. This is what is captured."""
-        if self.reader.hops:
-            self.text.index_copy_(1, self.reader.cache.position, self.token[:, None])
+        if self.reader.hops or self.reader.turn is not None:
+            self.text.index_copy_(1, self.reader.cache.slot(), self.token[:, None])
         self.pick(read(self.token))
 
     def pick(self, logits: Tensor) -> None:

@@ -89,11 +89,11 @@ class FastDecoder(Cached):
             self.places = None if model.place is None else _copy(model.place.weight)
             self.padded = torch.full((batch, c.width + 1), math.sqrt(c.width * EPSILON))
             self.h = self.padded[:, : c.width]  # (B, width), the residual stream
-            self.qk = torch.empty(batch, 2, c.heads, c.head_dim)
+            self.qk = torch.empty(batch, c.heads + c.key_heads, c.head_dim)
             self.rotated = torch.empty_like(self.qk) if c.positions == "rotary" else self.qk
             self.halved = batch > 1 and self.dtype == torch.bfloat16
             kind = torch.bfloat16 if self.halved else torch.float32
-            self.memory = torch.empty(2, c.layers, batch * c.heads * c.block * c.head_dim, dtype=kind)  # of the whole ring
+            self.memory = torch.empty(2, c.layers, batch * c.key_heads * c.block * c.head_dim, dtype=kind)  # of the whole ring
             self.room = 0
             self.keys, self.values = self._ring(0)
             self._make_room(1 if self.halved else c.block)
@@ -119,23 +119,23 @@ class FastDecoder(Cached):
             h += self.places[position]
         self._make_room(min(position + 1, block))
         held, slot, bias, rotation = min(position + 1, block), position % block, self._bias(position), self._rotation(position)
-        rows = (self.batch, self.config.heads)
+        heads, rows = self.config.heads, (self.batch, self.config.key_heads)
         new_keys, new_values = (
             torch.unflatten(x[:, :, slot], 1, rows).unbind(0) for x in (self.keys, self.values)
-        )  # (B, H, d) each
+        )  # (B, H', d) each
         read = self.room if self.halved else held
-        keys, values = self.keys[:, :, :read].unbind(0), self.values[:, :, :read].unbind(0)  # (B · H, read, d) each
+        keys, values = self.keys[:, :, :read].unbind(0), self.values[:, :, :read].unbind(0)  # (B · H', read, d)
         before, after = (torch.view_as_complex(x.view(*x.shape[:-1], -1, 2)) for x in (self.qk, self.rotated))
         for layer, (qkv, out, up, down) in enumerate(self.layers):
-            projected = qkv(self._normed()).view(self.batch, 3, *self.qk.shape[2:])
-            self.qk.copy_(projected[:, :2])
+            projected = qkv(self._normed()).view(self.batch, -1, self.config.head_dim)  # (B, H + 2 H', d)
+            self.qk.copy_(projected[:, : self.qk.shape[1]])
             if rotation is not None:
                 torch.mul(before, rotation, out=after)
-            q, k = self.rotated.unbind(1)
-            new_keys[layer].copy_(k)
-            new_values[layer].copy_(projected[:, 2])
-            q = q.to(self.keys.dtype).reshape(-1, 1, q.shape[-1])  # (B · H, 1, d)
-            weights = self._scores(q, keys[layer], bias).softmax(-1).to(q.dtype)  # (B · H, 1, read)
+            q = self.rotated[:, :heads]
+            new_keys[layer].copy_(self.rotated[:, heads:])
+            new_values[layer].copy_(projected[:, self.qk.shape[1] :])
+            q = q.to(self.keys.dtype).reshape(len(self.keys[layer]), -1, q.shape[-1])  # (B · H', H / H', d)
+            weights = self._scores(q, keys[layer], bias).softmax(-1).to(q.dtype)  # (B · H', H / H', read)
             h += out(torch.bmm(weights, values[layer]).view(self.batch, -1).to(self.dtype))
             h += down(up(self._normed()))
         self.cache.advance(1)
@@ -158,14 +158,14 @@ class FastDecoder(Cached):
                 ring[layer, :, before:] = 0
 
     def _ring(self, room: int) -> tuple[Tensor, Tensor]:
-        """Keys and values (layers, B · H, room, d), each layer contiguous, in the same memory for every `room`."""
+        """Keys and values (layers, B · H', room, d), each layer contiguous, in the same memory for every `room`."""
         c = self.config
-        rows = self.batch * c.heads
+        rows = self.batch * c.key_heads
         keys, values = self.memory[..., : rows * room * c.head_dim].view(2, c.layers, rows, room, c.head_dim).unbind(0)
         return keys, values
 
     def _scores(self, q: Tensor, k: Tensor, bias: Tensor | None) -> Tensor:
-        """Scores (B · H, 1, read) of q (B · H, 1, d) and k (B · H, read, d), plus the bias of `_bias`."""
+        """Scores (B · H', n, read) of q (B · H', n, d) and k (B · H', read, d), plus the bias of `_bias`."""
         if self.halved:
             scores = torch.bmm(q, k.mT)
             return scores if bias is None else scores + bias
@@ -189,12 +189,13 @@ class FastDecoder(Cached):
         if not self.tabled <= position < self.tabled + AHEAD:
             self.tabled = position
             places = torch.arange(position, position + AHEAD, dtype=torch.float64)
-            angles = places[:, None] * self.config.rotary.frequencies(self.config.head_dim)  # (AHEAD, d / 2)
-            self.rotations = torch.polar(torch.ones_like(angles), angles).to(torch.complex64)
+            rotary, lengths = self.config.rotary, (places + 1).clamp_max(self.block)[:, None]
+            angles = places[:, None] * rotary.frequencies(self.config.head_dim, length=lengths)  # (AHEAD, d / 2)
+            self.rotations = torch.polar(torch.full_like(angles, rotary.amplitude), angles).to(torch.complex64)
         return self.rotations[position - self.tabled]
 
     def _bias(self, position: int) -> Tensor | None:
-        """The bias that is added to the scores, (B · H or 1, 1, read); None if there is none."""
+        """The bias that is added to the scores, (B · H' or 1, H / H' or 1, read); None if there is none."""
         held, window = min(position + 1, self.config.block), self.config.window
         empty = self.room - held if self.halved else 0
         if self.slopes is None and (window is None or held <= window):
@@ -203,17 +204,19 @@ class FastDecoder(Cached):
         bias = hide(distance, window).expand(self.config.heads, held)
         if self.slopes is not None:
             bias = bias + alibi_bias(self.slopes, distance)
-        return F.pad(bias.repeat(self.batch, 1), (0, empty), value=HIDDEN)[:, None]
+        bias = torch.unflatten(bias, 0, (self.config.key_heads, -1)).repeat(self.batch, 1, 1)
+        return F.pad(bias, (0, empty), value=HIDDEN)
 
 
 def _layer(block: Block, config: GPTConfig, batch: int, precision: Precision, order: Tensor) -> tuple[Product, ...]:
     """The four products of a block: to queries, keys and values; of the heads' outputs; up; and down."""
     weight, bias = _behind(block.norm1, block.attention.qkv)
-    rows = torch.stack([order, order, torch.arange(config.head_dim)])[:, None]  # (3, 1, d)
-    rows = rows + config.head_dim * torch.arange(3 * config.heads).view(3, -1, 1)  # (3, H, d)
-    scale = torch.ones(3, config.heads, config.head_dim)
-    scale[0] /= math.sqrt(config.head_dim)
-    weight, bias = weight[rows.flatten()] * scale.view(-1, 1), None if bias is None else bias[rows.flatten()] * scale.flatten()
+    turned, plain, d = config.heads + config.key_heads, config.key_heads, config.head_dim
+    rows = torch.cat([order.expand(turned, d), torch.arange(d).expand(plain, d)])  # (H + 2 H', d)
+    rows = (rows + d * torch.arange(turned + plain)[:, None]).flatten()
+    scale = torch.ones(turned + plain, d)
+    scale[: config.heads] /= math.sqrt(d)
+    weight, bias = weight[rows] * scale.view(-1, 1), None if bias is None else bias[rows] * scale.flatten()
     out, down = block.attention.out, block.mlp.down
     return (
         product(weight, bias, batch, precision),

@@ -35,6 +35,7 @@ from erlangen.generate.settings import Settings
 
 OUT = float("-inf")
 NOT_FINITE = "the model's logits are not finite, because its weights are damaged or its training diverged: use another checkpoint"
+PADDING = 2**31 - 1  # stands in a text for padding, which is no token of it
 ROUNDING = 2**-22  # of probabilities from float32 logits: a sum this close to p counts as having reached p
 
 
@@ -67,9 +68,13 @@ def choose(
 
 
 def without_repetition(scores: Tensor, settings: Settings, previous: Tensor, ended: Tensor | None) -> Tensor:
-    """The scores after filters 1 and 2. previous: (B, t). Rows that have ended keep all tokens where none would be left."""
+    """The scores after filters 1 and 2. previous: (B, t), with PADDING anywhere but at the end.
+
+    Rows that have ended keep all tokens where none would be left.
+    """
     if settings.repetition_penalty != 1:
-        scores = repetition_penalty(scores, previous, settings.repetition_penalty)
+        occurred = torch.where(previous == PADDING, previous[:, -1:], previous)  # once more or less makes no difference
+        scores = repetition_penalty(scores, occurred, settings.repetition_penalty)
     if settings.no_repeat_ngram_size is None:
         return scores
     banned, stuck = removable(repeated_ngrams(previous, settings.no_repeat_ngram_size, scores.shape[-1]))  # (B, V), (B,)

@@ -53,9 +53,9 @@ def fused_step(reader: StaticReader, wanted: bool | None = None) -> FusedStep | 
 
 
 def can_fuse(reader: StaticReader) -> bool:
-    """Whether the kernels should run here and for this model: on a CUDA device with Triton, not in float64."""
+    """Whether the kernels should run here and for this model: on a CUDA device with Triton, without float64 or shared keys."""
     on_gpu = reader.embedding.device.type == "cuda" and importlib.util.find_spec("triton") is not None
-    small = max(reader.dtype.itemsize, reader.residual.itemsize) <= 4
+    small = max(reader.dtype.itemsize, reader.residual.itemsize) <= 4 and reader.config.key_heads == reader.config.heads
     return on_gpu and small and reader.batch <= MOST and reader.config.width <= WIDEST
 
 
@@ -63,9 +63,12 @@ class FusedStep:
     """Tokens (B,) -> logits (B, vocabulary) with the weights and the cache of a `StaticReader`, as its `step`."""
 
     def __init__(self, reader: StaticReader) -> None:
+        c = reader.config
+        if c.key_heads != c.heads:
+            raise ValueError(f"the fused kernels have no keys that {c.heads // c.key_heads} heads share: use the plain step")
         from erlangen.generate import kernels
 
-        self.reader, self.kernels, c = reader, cast(Any, kernels), reader.config
+        self.reader, self.kernels = reader, cast(Any, kernels)
         plain = c.positions != "alibi" and c.window is None
         self.tables = 0 if plain else len(reader.bias_table)
         self.scale = 1 / math.sqrt(c.head_dim)

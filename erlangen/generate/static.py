@@ -26,7 +26,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from erlangen.generate.decode import Cached
 from erlangen.models.gpt import GPT, Block
-from erlangen.nn.attention import HIDDEN, hide
+from erlangen.nn.attention import HIDDEN, hide, repeat_heads
 from erlangen.nn.cache import StaticCache
 from erlangen.nn.positions import alibi_bias, alibi_slopes, rotate
 
@@ -64,7 +64,7 @@ class StaticReader(Cached):
 
     def __init__(self, model: GPT, batch: int, dtype: torch.dtype) -> None:
         c, weight = model.config, model.embed.weight
-        cache = StaticCache(c.layers, batch, c.heads, c.block, c.head_dim, dtype, weight.device)
+        cache = StaticCache(c.layers, batch, c.key_heads, c.block, c.head_dim, dtype, weight.device)
         super().__init__(model, batch, cache)
         self.config, self.batch, self.dtype = c, batch, dtype
         self.residual = torch.promote_types(weight.dtype, torch.float32)
@@ -73,8 +73,14 @@ class StaticReader(Cached):
             self.layers = [self._layer(cast(Block, block)) for block in model.blocks]
             self.norm, self.head = affine(model.norm, self.residual), affine(model.head, dtype)
             self.bias_table = bias_table(c.heads, c.block, c.window, c.positions == "alibi", weight.device).to(dtype)
-            rotary = c.positions == "rotary"
-            self.angles = angles(c.rotary.frequencies(c.head_dim, weight.device), c.rotary.layout) if rotary else None
+            self.theta = self._frequencies(weight.device) if c.positions == "rotary" else None
+            self.angles = None if self.theta is None else angles(self.theta[0], c.rotary.layout)
+
+    def _frequencies(self, device: torch.device) -> Tensor:
+        """Those of rotary positions, (1, d / 2) float64, or (block, d / 2), for each length of the text, if they depend on it."""
+        c = self.config
+        lengths = torch.arange(1, c.block + 1, device=device)[:, None] if c.rotary.varies else 0
+        return c.rotary.frequencies(c.head_dim, device, lengths).view(-1, c.head_dim // 2)
 
     def _layer(self, block: Block) -> Layer:
         a, mlp = block.attention, block.mlp
@@ -106,14 +112,16 @@ class StaticReader(Cached):
             h = h + self.place[:t]
         self.cache.begin(t)
         places = torch.arange(t, device=tokens.device)
-        table = c.rotary.table(places, c.head_dim).to(self.dtype) if self.angles is not None else None
+        table = c.rotary.table(places, c.head_dim, t).to(self.dtype) if self.angles is not None else None
         bias = self.prompt_bias(places)
 
         def attend(layer: int, qkv: Tensor) -> Tensor:
-            q, k, v = qkv.view(b, t, 3, c.heads, c.head_dim).permute(2, 0, 3, 1, 4).unbind(0)  # (B, H, T, d)
+            x = qkv.view(b, t, -1, c.head_dim).transpose(1, 2)  # (B, H + 2 H', T, d)
+            q, k, v = torch.split(x, [c.heads, c.key_heads, c.key_heads], 1)
             if table is not None:
                 q, k = rotate(q, table, c.rotary.layout), rotate(k, table, c.rotary.layout)
             self.cache.fill(layer, k, v)
+            k, v = repeat_heads(k, c.heads), repeat_heads(v, c.heads)
             y = F.scaled_dot_product_attention(q, k, v, bias, is_causal=bias is None)
             return y.transpose(1, 2).reshape(b * t, -1)
 
@@ -133,11 +141,13 @@ class StaticReader(Cached):
         slot, bias, table = cache.slot(), self.step_bias(n), self.rotation()
 
         def attend(layer: int, qkv: Tensor) -> Tensor:
-            x = qkv.view(-1, 3, c.heads, c.head_dim)  # (B, 3, H, d)
+            x, last = qkv.view(len(qkv), -1, c.head_dim), c.heads + c.key_heads  # (B, H + 2 H', d)
             if table is not None:
-                x[:, :2] = rotate(x[:, :2], table, c.rotary.layout)
-            k, v = cache.extend(layer, x[:, 1:].transpose(0, 1).unsqueeze(3), slot, n)  # (B, H, n, d)
-            y = F.scaled_dot_product_attention(x[:, 0].unsqueeze(2), k, v, bias)  # (B, H, 1, d)
+                x[:, :last] = rotate(x[:, :last], table, c.rotary.layout)
+            pair = torch.unflatten(x[:, c.heads :], 1, (2, -1)).transpose(0, 1).unsqueeze(3)  # (2, B, H', 1, d)
+            k, v = cache.extend(layer, pair, slot, n)  # (B, H', n, d)
+            q = torch.unflatten(x[:, : c.heads], 1, (c.key_heads, -1))  # (B, H', H / H', d): those that share keys, in a row
+            y = F.scaled_dot_product_attention(q, k, v, bias)
             return y.reshape(len(x), -1)
 
         with backends():
@@ -146,7 +156,7 @@ class StaticReader(Cached):
         return self.unembed(states)
 
     def run(self, h: Tensor, attend: Callable[[int, Tensor], Tensor]) -> Tensor:
-        """The blocks, on states (N, width). attend: the layer and its queries, keys and values (N, 3 · width) -> (N, width)."""
+        """The blocks, on states (N, width). attend: the layer and its queries, keys and values side by side -> (N, width)."""
         for number, layer in enumerate(self.layers):
             h = h + F.linear(attend(number, F.linear(self.normed(h, layer.norm1), *layer.qkv)), *layer.out)
             hidden = F.gelu(F.linear(self.normed(h, layer.norm2), *layer.up), approximate="tanh")
@@ -172,16 +182,21 @@ class StaticReader(Cached):
         return self.bias_table[None, :, distance.clamp_min(0)].masked_fill(distance < 0, HIDDEN)
 
     def step_bias(self, n: int) -> Tensor:
-        """The bias (1, 1 or H, 1, n) of a step's scores."""
+        """The bias (1, 1 or H', 1 or H / H', n) of a step's scores."""
         distance, empty = self.cache.distance(n)
-        return self.bias_table.index_select(1, distance).masked_fill(empty, HIDDEN)[None, :, None]
+        bias = self.bias_table.index_select(1, distance).masked_fill(empty, HIDDEN)  # (1 or H, n)
+        return bias[None, :, None] if len(bias) == 1 else torch.unflatten(bias, 0, (self.config.key_heads, -1))[None]
 
     def rotation(self) -> Tensor | None:
         """cos and sin for the next token, (2, 1, d), as `Rotary.table` has them; None if positions are not rotary."""
-        if self.angles is None:
+        if self.theta is None or self.angles is None:
             return None
-        frequency, phase = self.angles.unbind(0)  # (2, 1, d) each
-        return torch.addcmul(phase, frequency, self.cache.position).cos().float().to(self.dtype)
+        place, rotary, pair = self.cache.position, self.config.rotary, self.angles
+        if rotary.varies:
+            pair = angles(self.theta.index_select(0, place.clamp_max(self.block - 1))[0], rotary.layout)
+        frequency, phase = pair.unbind(0)  # (2, 1, d) each
+        table = torch.addcmul(phase, frequency, place).cos()
+        return (table if rotary.amplitude == 1 else rotary.amplitude * table).float().to(self.dtype)
 
 
 def affine(module: nn.Module, dtype: torch.dtype) -> Affine:
@@ -200,7 +215,7 @@ def bias_table(heads: int, size: int, window: int | None, alibi: bool, device: t
 def angles(frequencies: Tensor, layout: str) -> Tensor:
     """Frequencies and phases (2, 2, 1, d) float64 with which cos(frequency · p + phase) is `Rotary.table` at position p.
 
-    cos(x + π/2) = -sin x and cos(x - π/2) = sin x.
+    The attention factor of a scaling is not included. cos(x + π/2) = -sin x and cos(x - π/2) = sin x.
     """
     half = layout == "half"
     frequency = torch.cat([frequencies, frequencies]) if half else frequencies.repeat_interleave(2)  # (d,)

@@ -22,6 +22,7 @@ from erlangen.nn.cache import KeyValueCache
 from erlangen.nn.dropout import dropout
 from erlangen.nn.norm import RMSNorm
 from erlangen.nn.positions import Rotary
+from erlangen.nn.token_mask import check_mask, check_positions, text_positions
 
 Norm = Literal["rms", "layer"]
 
@@ -30,6 +31,7 @@ Norm = Literal["rms", "layer"]
 class GPTConfig:
     """Configuration of a `GPT`. block: the context length in tokens; tied: the head shares the weights of the embedding.
 
+    kv_heads: heads of keys and values, each shared by heads / kv_heads heads of queries; None for as many as `heads`.
     dropout: applied to the embedding, the attention weights and both outputs of a block, only in training. window: attention
     window in tokens, including the token itself; None for the whole context. Raises ValueError for values that do not fit.
     """
@@ -38,6 +40,7 @@ class GPTConfig:
     block: int = 128
     layers: int = 6
     heads: int = 6
+    kv_heads: int | None = None
     width: int = 384
     norm: Norm = "rms"
     positions: Positions = "rotary"
@@ -59,14 +62,19 @@ class GPTConfig:
     def layer(self) -> AttentionConfig:
         """The configuration of each attention layer."""
         return AttentionConfig(
-            width=self.width, heads=self.heads, positions=self.positions, rotary=self.rotary, form=self.attention,
-            window=self.window, dropout=self.dropout, bias=self.bias,
+            width=self.width, heads=self.heads, kv_heads=self.kv_heads, positions=self.positions, rotary=self.rotary,
+            form=self.attention, window=self.window, dropout=self.dropout, bias=self.bias,
         )  # fmt: skip
 
     @property
     def head_dim(self) -> int:
         """The number of features per head."""
         return self.width // self.heads
+
+    @property
+    def key_heads(self) -> int:
+        """The number of heads of keys and values."""
+        return self.kv_heads or self.heads
 
 
 _SMALL = GPTConfig(vocabulary=256)
@@ -138,23 +146,45 @@ class GPT(nn.Module):
             if name.endswith(("attention.out.weight", "mlp.down.weight")):  # keeps the scale of the sum of 2 · layers outputs
                 nn.init.normal_(weight, std=0.02 / math.sqrt(2 * config.layers))
 
-    def forward(self, tokens: Tensor, cache: KeyValueCache | None = None, targets: Tensor | None = None) -> Tensor:
+    def forward(
+        self, tokens: Tensor, cache: KeyValueCache | None = None, targets: Tensor | None = None, *,
+        attention_mask: Tensor | None = None, positions: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         """The logits of the token after each position. With a cache, `tokens` follow the cached tokens and are cached as well.
 
+        attention_mask (B, T), with a cache (B, cached + T): 1 for tokens and 0 for padding, which no token sees and whose own
+        logits mean nothing. positions (T,) or (B, T), rotary or learned: by default those in the text, in which padding does not
+        count, so that a text has the same logits alone and padded. The loss leaves padding out.
         targets (B, T): if given, the mean cross-entropy in nats per token, (), is returned instead, and what compiles, wraps or
         shards the model sees head and loss together. Raises ValueError for more than `block` tokens if positions are absolute,
-        because the model has no embedding for them.
+        because the model has no embedding for them, and for a mask or positions of another shape.
         """
-        h = self.states(tokens, cache)[-1]
-        return self.unembed(h) if targets is None else head_loss(self.norm(h), self.head.weight, targets)
+        h = self.states(tokens, cache, attention_mask=attention_mask, positions=positions)[-1]
+        if targets is None:
+            return self.unembed(h)
+        if attention_mask is not None:
+            kept = attention_mask[:, -tokens.shape[1] :] != 0
+            h, targets = h[kept][None], targets[kept][None]  # (1, N, width), (1, N)
+        return head_loss(self.norm(h), self.head.weight, targets)
 
-    def states(self, tokens: Tensor, cache: KeyValueCache | None = None, weights: list[Tensor] | None = None) -> list[Tensor]:
+    def states(
+        self, tokens: Tensor, cache: KeyValueCache | None = None, weights: list[Tensor] | None = None, *,
+        attention_mask: Tensor | None = None, positions: Tensor | None = None,
+    ) -> list[Tensor]:  # fmt: skip
         """The input of each block and the output of the last: layers + 1 tensors (B, T, width).
 
         weights: a list to which each layer's attention weights (B, H, T, keys) are appended; attention then uses its naive form.
+        attention_mask, positions: as in `forward`.
         """
-        h = self.embedded(tokens, 0 if cache is None else cache.length)
-        shared = context(self.config.layer(), tokens.shape[1], _product_like(h), cache, weights is not None, self.training)
+        (batch, length), start = tokens.shape, 0 if cache is None else cache.length
+        mask = None if attention_mask is None else check_mask(attention_mask, batch, length, start)
+        if positions is not None:
+            positions = check_positions(positions, batch, length, self.config.positions)
+        elif mask is not None:
+            positions = text_positions(mask)[:, start:]
+        h = self.embedded(tokens, start, positions)
+        options = weights is not None, self.training, mask, positions
+        shared = context(self.config.layer(), length, _product_like(h), cache, *options)
         states = [h]
         for layer, block in enumerate(self.blocks):
             states.append(block(states[-1], shared, layer))
@@ -164,10 +194,17 @@ class GPT(nn.Module):
             weights += shared.weights or []
         return states
 
-    def embedded(self, tokens: Tensor, start: int = 0) -> Tensor:
-        """The embeddings (B, T, width) of tokens whose first one is at position `start`."""
+    def embedded(self, tokens: Tensor, start: int = 0, positions: Tensor | None = None) -> Tensor:
+        """The embeddings (B, T, width) of tokens whose first one is at position `start`, or of tokens at `positions`."""
         h: Tensor = self.embed(tokens)
-        if self.place is not None:
+        if self.place is not None and positions is not None:
+            if not torch.compiler.is_compiling() and not 0 <= int(positions.min()) <= int(positions.max()) < self.config.block:
+                raise ValueError(
+                    f"positions {int(positions.min())} ... {int(positions.max())} are not among the model's {self.config.block} "
+                    f"absolute positions: crop the text, or use rotary positions"
+                )
+            h = h + self.place(positions)
+        elif self.place is not None:
             end = start + tokens.shape[1]
             if end > self.config.block:
                 raise ValueError(
@@ -185,7 +222,7 @@ class GPT(nn.Module):
         """An empty cache for `batch` texts that holds `size` tokens, by default `block`."""
         weight = self.embed.weight
         c = self.config
-        return KeyValueCache(c.layers, batch, c.heads, size or c.block, c.head_dim, dtype or weight.dtype, weight.device)
+        return KeyValueCache(c.layers, batch, c.key_heads, size or c.block, c.head_dim, dtype or weight.dtype, weight.device)
 
     def parameter_count(self, embeddings: bool = True) -> int:
         """The number of parameters; shared ones count once.

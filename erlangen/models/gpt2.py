@@ -76,10 +76,11 @@ def load_gpt2(path: Path | str) -> GPT:
 def save_gpt2(model: GPT, folder: Path | str) -> Path:
     """Write config.json and model.safetensors, which `transformers` opens as a GPT2LMHeadModel. Returns the folder.
 
-    Raises ErlangenError if the model differs from GPT-2 (in positions, norm, bias or window), or if the files cannot be written.
+    Raises ErlangenError if the model differs from GPT-2 (in positions, norm, bias, window or heads of keys), or if the files
+    cannot be written.
     """
     c, folder = model.config, Path(folder)
-    for name, value in (("norm", "layer"), ("positions", "absolute"), ("bias", True), ("window", None)):
+    for name, value in (("norm", "layer"), ("positions", "absolute"), ("bias", True), ("window", None), ("key_heads", c.heads)):
         if getattr(c, name) != value:
             raise ErlangenError(f"this model is not a GPT-2: its {name} is {getattr(c, name)!r}, but GPT-2's is {value!r}")
     state = model.state_dict()

@@ -31,8 +31,9 @@ from erlangen.nn.backend import (
 from erlangen.nn.banded import local_attention as local_attention
 from erlangen.nn.cache import KeyValueCache
 from erlangen.nn.flex import Band, band, flex_attention
-from erlangen.nn.naive import HIDDEN as HIDDEN, hide as hide, naive_attention as naive_attention
+from erlangen.nn.naive import HIDDEN as HIDDEN, hide as hide, naive_attention as naive_attention, repeat_heads as repeat_heads
 from erlangen.nn.positions import alibi_bias, alibi_slopes, rotate
+from erlangen.nn.token_mask import padded_bias, text_positions
 
 
 def fused_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, causal: bool, p: float = 0.0) -> Tensor:
@@ -59,7 +60,7 @@ class CausalSelfAttention(nn.Module):
     def __init__(self, config: AttentionConfig) -> None:
         super().__init__()
         self.config = config
-        self.qkv = nn.Linear(config.width, 3 * config.width, bias=config.bias)
+        self.qkv = nn.Linear(config.width, (config.heads + 2 * config.key_heads) * config.head_dim, bias=config.bias)
         self.out = nn.Linear(config.width, config.width, bias=config.bias)
 
     def forward(self, x: Tensor, context: Context, layer: int = 0) -> Tensor:
@@ -68,6 +69,8 @@ class CausalSelfAttention(nn.Module):
         if context.cache is not None:
             k, v = context.cache.extend(layer, k, v)
         form = context.form
+        if form != "naive":
+            k, v = repeat_heads(k, self.config.heads), repeat_heads(v, self.config.heads)
         if form == "local":
             y = local_attention(q, k, v, cast(int, self.config.window), context.slopes, p)
         elif context.band is not None:
@@ -81,26 +84,31 @@ class CausalSelfAttention(nn.Module):
         return cast(Tensor, self.out(y.transpose(1, 2).flatten(2)))
 
     def project(self, x: Tensor, context: Context) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values, (B, H, T, d) each; queries and keys are rotated if positions are rotary."""
+        """Queries (B, H, T, d), keys and values (B, H', T, d); queries and keys are rotated if positions are rotary."""
         # Split before anything is permuted: the gradients are then concatenated once, and not also copied to another order
-        width, heads, qkv = self.config.width, self.config.heads, self.qkv(x)  # (B, T, 3 · width)
+        heads, shared, d = self.config.heads, self.config.key_heads, self.config.head_dim
+        qkv = self.qkv(x)  # (B, T, (H + 2 H') d)
         if context.table is None:
-            q, k, v = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in qkv.split(width, -1))
+            parts = qkv.split((heads * d, shared * d, shared * d), -1)
+            q, k, v = (part.unflatten(-1, (-1, d)).transpose(1, 2) for part in parts)
             return q, k, v
-        qk, v = qkv.split((2 * width, width), -1)
-        table = context.table[:, :, None, None]  # (2, T, 1, 1, d)
-        rotated = rotate(qk.unflatten(-1, (2, heads, -1)), table, self.config.rotary.layout)  # (B, T, 2, H, d)
-        q, k = rotated.transpose(1, 3).unbind(2)
-        return q, k, v.unflatten(-1, (heads, -1)).transpose(1, 2)
+        qk, v = qkv.split(((heads + shared) * d, shared * d), -1)
+        table, layout = context.table.unsqueeze(-2), self.config.rotary.layout  # (2, T, 1, d)
+        if heads == shared:
+            q, k = rotate(qk.unflatten(-1, (2, heads, d)), table.unsqueeze(-2), layout).transpose(1, 3).unbind(2)
+        else:
+            rotated = rotate(qk.unflatten(-1, (-1, d)), table, layout)  # (B, T, H + H', d)
+            q, k = torch.split(rotated.transpose(1, 2), [heads, shared], 1)
+        return q, k, v.unflatten(-1, (-1, d)).transpose(1, 2)
 
 
 @dataclass
 class Context:
     """What all layers share in a call of the model; `context` makes it, once per call.
 
-    bias: (T, keys) or (H, T, keys), -inf for hidden keys; None if nothing is hidden or the form hides keys by itself.
-    weights: the list to which the layers append their attention weights, if these are wanted. band: what a query sees, if
-    FlexAttention runs; the form is then `fused`.
+    bias: (T, keys), (H, T, keys) or (B, 1 or H, T, keys), -inf for hidden keys; None if nothing is hidden or the form hides keys
+    by itself. weights: the list to which the layers append their attention weights, if these are wanted. band: what a query
+    sees, if FlexAttention runs; the form is then `fused`.
     """
 
     form: Form
@@ -120,26 +128,52 @@ def context(
     cache: KeyValueCache | None = None,
     weights: bool = False,
     training: bool = False,
+    mask: Tensor | None = None,
+    positions: Tensor | None = None,
 ) -> Context:
-    """The context of a call with `length` new tokens. like: a tensor with the dtype and device of the products."""
+    """The context of a call with `length` new tokens. like: a tensor with the dtype and device of the products.
+
+    mask: (B, cached + new) booleans, False for padding (erlangen.nn.token_mask). positions: (T,) or (B, T) of the new tokens, for
+    rotary positions; by default those in the text.
+    """
     device, dtype = like.device, like.dtype
     start = 0 if cache is None else cache.length
     queries = torch.arange(start, start + length, device=device)
     keys = queries if cache is None else cache.positions(length)
-    backend = attention_backend(config, length, len(keys), like, training, weights)
-    form = "naive" if weights else chosen_form(config, length, len(keys), like, training)
+    backend = attention_backend(config, length, len(keys), like, training, weights, mask is not None)
+    form = "naive" if weights else chosen_form(config, length, len(keys), like, training, mask is not None)
     slopes = alibi_slopes(config.heads, device) if config.positions == "alibi" else None
     table = None
     if config.positions == "rotary":
-        table = config.rotary.table(queries, config.head_dim).to(dtype)
+        table = rotary_table(config, queries, len(keys), cache, mask, positions).to(dtype)
     flex = band(length, config.window, slopes, device) if backend.kernel == "flex" else None
     windowed = config.window is not None and len(keys) > config.window
-    plain_causal = form == "fused" and length == len(keys) > 1 and not biased(config, len(keys))
+    plain_causal = mask is None and form == "fused" and length == len(keys) > 1 and not biased(config, len(keys))
     bias = None
-    if form != "local" and not plain_causal and flex is None and (length > 1 or windowed or slopes is not None):
+    if mask is not None:
+        bias = padded_bias(mask, queries, keys, config.window, slopes).to(dtype)
+    elif form != "local" and not plain_causal and flex is None and (length > 1 or windowed or slopes is not None):
         distance = queries[:, None] - keys  # (T, keys)
         bias = hide(distance, config.window)
         if slopes is not None:
             bias = bias + alibi_bias(slopes, distance)
         bias = bias.to(dtype)
     return Context(form, table, bias, slopes, plain_causal, cache, [] if weights else None, flex)
+
+
+def rotary_table(
+    config: AttentionConfig,
+    queries: Tensor,
+    held: int,
+    cache: KeyValueCache | None,
+    mask: Tensor | None,
+    positions: Tensor | None,
+) -> Tensor:
+    """`Rotary.table` of the queries, which are columns (T,): (2, T, d), or (2, B, T, d) if texts differ. held: keys in all."""
+    if positions is None:
+        if mask is None:
+            return config.rotary.table(queries, config.head_dim, held)
+        positions = text_positions(mask)[:, queries]
+    lengths = positions.amax(-1, keepdim=True) + 1
+    lengths = lengths if cache is None else lengths.clamp_max(cache.size)
+    return config.rotary.table(positions, config.head_dim, lengths[..., None])

@@ -15,12 +15,15 @@ Positions = Literal["rotary", "absolute", "alibi", "none"]
 class AttentionConfig:
     """Configuration of an attention layer.
 
+    kv_heads: heads of keys and values, each shared by heads / kv_heads heads of queries that follow one another (grouped-query
+    attention: Ainslie et al., "GQA", EMNLP 2023; with one, multi-query attention: Shazeer, 2019); None for as many as `heads`.
     window: tokens that a query sees, including itself; None for all tokens up to it. form: `auto` chooses the fastest one for the
     device, the dtype, the length and dropout. Raises ValueError for values that do not fit.
     """
 
     width: int
     heads: int
+    kv_heads: int | None = None
     positions: Positions = "rotary"
     rotary: Rotary = field(default_factory=Rotary)
     form: Form = "auto"
@@ -31,6 +34,8 @@ class AttentionConfig:
     def __post_init__(self) -> None:
         if self.width < 1 or self.heads < 1 or self.width % self.heads:
             raise ValueError(f"width {self.width} must be a multiple of the number of heads, {self.heads}, and both at least 1")
+        if self.kv_heads is not None and (self.kv_heads < 1 or self.heads % self.kv_heads):
+            raise ValueError(f"kv_heads {self.kv_heads} must divide the number of heads, {self.heads}, and be at least 1")
         if self.form not in get_args(Form):
             raise ValueError(f"attention {self.form!r} is unknown: choose one of {', '.join(get_args(Form))}")
         if self.positions not in get_args(Positions):
@@ -48,3 +53,8 @@ class AttentionConfig:
     def head_dim(self) -> int:
         """The number of features per head."""
         return self.width // self.heads
+
+    @property
+    def key_heads(self) -> int:
+        """The number of heads of keys and values."""
+        return self.kv_heads or self.heads

@@ -46,21 +46,24 @@ class Backend:
 
 
 def attention_backend(
-    config: AttentionConfig, queries: int, keys: int, like: Tensor, training: bool = False, weights: bool = False
-) -> Backend:
+    config: AttentionConfig, queries: int, keys: int, like: Tensor, training: bool = False, weights: bool = False,
+    padded: bool = False,
+) -> Backend:  # fmt: skip
     """The kernel that runs for so many queries and keys. like: a tensor with the dtype and device of the products.
 
-    weights: whether the attention weights are wanted, which only the naive form computes. A single query has one row of weights
-    and no matrix.
+    weights: whether the attention weights are wanted, which only the naive form computes. padded: whether there is a mask of
+    padding, which is a bias of its own for each text. A single query has one row of weights and no matrix.
     """
-    form = "naive" if weights else chosen_form(config, queries, keys, like, training)
+    form = "naive" if weights else chosen_form(config, queries, keys, like, training, padded)
     if form == "local":
         return Backend("local", _stored_by_local(config, queries))
     if queries == 1:
-        return Backend("naive" if form == "naive" else "masked" if biased(config, keys) else "fused")
+        return Backend("naive" if form == "naive" else "masked" if padded or biased(config, keys) else "fused")
     if form == "naive":
         return Backend("naive", "the naive form computes all weights")
     dropout = training and config.dropout > 0
+    if padded:
+        return Backend("masked", "texts are padded")
     if queries != keys:
         return Backend("masked", "there are more keys in the cache than queries")
     if not biased(config, keys):
@@ -69,8 +72,8 @@ def attention_backend(
     return Backend("masked", reason) if reason else Backend("flex")
 
 
-def chosen_form(config: AttentionConfig, queries: int, keys: int, like: Tensor, training: bool) -> Form:
-    """The form that runs: `auto` is resolved, and `local` is replaced if there is a cache, or no key outside the window."""
+def chosen_form(config: AttentionConfig, queries: int, keys: int, like: Tensor, training: bool, padded: bool = False) -> Form:
+    """The form that runs: `auto` is resolved, and `local` is replaced with a cache, with padding, or if no key is hidden."""
     form, cpu, dropout = config.form, like.device.type == "cpu", training and config.dropout > 0
     if form == "auto":
         narrow = config.window is not None and keys >= LOCAL_FROM * config.window
@@ -81,7 +84,7 @@ def chosen_form(config: AttentionConfig, queries: int, keys: int, like: Tensor, 
         else:
             by_hand = dropout or queries == 1 or (like.dtype == torch.bfloat16 and keys <= NAIVE_UP_TO)
             form = "naive" if by_hand else "fused"
-    if form == "local" and (queries != keys or keys <= cast(int, config.window)):
+    if form == "local" and (padded or queries != keys or keys <= cast(int, config.window)):
         return "naive" if cpu else "fused"
     return form
 

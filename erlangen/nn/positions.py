@@ -10,35 +10,50 @@ in transformers), `interleaved` pairs feature 2i with 2i + 1 (the paper, GPT-J, 
 
 ALiBi: score(p, q) -= slope_h (p - q), without any other encoding.
 
-Sources: Su et al., "RoFormer", 2021; Chen et al., "Extending Context Window ... via Positional Interpolation", 2023 (linear);
-bloc97, "NTK-Aware Scaled RoPE", 2023 (ntk); Press et al., "Train Short, Test Long", ICLR 2022 (ALiBi).
+Scalings of the θ_i for texts longer than those of training are in `erlangen.nn.rotary_scaling`.
+
+Sources: Su et al., "RoFormer", 2021; Press et al., "Train Short, Test Long", ICLR 2022 (ALiBi).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, fields
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor
 
+from erlangen.nn import rotary_scaling
+from erlangen.nn.rotary_scaling import Length, Scaling as Scaling
+
 Layout = Literal["half", "interleaved"]
-Scaling = Literal["none", "linear", "ntk"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rotary:
     """Configuration of rotary positions. factor: the length to be covered, as a multiple of the trained length.
 
-    scaling: "linear" divides every position by the factor. "ntk" instead raises the base to base · factor^(d / (d - 2)): the
-    fastest pair keeps its frequency, and that of the slowest is divided by the factor. Raises ValueError for invalid values.
+    scaling: how the frequencies change for texts longer than the trained ones; `erlangen.nn.rotary_scaling` has the equations and
+    says which scaling takes which of the other fields. original_max_position_embeddings: the trained length in tokens.
+    attention_factor: by default the scaling's own. Raises ValueError for values that are invalid or without effect.
     """
 
     base: float = 10_000.0
     layout: Layout = "half"
     scaling: Scaling = "none"
     factor: float = 1.0
+    original_max_position_embeddings: int | None = None
+    low_freq_factor: float | None = None
+    high_freq_factor: float | None = None
+    attention_factor: float | None = None
+    beta_fast: float = 32.0
+    beta_slow: float = 1.0
+    mscale: float | None = None
+    mscale_all_dim: float | None = None
+    truncate: bool = True
+    short_factor: tuple[float, ...] | None = None
+    long_factor: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.layout not in get_args(Layout):
@@ -48,12 +63,41 @@ class Rotary:
         if not self.base > 1 or not self.factor >= 1:
             raise ValueError(f"base {self.base} must be above 1, and factor {self.factor} must be at least 1")
         if self.scaling == "none" and self.factor != 1:
-            raise ValueError(f"factor {self.factor} needs scaling='linear' or 'ntk'")
+            raise ValueError(f"factor {self.factor} needs scaling: choose one of {', '.join(get_args(Scaling)[1:])}")
+        for name in ("short_factor", "long_factor"):  # lists, as configuration files have them
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        rotary_scaling.check_fields(self.scaling, self._given())
+        for low, high in (("low_freq_factor", "high_freq_factor"), ("beta_slow", "beta_fast")):
+            if getattr(self, low) is not None and not getattr(self, low) < getattr(self, high):
+                raise ValueError(f"{low} {getattr(self, low)} must be below {high} {getattr(self, high)}")
 
-    def frequencies(self, head_dim: int, device: torch.device | None = None) -> Tensor:
+    def _given(self) -> dict[str, object]:
+        """The fields of the scalings beside `factor` that differ from their defaults."""
+        values = {field.name: (getattr(self, field.name), field.default) for field in fields(self)[4:]}
+        return {name: value for name, (value, default) in values.items() if value != default}
+
+    @property
+    def varies(self) -> bool:
+        """Whether the frequencies depend on the length of the text."""
+        return self.scaling in ("dynamic", "longrope")
+
+    @property
+    def amplitude(self) -> float:
+        """What cos and sin are multiplied by: the attention factor of yarn and longrope, otherwise 1."""
+        if self.attention_factor is not None:
+            return self.attention_factor
+        if self.scaling == "yarn":
+            return rotary_scaling.yarn_attention(self.factor, self.mscale, self.mscale_all_dim)
+        if self.scaling == "longrope":
+            return rotary_scaling.longrope_attention(self.factor, cast(int, self.original_max_position_embeddings))
+        return 1.0
+
+    def frequencies(self, head_dim: int, device: torch.device | None = None, length: Length = 0) -> Tensor:
         """θ of each pair in radians per position, (head_dim / 2,) float64, computed on `device`, by default the CPU.
 
-        Raises ValueError for an odd head_dim.
+        length: tokens of the text, which `dynamic` and `longrope` need; by default no more than were trained. A tensor (..., 1)
+        on the device gives (..., head_dim / 2). Raises ValueError for an odd head_dim.
         """
         if head_dim % 2 or head_dim < 2:
             raise ValueError(f"rotary positions rotate pairs of features, so head_dim {head_dim} must be even and at least 2")
@@ -61,24 +105,44 @@ class Rotary:
         if self.scaling == "ntk" and head_dim > 2:
             base *= self.factor ** (head_dim / (head_dim - 2))
         theta = base ** -(torch.arange(0, head_dim, 2, dtype=torch.float64, device=device) / head_dim)
-        return theta / self.factor if self.scaling == "linear" else theta
+        return self.scaled(theta, length)
 
-    def table(self, positions: Tensor, head_dim: int) -> Tensor:
-        """cos and sin of every feature at positions (T,), in the layout that `rotate` needs: (2, T, head_dim) float32.
+    def scaled(self, theta: Tensor, length: Length = 0) -> Tensor:
+        """The frequencies θ (d/2,) after a scaling, in their dtype; ntk has already changed the base."""
+        trained = self.original_max_position_embeddings or 0
+        if self.scaling == "linear":
+            return theta / self.factor
+        if self.scaling == "dynamic":
+            return rotary_scaling.dynamic(theta, self.factor, trained, length)
+        if self.scaling == "llama3":
+            low, high = cast(float, self.low_freq_factor), cast(float, self.high_freq_factor)
+            return rotary_scaling.llama3(theta, self.factor, low, high, trained)
+        if self.scaling == "yarn":
+            return rotary_scaling.yarn(theta, self.base, self.factor, trained, self.beta_fast, self.beta_slow, self.truncate)
+        if self.scaling == "longrope":
+            return rotary_scaling.longrope(theta, self.short_factor or (), self.long_factor or (), trained, length)
+        return theta
 
-        Angles are computed in float64; in float32 their error would be 1e-3 radians at position 10⁴.
+    def table(self, positions: Tensor, head_dim: int, length: Length = 0) -> Tensor:
+        """cos and sin of every feature at positions (..., T), in the layout that `rotate` needs: (2, ..., T, head_dim) float32.
+
+        length: tokens of the text, as in `frequencies`; a tensor (..., 1, 1) for positions of several texts. Angles are computed
+        in float64; in float32 their error would be 1e-3 radians at position 10⁴.
         """
-        angles = positions.to(torch.float64)[:, None] * self.frequencies(head_dim, positions.device)  # (T, d/2)
+        angles = positions.to(torch.float64)[..., None] * self.frequencies(head_dim, positions.device, length)  # (..., T, d/2)
         cos, sin = angles.cos(), angles.sin()
         if self.layout == "half":
             pair = torch.stack([torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)])
         else:
             pair = torch.stack([cos.repeat_interleave(2, -1), torch.stack([-sin, sin], -1).flatten(-2)])
-        return pair.float()  # (2, T, d)
+        return (pair if self.amplitude == 1 else self.amplitude * pair).float()  # (2, ..., T, d)
 
 
 def rotate(x: Tensor, table: Tensor, layout: Layout = "half") -> Tensor:
-    """Rotate the pairs of x (..., T, d) by `Rotary.table` (2, T, d): x · cos + swapped(x) · (∓ sin). Keeps dtype and norms."""
+    """Rotate the pairs of x (..., T, d) by `Rotary.table` (2, T, d): x · cos + swapped(x) · (∓ sin). Keeps the dtype.
+
+    Norms are kept too, or multiplied by the attention factor of the table.
+    """
     cos, sin = table.to(x.dtype).unbind(0)
     return torch.addcmul(x * cos, swapped(x, layout), sin)
 

@@ -28,7 +28,7 @@ from erlangen.models.gpt import GPT, GPTConfig
 from erlangen.records import files
 from erlangen.records.files import canonical, finite, from_json, write_atomically
 
-SCHEMA = 1  # raised whenever an older reader would misread a file
+SCHEMA = 2  # raised whenever an older reader would misread a file, or call it damaged; 1 has fewer fields of `config`
 LAST, BEST = "last.safetensors", "best.safetensors"
 PICKLE_NAMES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin")
 PICKLE_BYTES = (b"PK\x03\x04", *(b"\x80" + bytes([protocol]) for protocol in range(1, 6)))  # torch's zip, and a bare pickle

@@ -62,6 +62,17 @@ SETTINGS = {
     ),
 }
 EVERY = pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
+TRAINED = {"factor": 3.0, "original_max_position_embeddings": 9}
+SCALED = {  # beyond the trained length within a block
+    "yarn": replace(BASE, rotary=Rotary(scaling="yarn", **TRAINED)),
+    "dynamic": replace(BASE, rotary=Rotary(scaling="dynamic", layout="interleaved", **TRAINED)),
+    "longrope": replace(BASE, rotary=Rotary(scaling="longrope", short_factor=[1.5] * 16, long_factor=[1.0, 4.0] * 8, **TRAINED)),
+}
+SHARED = {
+    "shared keys": replace(BASE, heads=4, kv_heads=2),
+    "shared keys and slopes": replace(BASE, heads=4, kv_heads=1, window=5, positions="alibi", bias=True),
+}
+MORE = pytest.mark.parametrize("config", (KINDS | SCALED | SHARED).values(), ids=KINDS | SCALED | SHARED)
 
 
 class Recorder(TorchDispatchMode):
@@ -135,7 +146,7 @@ def recording(model: GPT, rows: int, dtype: torch.dtype = torch.float64) -> tupl
     return decoder, capture
 
 
-@EVERY
+@MORE
 @pytest.mark.parametrize("rows", [1, 3])
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 1e-5), (torch.float64, 1e-7), (torch.bfloat16, 0.05)])
 def test_logits_are_the_models(config: GPTConfig, rows: int, dtype: torch.dtype, bound: float) -> None:
@@ -166,6 +177,15 @@ def test_texts_are_the_plain_ones_with_steps_replayed(config: GPTConfig, setting
     if config.block > 2:
         assert capture.recorded == 1
         assert capture.replayed > 60
+
+
+@pytest.mark.parametrize("config", (SCALED | SHARED).values(), ids=SCALED | SHARED)
+def test_texts_that_grow_past_the_trained_length_are_the_plain_ones(config: GPTConfig) -> None:
+    model = gpt(config, torch.float64)
+    decoder, _ = recording(model, 3)
+    for prompt in (tokens(3, 5), tokens(3, 9), tokens(3, 12)):
+        expected = generate(model, prompt, 30, settings=SETTINGS["all"])
+        assert torch.equal(generate(model, prompt, 30, settings=SETTINGS["all"], read=decoder), expected)
 
 
 @pytest.mark.parametrize("kind", ["rotary", "alibi", "like GPT-2", "window"])
