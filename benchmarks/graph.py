@@ -88,7 +88,7 @@ def cases(graph: Graph) -> dict[str, tuple[Step, Step, float]]:
     f = graph.features
     ours, sage = GraphConvolution(f, f), SAGEConv(f, f)
     gat, peer_gat, gcn, peer_gcn = GATConv(f, f), PeerGAT(f, f), GCNConv(f, f), PeerGCN(f, f)
-    sage.load_state_dict({name.replace("rel", "l").replace("root", "r"): value for name, value in ours.state_dict().items()})
+    sage.load_state_dict({name.replace("neighbors", "l").replace("self", "r"): value for name, value in ours.state_dict().items()})
     gat.load_state_dict(peer_gat.state_dict())
     gcn.load_state_dict(peer_gcn.state_dict())
     edges = graph.edge_index
