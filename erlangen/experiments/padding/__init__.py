@@ -129,7 +129,7 @@ CLAIMS = (
         "boxes move by 1 to 16 rows.",
         parts={
             "fact": "100 in validation and 0 in test",
-            "decrease": "the change of the test accuracy, flattened minus pooled",
+            "decrease": "the change of the test accuracy, flattened minus pooled: each padding",
             "cause": "whether flattening destroys spatial information: each padding, height and order",
             "translation": "whether the predictions of pooled nets follow the boxes",
         },

@@ -20,11 +20,12 @@ from erlangen.experiments.padding.accuracies import (
 )
 from erlangen.experiments.padding.table import COLUMNS, OVER_TABLE, as_stated, far_from, measured
 from erlangen.records.runs import JobResult
-from erlangen.statistics.intervals import Interval, accuracy_interval
-from erlangen.statistics.regions import exceeds, falls_below, simultaneous_level
+from erlangen.statistics.intervals import accuracy_interval
+from erlangen.statistics.regions import exceeds, falls_below
 
 READABLE = 0.5  # R² of a probe that can read a quantity: half of its variance
 PROBED = {"height": "place_r2", "order": "order_r2"}
+DECREASES = "the test accuracies for all of the conv_types decrease"
 DESTROYS = "because flattening destroys spatial information"
 Arms = dict[str, Arm]  # by padding
 
@@ -35,7 +36,7 @@ def flattening(recipe: Recipe, evidence: Evidence) -> list[AnyPart]:
     both = [padding for padding in pooled if padding in flattened]
     parts: list[AnyPart] = [fact(recipe, flattened)] if flattened else []
     if both:
-        parts += [decrease(recipe, *({padding: side[padding] for padding in both} for side in (pooled, flattened)))]
+        parts += decrease(recipe, *({padding: side[padding] for padding in both} for side in (pooled, flattened)))
         parts += cause([destroyed(recipe, what, pooled[padding], flattened[padding]) for padding in both for what in PROBED])
     return parts + ([translation(recipe, pooled)] if pooled else [])
 
@@ -60,28 +61,29 @@ def fact(recipe: Recipe, flattened: Arms) -> Part:
     )
 
 
-def decrease(recipe: Recipe, pooled: Arms, flattened: Arms) -> Part:
-    """Flattening lowers the test accuracy under every padding: even the largest change is downwards."""
-    arms = [*pooled.values(), *flattened.values()]
-    changes = {padding: change(flattened[padding], pooled[padding], "test_accuracy", recipe.test) for padding in pooled}
+def decrease(recipe: Recipe, pooled: Arms, flattened: Arms) -> list[AnyPart]:
+    """Flattening lowers the test accuracy under every padding."""
+    parts = [decrease_under(recipe, padding, pooled[padding], flattened[padding]) for padding in pooled]
+    statement = f"Flattening instead of pooling lowers the test accuracy under every padding ({listed(list(pooled))})."
+    names = tuple(part.part for part in parts)
+    return [AllOf(claim="C8", part="decrease", of="report", quote=DECREASES, statement=statement, parts=names), *parts]
 
-    def corrected(_: Interval) -> str:
-        joint = simultaneous_level(len(changes))  # what it says of each padding holds of all of them at once
-        kept = [padding for padding, estimate in changes.items() if estimate(joint).low >= -recipe.tolerance]
-        return f"It does not fall by more than {recipe.tolerance:g} points under {listed(kept)}."
 
+def decrease_under(recipe: Recipe, padding: str, pooled: Arm, flattened: Arm) -> Part:
+    """The change under one padding: a counterexample under one counts, even where the nets under another did not learn."""
+    arms = [pooled, flattened]
     return Part(
         claim="C8",
-        part="decrease",
+        part=f"decrease: {padding}",
         of="report",
-        quote="the test accuracies for all of the conv_types decrease",
-        statement=f"Flattening instead of pooling lowers the test accuracy under every padding ({listed(list(pooled))}).",
-        effect=effect_of(arms, {"test": "test_accuracy"}, largest(list(changes.values()))),
+        quote=DECREASES,
+        statement=f"Under {padding} padding flattening instead of pooling lowers the test accuracy.",
+        effect=effect_of(arms, {"test": "test_accuracy"}, change(flattened, pooled, "test_accuracy", recipe.test)),
         region=falls_below(recipe.tolerance, why="a smaller change counts as none, as in the table"),
-        unit="points of test accuracy, flattened minus pooled, where it decreases least",
+        unit="points of test accuracy, flattened minus pooled",
         untrained=untrained(recipe, arms),
         checks=(distinct(arms),),
-        corrected=corrected,
+        corrected=f"It does not fall by more than {recipe.tolerance:g} points.",
     )
 
 
