@@ -9,8 +9,11 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def number(value: float | None) -> str:
-    """Four significant digits without trailing zeros; an en dash where nothing was measured."""
-    return "–" if value is None else f"{value + 0.0:.4g}".replace("-", MINUS)  # + 0.0: no minus before 0
+    """Four significant digits without trailing zeros, or all digits of large counts; an en dash where nothing was measured."""
+    if value is None:
+        return "–"
+    digits = ".0f" if 9999.5 <= abs(value) < 1e9 else ".4g"  # 14990 pairs are not 1.499e+04
+    return f"{value + 0.0:{digits}}".replace("-", MINUS)  # + 0.0: no minus before 0
 
 
 def interval(ends: Ends | None) -> str:

@@ -36,6 +36,7 @@ def test_regions_in_words(ends, kind, words):
 
 def test_numbers_in_words():
     assert [number(value) for value in (None, 0.123456, -2.0, 1e-12, -0.0)] == ["–", "0.1235", "−2", "1e−12", "0"]
+    assert [number(value) for value in (9999.5, 14990.0, -12345.6, 3e9)] == ["10000", "14990", "−12346", "3e+09"]
     assert interval((-0.5, 3.0)) == "−0.5 to 3"
     assert interval((None, 3.0)) == interval(None) == ""
     assert measured(VERDICT) == "1.25 [−0.5 to 3] points, n = 10"
