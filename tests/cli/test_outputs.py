@@ -83,7 +83,7 @@ def test_an_audit_to_ascii_writes_all_its_files(tmp_path: Path):
     from_json(AuditRecord, json.loads((tmp_path / "a.json").read_text()))
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", [ENCODINGS[0], *(pytest.param(name, marks=pytest.mark.slow) for name in ENCODINGS[1:])])
 def test_a_language_model_writes_to_any_encoding(encoding: str, tmp_path: Path):
     letters = CharacterTokenizer.of("abcde Ωé–‘🦊\n")
     torch.manual_seed(0)

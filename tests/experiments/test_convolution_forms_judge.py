@@ -174,7 +174,7 @@ def test_made_up_results_are_judged():
         ("matrix", "float64 matrix form, dense matrices", (0.1, 0.1), "matrix form", "refuted", "differ"),
         ("matrix", "kinds", (0.0, 1.0, 1.0, 0.0, 1.0), "matrix form", "inconclusive", "isolated nodes, some graphs have multi"),
         ("matrix", "planted", (0.0, 0.0), "matrix form", "inconclusive", "a weight that is off"),
-        ("matrix", "row sums", (10.0, 0.0, 10.0, 0.0), "row-normalized", "supported", ""),
+        ("matrix", "row sums", (10.0, 0.0, 7.0, 0.0), "row-normalized", "supported", ""),
         ("matrix", "row sums", (10.0, 0.0, 10.0, 0.0), "row-normalized, reached nodes", "inconclusive", "are seen"),
         ("matrix", "row sums", (10.0, 4.0, 7.0, 1.0), "row-normalized, reached nodes", "refuted", ""),
         ("matrix", "inverses", (1.0, 1.0, 1.0, 1.0), "inverse of D", "refuted", ""),

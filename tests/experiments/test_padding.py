@@ -94,6 +94,7 @@ def test_a_job_repeats_bit_for_bit_and_leaves_the_generator_of_others_alone():
     assert measured(small) == first
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_changes_no_number(tmp_path: Path):
     folders = []
     for workers in (1, 3):
@@ -122,7 +123,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        pytest.param("nn/padding.py", "OUTSIDE = -1", "OUTSIDE = -1  # said again", "all 5 jobs found", id="comment"),
+        pytest.param(
+            "nn/padding.py",
+            "OUTSIDE = -1",
+            "OUTSIDE = -1  # said again",
+            "all 5 jobs found",
+            id="comment",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             "experiments/padding/judge.py",
             "it lacks the floor",
@@ -150,7 +158,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             id="record",
             marks=pytest.mark.slow,
         ),
-        pytest.param("nn/padding.py", "OUTSIDE = -1", "OUTSIDE = -2", "running 5 jobs", id="layer"),
+        pytest.param("nn/padding.py", "OUTSIDE = -1", "OUTSIDE = -2", "running 5 jobs", id="layer", marks=pytest.mark.slow),
         pytest.param("models/padded_cnn.py", "F.relu(", "F.leaky_relu(", "running 5 jobs", id="model", marks=pytest.mark.slow),
         pytest.param(
             "experiments/padding/exact.py",

@@ -28,7 +28,7 @@ def by_name(measured: list[Measurement] | ErlangenError) -> dict[str, Measuremen
     return {one.name: one for one in measured}
 
 
-@pytest.mark.parametrize(("net", "padding"), [("Net1", "circular"), ("Net2", "sconv")])
+@pytest.mark.parametrize(("net", "padding"), [pytest.param("Net1", "circular", marks=pytest.mark.slow), ("Net2", "sconv")])
 def test_at_once_they_measure_what_they_measure_one_by_one(net: str, padding: str):
     together = run.run_many(jobs(net, padding))
     assert len({by_name(one)["train_loss"].value for one in together}) == 3
