@@ -88,7 +88,8 @@ def cases(graph: Graph) -> dict[str, tuple[Step, Step, float]]:
     f = graph.features
     ours, sage = GraphConvolution(f, f), SAGEConv(f, f)
     gat, peer_gat, gcn, peer_gcn = GATConv(f, f), PeerGAT(f, f), GCNConv(f, f), PeerGCN(f, f)
-    sage.load_state_dict({name.replace("neighbors", "l").replace("self", "r"): value for name, value in ours.state_dict().items()})
+    names = {name: name.replace("neighbors", "l").replace("self", "r") for name in ours.state_dict()}
+    sage.load_state_dict({names[name]: value for name, value in ours.state_dict().items()})
     gat.load_state_dict(peer_gat.state_dict())
     gcn.load_state_dict(peer_gcn.state_dict())
     edges = graph.edge_index

@@ -171,7 +171,8 @@ def test_missing_jobs_are_not_measured_and_never_pass():
     )
     for part in (
         "C1 terms", "C2 table", "C2 pooled, valid", "C2 flattened, valid", "C4 sizes", "C4 formula", "C5 order",
-        "C5 valid < sconv", "C8 fact", "C8 decrease: valid", "C8 cause: height, valid", "C8 cause: order, valid", "C8 translation",
+        "C5 valid < sconv", "C8 fact", "C8 decrease: valid", "C8 cause: height, valid", "C8 cause: order, valid",
+        "C8 translation",
     ):  # fmt: skip
         assert found[part].verdict == "not measured", part
         assert "the same command again" in found[part].next_step or part in ("C2 table", "C5 order")
