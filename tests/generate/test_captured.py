@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import pytest
 import torch
+from support.small_gpts import EVERY_FILTER, scaled, with_shared_keys
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
@@ -49,30 +50,11 @@ SETTINGS = {
     "min-p": Settings(min_p=0.2, temperature=1.5),
     "penalty": Settings(repetition_penalty=1.4, seed=5),
     "greedy penalty": Settings(temperature=0, repetition_penalty=0.6),
-    "all": Settings(
-        temperature=1.3,
-        top_k=9,
-        top_p=0.9,
-        min_p=0.05,
-        typical_p=0.9,
-        min_tokens_to_keep=3,
-        repetition_penalty=1.2,
-        no_repeat_ngram_size=3,
-        seed=7,
-    ),
+    "all": EVERY_FILTER,
 }
 EVERY = pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
-TRAINED = {"factor": 3.0, "original_max_position_embeddings": 9}
-SCALED = {  # beyond the trained length within a block
-    "yarn": replace(BASE, rotary=Rotary(scaling="yarn", **TRAINED)),
-    "dynamic": replace(BASE, rotary=Rotary(scaling="dynamic", layout="interleaved", **TRAINED)),
-    "longrope": replace(BASE, rotary=Rotary(scaling="longrope", short_factor=[1.5] * 16, long_factor=[1.0, 4.0] * 8, **TRAINED)),
-}
-SHARED = {
-    "shared keys": replace(BASE, heads=4, kv_heads=2),
-    "shared keys and slopes": replace(BASE, heads=4, kv_heads=1, window=5, positions="alibi", bias=True),
-}
-MORE = pytest.mark.parametrize("config", (KINDS | SCALED | SHARED).values(), ids=KINDS | SCALED | SHARED)
+FURTHER = KINDS | scaled(BASE) | with_shared_keys(BASE)
+MORE = pytest.mark.parametrize("config", FURTHER.values(), ids=FURTHER)
 
 
 class Recorder(TorchDispatchMode):
@@ -179,7 +161,7 @@ def test_texts_are_the_plain_ones_with_steps_replayed(config: GPTConfig, setting
         assert capture.replayed > 60
 
 
-@pytest.mark.parametrize("config", (SCALED | SHARED).values(), ids=SCALED | SHARED)
+@pytest.mark.parametrize("config", (scaled(BASE) | with_shared_keys(BASE)).values(), ids=scaled(BASE) | with_shared_keys(BASE))
 def test_texts_that_grow_past_the_trained_length_are_the_plain_ones(config: GPTConfig) -> None:
     model = gpt(config, torch.float64)
     decoder, _ = recording(model, 3)

@@ -10,6 +10,7 @@ from typing import get_args
 
 import pytest
 import torch
+from support.small_gpts import EVERY_FILTER
 from torch import Tensor
 
 from erlangen.errors import ErlangenError
@@ -46,17 +47,7 @@ SETTINGS = {
     "top-p": Settings(top_p=0.7, seed=2),
     "typical": Settings(typical_p=0.5, seed=4),
     "n-grams": Settings(no_repeat_ngram_size=2, seed=6),
-    "all": Settings(
-        temperature=1.3,
-        top_k=9,
-        top_p=0.9,
-        min_p=0.05,
-        typical_p=0.9,
-        min_tokens_to_keep=3,
-        repetition_penalty=1.2,
-        no_repeat_ngram_size=3,
-        seed=7,
-    ),
+    "all": EVERY_FILTER,
 }
 EVERY = pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
 

@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 import torch
+from support.small_gpts import scaled, with_shared_keys
 from torch import Tensor
 
 from erlangen.generate import packed
@@ -28,17 +29,8 @@ KINDS = {
     "window and slopes": replace(BASE, window=5, positions="alibi"),
 }
 EVERY = pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
-TRAINED = {"factor": 3.0, "original_max_position_embeddings": 9}
-SCALED = {  # beyond the trained length within a block
-    "yarn": replace(BASE, rotary=Rotary(scaling="yarn", **TRAINED)),
-    "dynamic": replace(BASE, rotary=Rotary(scaling="dynamic", layout="interleaved", **TRAINED)),
-    "longrope": replace(BASE, rotary=Rotary(scaling="longrope", short_factor=[1.5] * 16, long_factor=[1.0, 4.0] * 8, **TRAINED)),
-}
-SHARED = {
-    "shared keys": replace(BASE, heads=4, kv_heads=2),
-    "shared keys and slopes": replace(BASE, heads=4, kv_heads=1, window=5, positions="alibi", bias=True),
-}
-MORE = pytest.mark.parametrize("config", (KINDS | SCALED | SHARED).values(), ids=KINDS | SCALED | SHARED)
+FURTHER = KINDS | scaled(BASE) | with_shared_keys(BASE)
+MORE = pytest.mark.parametrize("config", FURTHER.values(), ids=FURTHER)
 
 
 def silent(message: str) -> None:
@@ -81,7 +73,7 @@ def test_in_float32_the_logits_are_the_models(config: GPTConfig, rows: int, prec
     assert difference(model, fast_decoder(model, rows, precision, silent), rows) < 1e-5
 
 
-@pytest.mark.parametrize("config", (KINDS | SHARED).values(), ids=KINDS | SHARED)
+@pytest.mark.parametrize("config", (KINDS | with_shared_keys(BASE)).values(), ids=KINDS | with_shared_keys(BASE))
 @pytest.mark.parametrize(("precision", "bound"), [("bfloat16", 0.03), ("int8", 0.05)])
 def test_in_few_bits_the_logits_are_near(config: GPTConfig, precision: Precision, bound: float) -> None:
     if not works(precision, 2):
