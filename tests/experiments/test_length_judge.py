@@ -434,7 +434,7 @@ def test_where_registers_were_not_learned_the_text_is_the_figure():
     evidence = drawn(unlearned)
     made = answered(evidence)["T7"]
     assert made.figure == figures(RECIPE, evidence)[0].name == "text"
-    assert "the same characters of generated tales changes by -0.05 nats" in made.sentence
+    assert "the same characters of generated tales changes by −0.05 nats" in made.sentence
     assert "guessing" not in made.sentence
     assert made.sentence.endswith("Nets that did not learn well enough are not compared here: on registers.")
     assert figures(RECIPE, drawn(World()))[0].name == "registers"

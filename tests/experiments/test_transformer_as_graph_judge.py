@@ -137,7 +137,7 @@ def test_edges_that_are_worse_refute_the_claim() -> None:
     turned = judged(made_up(EVERYWHERE | {"complete": 90.0, "graph": 80.0, "gat": 75.0, "complete/eigenvectors": 99.0}), MADE_UP)
     parts = ("homophilous, 2 classes", "attention to others, 2 classes", "edges against eigenvectors, 2 classes", OVERALL)
     assert outcomes(turned, *parts) == ("refuted",) * 4
-    assert re.fullmatch(r"The difference is -(9|10)\.\d points\.", str(turned["homophilous, 2 classes"].corrected))
+    assert re.fullmatch(r"The difference is −(9|10)\.\d points\.", str(turned["homophilous, 2 classes"].corrected))
     assert "refuted by GAT, homophilous, 2 classes; GAT, heterophilous, 2 classes" in turned[OVERALL].next_step
 
 

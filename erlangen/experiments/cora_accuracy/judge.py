@@ -123,6 +123,6 @@ def answers(recipe: Recipe, evidence: Evidence, verdicts: Sequence[Verdict]) -> 
     arms = {width: (trained(evidence, "gat", width), trained(evidence, "gcn", width)) for width in WIDTHS}
     gaps = {width: difference(*pair, ACCURACY).interval(0.95).estimate for width, pair in arms.items()}
     if all(map(math.isfinite, gaps.values())):
-        equal = " and ".join(f"{gap:+.1f} points with {width} features each" for width, gap in gaps.items()).replace("-", "−")
+        equal = " and ".join(f"{gap:+.1f} points with {width} features each" for width, gap in gaps.items())
         sentence += f" At equal width the difference between GAT and GCN is {equal}."
     return [answer("CORA", verdicts, sentence, figure="seeds")]

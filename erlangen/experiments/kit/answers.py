@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from erlangen.experiments.kit.wording import with_minus_signs
 from erlangen.records.runs import Answer, AnswerOutcome, Of, Verdict
 
 HEADLINES: tuple[Of, ...] = ("report", "rival", "claim", "extension", "control")
@@ -34,7 +35,7 @@ def answer(
         why = next((verdict.next_step for verdict in own if verdict.verdict == "not measured"), "")
         why = why or (f"it needs {needs}" if needs and not own else "")
         sentence = f"This run did not measure the claim{f': {why}' if why else ''}."
-    return Answer(claim=claim, answer=outcome, sentence=sentence, figure=figure, beyond=beyond)
+    return Answer(claim=claim, answer=outcome, sentence=with_minus_signs(sentence), figure=figure, beyond=beyond)
 
 
 def headline(verdicts: Sequence[Verdict]) -> list[Verdict]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from erlangen.experiments.kit.evidence import NO_JOB
 from erlangen.experiments.kit.parts import AllOf, AnyPart, Check, Exact, Part
+from erlangen.experiments.kit.wording import with_minus_signs
 from erlangen.records.runs import Ends, Outcome, Verdict
 from erlangen.statistics.intervals import Interval
 from erlangen.statistics.regions import Region, simultaneous_level, units_needed
@@ -38,7 +39,13 @@ def decide(parts: Sequence[AnyPart]) -> list[Verdict]:
                 known = [name for claim, name in decided if claim == part.claim]
                 raise ValueError(f"{part.claim} {part.part}: all of {unknown[0]!r}, but the parts are {named(known) or 'none'}")
             decided[part.claim, part.part] = all_of(part, [decided[part.claim, name] for name in part.parts])
-    return [decided[part.claim, part.part] for part in parts]
+    return [in_words(decided[part.claim, part.part]) for part in parts]
+
+
+def in_words(verdict: Verdict) -> Verdict:
+    """The verdict with real minus signs in its sentences."""
+    corrected = with_minus_signs(verdict.corrected) if verdict.corrected else verdict.corrected
+    return replace(verdict, corrected=corrected, note=with_minus_signs(verdict.note))
 
 
 def statistical(part: Part, level: float = 0.95) -> Verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
@@ -23,3 +24,11 @@ def wording(claims: Sequence[Claim], quotes: Mapping[str, str], part: str, of: O
     claim = next(claim for claim in claims if part in claim.parts)
     quote = quotes.get(part, "")
     return Wording(claim=claim.id, part=part, of="report" if quote else of, statement=claim.parts[part], quote=quote)
+
+
+def with_minus_signs(text: str) -> str:
+    """The text with a minus sign before its negative numbers: hyphens of words, ranges and options stay.
+
+    Pages and the terminal print numbers of their own so ('R² is −0.03'), and sentences should not differ from them.
+    """
+    return re.sub(r"(?<![^\s(\[])-(?=\d)", "\N{MINUS SIGN}", text)

@@ -106,7 +106,7 @@ def saved(found: Mapping[str, Found], where: str) -> str:
 
 
 def saving(verdict: Verdict) -> str:
-    """'−1.3 points', with a minus sign where it is negative; of nets that did not train no number is worth a sentence."""
+    """'-1.3 points'; of nets that did not train no number is worth a sentence."""
     if verdict.next_step.startswith("not trained"):
         return "not trained"
-    return f"{verdict.effect:+.1f} points".replace("-", "−")
+    return f"{verdict.effect:+.1f} points"

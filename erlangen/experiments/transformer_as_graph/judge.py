@@ -40,8 +40,8 @@ def gains(recipe: Recipe, found: Mapping[str, Verdict]) -> str:
         return ""
     (least, there), (most, here) = leads[0], leads[-1]
     sentence = (
-        f"{opening(recipe, overall)}: over {len(leads)} graphs its lead in test accuracy ranges from {points(least)} points "
-        f"({there}) to {points(most)} ({here})."
+        f"{opening(recipe, overall)}: over {len(leads)} graphs its lead in test accuracy ranges from {least:+.1f} points "
+        f"({there}) to {most:+.1f} ({here})."
     )
     shares = [found[part] for part in DILUTED if part in found]
     if len(shares) == len(DILUTED):
@@ -71,8 +71,3 @@ def leads_of(recipe: Recipe, found: Mapping[str, Verdict]) -> list[tuple[float, 
         within = 100 * recipe.places(classes, comparison.where)[0]
         graphs[comparison.name(classes)] = f"{classes} classes, {within:g} % of the edges within one"
     return [(found[part].effect or 0.0, graph) for part, graph in graphs.items() if part in found]
-
-
-def points(lead: float) -> str:
-    """'+25.9', with a minus sign where it is negative."""
-    return f"{lead:+.1f}".replace("-", "−")
