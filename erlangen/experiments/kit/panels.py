@@ -95,8 +95,13 @@ def dots(
             color=alt.Color(f"{color}:N", title=None, scale=palette(colors)),
             yOffset=alt.YOffset(f"{color}:N", sort=list(colors)),
         )
-    bars = base.mark_rule(strokeWidth=2, clip=True).encode(x=alt.X(f"{low}:Q", scale=scale, title=title or x), x2=f"{high}:Q")
-    marks = base.mark_circle(size=70, opacity=1, clip=True).encode(x=alt.X(f"{x}:Q", scale=scale), tooltip=tooltip(columns, rows))
+    # Without a column for the color: else an interval is black, which a dark page hides.
+    bars = base.mark_rule(strokeWidth=2, clip=True, color=PALETTE[0]).encode(
+        x=alt.X(f"{low}:Q", scale=scale, title=title or x), x2=f"{high}:Q"
+    )
+    marks = base.mark_circle(size=70, opacity=1, clip=True, color=PALETTE[0]).encode(
+        x=alt.X(f"{x}:Q", scale=scale), tooltip=tooltip(columns, rows)
+    )
     layers = [bars, marks]
     if reference is not None:
         rule = alt.Chart(records(columns, rows)).mark_rule(strokeDash=[4, 4], color=FAINT).encode(x=alt.datum(reference))
