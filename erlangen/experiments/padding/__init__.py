@@ -2,7 +2,7 @@
 
 Net1 (pooled) and Net2 (flattened) × six paddings × ten seeds on red-green images whose test split swaps the heights.
 Published means over ten seeds, pooled net, test accuracy: valid 0.1, sconv 6.4, fconv 88.9, replicate 93.8, reflect 0.0,
-circular 82.6; flattened net: 0.0 throughout. `standard` takes about 45 minutes on two cores.
+circular 82.6; flattened net: 0.0 throughout. `standard` takes about an hour on two cores.
 """
 
 from __future__ import annotations

@@ -54,8 +54,13 @@ def unit_error(contributions: np.ndarray, level: float) -> float:
 
 
 def with_unit_error(interval: Interval, error: float) -> Interval:
-    """A mean d of differences in standard deviations, its half width h widened to √(h² + (d · error)²)."""
-    if not math.isfinite(interval.low) or math.isnan(error):
+    """A mean d of differences in standard deviations, its half width h widened to √(h² + (d · error)²).
+
+    The ends are unknown if the error is: a unit that cannot be trusted must not make the interval narrower.
+    """
+    if math.isnan(error):
+        return interval._replace(low=math.nan, high=math.nan)
+    if not math.isfinite(interval.low):
         return interval
     half = math.hypot(interval.high - interval.estimate, interval.estimate * error)
     return interval._replace(low=interval.estimate - half, high=interval.estimate + half)
