@@ -74,7 +74,8 @@ class Rotary:
 
     def _given(self) -> dict[str, object]:
         """The fields of the scalings beside `factor` that differ from their defaults."""
-        values = {field.name: (getattr(self, field.name), field.default) for field in fields(self)[4:]}
+        of_scalings = {name for names in (*rotary_scaling.NEEDED.values(), *rotary_scaling.OPTIONAL.values()) for name in names}
+        values = {field.name: (getattr(self, field.name), field.default) for field in fields(self) if field.name in of_scalings}
         return {name: value for name, (value, default) in values.items() if value != default}
 
     @property

@@ -320,6 +320,9 @@ def test_the_error_of_a_unit_is_that_of_normal_texts_where_they_are_normal():
     normal = float(stats.t.ppf(0.975, 399)) / math.sqrt(2 * 399)
     assert unit_error(squares(texts), 0.95) == pytest.approx(normal, rel=0.1)
     assert math.isnan(unit_error(squares([]), 0.95))
+    unknown = with_unit_error(Interval(0.1, 0.05, 0.15, 8), math.nan)
+    assert math.isnan(unknown.low)
+    assert math.isnan(unknown.high)
 
 
 def test_a_setting_in_which_most_texts_have_no_words_is_not_judged_by_the_rest():
