@@ -21,7 +21,6 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from erlangen.models import streamed_loss
-from erlangen.models.streamed_loss import StreamedCrossEntropy
 
 MULTIPLE = 64  # columns of the logits, on a GPU
 
@@ -31,21 +30,34 @@ def head_loss(h: Tensor, weight: Tensor, targets: Tensor, multiple: int | None =
 
     multiple: the vocabulary is padded to a multiple of this; by default 64 on a GPU, and not at all elsewhere.
     """
-    logits = padded_logits(h, weight, multiple or (MULTIPLE if h.is_cuda else 1)).flatten(0, 1)  # (B T, V')
-    if logits.is_cuda and logits.dtype == torch.bfloat16 and not torch.compiler.is_compiling():
-        function = StreamedCrossEntropy if streamed_loss.runs_on(logits.device) else LeanCrossEntropy
-        loss: Tensor = function.apply(logits, targets.flatten())  # type: ignore[no-untyped-call]
+    multiple = multiple or (MULTIPLE if h.is_cuda else 1)
+    half = product_dtype(h, weight) == torch.bfloat16
+    if h.is_cuda and half and streamed_loss.runs_on(h.device):
+        w = F.pad(weight.to(torch.bfloat16), (0, 0, 0, -len(weight) % multiple))
+        rows = h.flatten(0, 1).to(torch.bfloat16)  # (B T, width)
+        wanted = torch.is_grad_enabled() and (h.requires_grad or weight.requires_grad)
+        loss: Tensor = streamed_loss.streamed_loss(rows, w, targets.flatten(), len(weight), wanted)[0]
+        return loss
+    logits = padded_logits(h, weight, multiple).flatten(0, 1)  # (B T, V')
+    if h.is_cuda and half and not torch.compiler.is_compiling():
+        loss = LeanCrossEntropy.apply(logits, targets.flatten())  # type: ignore[no-untyped-call]
         return loss
     return F.cross_entropy(logits.float(), targets.flatten())
 
 
+def product_dtype(h: Tensor, weight: Tensor) -> torch.dtype:
+    """The dtype in which the product runs, which is autocast's if autocast is enabled."""
+    kind = h.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
+
+
 def padded_logits(h: Tensor, weight: Tensor, multiple: int) -> Tensor:
     """The logits (..., V') of states h (..., width), V' being the next multiple; those of tokens that do not exist are -inf."""
-    vocabulary, kind = len(weight), h.device.type
+    vocabulary = len(weight)
     extra = -vocabulary % multiple
     if not extra:
         return F.linear(h, weight)
-    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
+    dtype = product_dtype(h, weight)
     columns = torch.arange(vocabulary + extra, device=h.device)
     bias = torch.zeros(vocabulary + extra, dtype=dtype, device=h.device).masked_fill_(columns >= vocabulary, -torch.inf)
     return F.linear(h, F.pad(weight.to(dtype), (0, 0, 0, extra)), bias)  # the product adds the bias in the same kernel

@@ -1,8 +1,8 @@
 # mypy: ignore-errors
 # ruff: noqa: N803
-"""Triton kernels for the cross-entropy of logits in bfloat16: each pass reads the matrix once, and nothing in float32 is stored.
+"""A Triton kernel for the cross-entropy of logits in bfloat16 and its gradient, which nothing in float32 is stored for.
 
-`erlangen.models.streamed_loss` calls them; their plain twin is `erlangen.models.head_loss.LeanCrossEntropy`. Source: Milakov &
+`erlangen.models.streamed_loss` calls it; its plain twin is `erlangen.models.head_loss.LeanCrossEntropy`. Source: Milakov &
 Gimelshein, "Online normalizer calculation for softmax", 2018.
 """
 
@@ -14,41 +14,38 @@ triton, tl = import_module("triton"), import_module("triton.language")  # only C
 
 
 @triton.jit
-def row_losses(logits, targets, losses, lse, COLUMNS: tl.constexpr, BLOCK: tl.constexpr):
-    """losses (N,) = lse - logit of the target, lse (N,) = log Σ exp(logits), float32; logits (N, COLUMNS). One program: a row.
+def row_losses(
+    logits, targets, losses, rows, vocabulary, COLUMNS: tl.constexpr, BLOCK: tl.constexpr, GRADIENT: tl.constexpr
+):  # fmt: skip
+    """losses (N,) = log Σ exp(logits) - logit of the target, float32; logits (N, COLUMNS). One program: a row.
 
-    A target outside [0, COLUMNS) has the loss NaN.
+    Columns from `vocabulary` on do not count. A target outside [0, vocabulary) has the loss NaN.
+    GRADIENT: replace the row by (softmax - one-hot) / rows, 0 in columns that do not count. The row is then read again, from the
+    GPU's cache. At the target, softmax - 1 = exp(-loss) - 1 is computed by its series for small losses, where the difference
+    would cancel.
     """
     row = tl.program_id(0).to(tl.int64)  # N · COLUMNS may exceed 2^31
     at = logits + row * COLUMNS
+    # before the first barrier: the row is overwritten behind the last
+    target = tl.load(targets + row)
+    valid = (target >= 0) & (target < vocabulary)
+    at_target = tl.load(at + target, mask=valid, other=float("nan")).to(tl.float32)
     best = float("-inf")
     total = 0.0
     for start in range(0, COLUMNS, BLOCK):
         column = start + tl.arange(0, BLOCK)
-        x = tl.load(at + column, mask=column < COLUMNS, other=-float("inf")).to(tl.float32)
+        x = tl.load(at + column, mask=column < vocabulary, other=-float("inf")).to(tl.float32)
         above = tl.maximum(best, tl.max(x, 0))
         total = total * tl.exp(best - above) + tl.sum(tl.exp(x - above), 0)
         best = above
-    target = tl.load(targets + row)
-    valid = (target >= 0) & (target < COLUMNS)
-    at_target = tl.load(at + target, mask=valid, other=float("nan")).to(tl.float32)
-    tl.store(losses + row, tl.log(total) - (at_target - best))
-    tl.store(lse + row, tl.log(total) + best)
-
-
-@triton.jit
-def row_gradients(logits, targets, losses, lse, dy, out, rows, COLUMNS: tl.constexpr, BLOCK: tl.constexpr):
-    """out (N, COLUMNS) = (softmax(logits) - one-hot(targets)) · dy / rows, dy (). One program: a row and BLOCK columns.
-
-    At the target, softmax - 1 = exp(-loss) - 1 is computed by its series for small losses, where the difference would cancel.
-    """
-    row = tl.program_id(0).to(tl.int64)
-    column = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-    inside = column < COLUMNS
-    x = tl.load(logits + row * COLUMNS + column, mask=inside, other=-float("inf")).to(tl.float32)
-    loss = tl.load(losses + row)
-    series = -loss * (1.0 - loss * (0.5 - loss * (1.0 / 6.0)))
-    at_target = tl.where(loss < 0.01, series, tl.exp(-loss) - 1.0)
-    p = tl.exp(x - tl.load(lse + row))
-    gradient = tl.where(column == tl.load(targets + row), at_target, p) * (tl.load(dy) / rows)
-    tl.store(out + row * COLUMNS + column, gradient.to(out.dtype.element_ty), mask=inside)
+    loss = tl.log(total) - (at_target - best)
+    tl.store(losses + row, loss)
+    if GRADIENT:
+        lse = tl.log(total) + best
+        series = -loss * (1.0 - loss * (0.5 - loss * (1.0 / 6.0)))
+        sure = tl.where(loss < 0.01, series, tl.exp(-loss) - 1.0)
+        for start in range(0, COLUMNS, BLOCK):
+            column = start + tl.arange(0, BLOCK)
+            x = tl.load(at + column, mask=column < vocabulary, other=-float("inf")).to(tl.float32)
+            gradient = tl.where(column == target, sure, tl.exp(x - lse)) / rows
+            tl.store(at + column, gradient.to(logits.dtype.element_ty), mask=column < COLUMNS)

@@ -1,11 +1,13 @@
-"""The mean cross-entropy of a matrix of logits on a GPU, by kernels that read it once per pass (erlangen.models.loss_kernels).
+"""The mean cross-entropy of a head on a GPU, by a kernel that reads the logits once (erlangen.models.loss_kernels).
 
-    loss = mean over rows of lse - logit_target,   lse = log Σ_v exp(logits_v)
-    d loss / d logits = (exp(logits - lse) - one-hot) / N
+    logits = h Wᵀ,   loss = mean over rows of lse - logit_target,   lse = log Σ_v exp(logits_v)
+    G = (exp(logits - lse) - one-hot) / N,   ∂h = G W ∂loss,   ∂W = Gᵀ h ∂loss
 
 torch's cross-entropy converts the matrix to float32, writes its log-probabilities and, backward, two more float32 matrices: for
-16 × 1024 tokens of GPT-2 these are 3.3 GB each. Here the forward pass writes two numbers per row, and the backward pass the
-gradient.
+16 × 1024 tokens of GPT-2 these are 3.3 GB each. Here the forward pass overwrites the logits (1.6 GB) with G, where a gradient is
+wanted: they are read once and written once. It is an operator of torch's, so that torch.compile calls it as it is.
+
+Source: Hsu et al., "Liger Kernel: Efficient Triton Kernels for LLM Training", 2024, for the gradient in the forward pass.
 """
 
 from __future__ import annotations
@@ -18,38 +20,46 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-BLOCK = 4096  # logits that a program holds at a time
+BLOCK, WARPS = 8192, 32  # numbers of a row that a program holds at a time; many warps, so that few rows share the cache
 TRITON = importlib.util.find_spec("triton") is not None
 
 
-class StreamedCrossEntropy(torch.autograd.Function):
-    """logits (N, V) in bfloat16, targets (N,) int64 -> their mean loss, (), float32.
+@torch.library.custom_op("erlangen::streamed_loss", mutates_args=())
+def streamed_loss(h: Tensor, weight: Tensor, targets: Tensor, vocabulary: int, gradient: bool) -> tuple[Tensor, Tensor]:
+    """h (N, width), weight (V', width), targets (N,) int64 -> the mean loss, (), float32, and G (N, V'), () without `gradient`.
 
-    The entries of the gradient are rounded once. The loss is NaN if a target is not in [0, V).
+    Only the first `vocabulary` rows of W are tokens. The entries of G are rounded once. The loss is NaN if a target is no token.
     """
+    logits, targets = h @ weight.T, targets.contiguous()  # (N, V')
+    losses = torch.empty(len(logits), dtype=torch.float32, device=logits.device)
+    with on(logits.device):
+        kernels().row_losses[(len(logits),)](
+            logits, targets, losses, len(logits), vocabulary, COLUMNS=logits.shape[1], BLOCK=BLOCK, GRADIENT=gradient,
+            num_warps=WARPS,
+        )  # fmt: skip
+    return losses.mean(), logits if gradient else logits.new_empty(())
 
-    @staticmethod
-    def forward(ctx: Any, logits: Tensor, targets: Tensor) -> Tensor:
-        logits, targets = logits.contiguous(), targets.contiguous()
-        losses, lse = (torch.empty(len(logits), dtype=torch.float32, device=logits.device) for _ in range(2))
-        with on(logits.device):
-            kernels().row_losses[(len(logits),)](logits, targets, losses, lse, COLUMNS=logits.shape[1], BLOCK=BLOCK, num_warps=8)
-        ctx.save_for_backward(logits, targets, losses, lse)
-        return losses.mean()
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None]:
-        logits, targets, losses, lse = ctx.saved_tensors
-        rows, columns = logits.shape
-        gradient = torch.empty_like(logits)
-        with on(logits.device):
-            kernels().row_gradients[(rows, -(-columns // BLOCK))](
-                logits, targets, losses, lse, dy, gradient, rows, COLUMNS=columns, BLOCK=BLOCK, num_warps=8
-            )
-        return gradient, None
+@streamed_loss.register_fake
+def _shapes(h: Tensor, weight: Tensor, targets: Tensor, vocabulary: int, gradient: bool) -> tuple[Tensor, Tensor]:
+    loss = h.new_empty((), dtype=torch.float32)
+    return loss, h.new_empty(len(h), len(weight)) if gradient else h.new_empty(())
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    h, weight, *_ = inputs
+    ctx.save_for_backward(h, weight, output[1])
+    ctx.set_materialize_grads(False)
+
+
+def _backward(ctx: Any, dy: Tensor, _: Tensor | None) -> tuple[Tensor | None, ...]:
+    h, weight, g = ctx.saved_tensors
+    needs_h, needs_weight, *_ = ctx.needs_input_grad
+    return (g @ weight) * dy if needs_h else None, (g.T @ h) * dy if needs_weight else None, None, None, None
+
+
+streamed_loss.register_autograd(_backward, setup_context=_keep)
 
 
 def on(device: torch.device) -> AbstractContextManager[object]:
@@ -57,22 +67,28 @@ def on(device: torch.device) -> AbstractContextManager[object]:
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
-@cache
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def runs_on(device: torch.device) -> bool:
-    """Whether the kernels run on a CUDA device. They are tried once, which compiles them; a warning says why they do not.
+    """Whether the kernel runs on a CUDA device. It is tried once, which compiles it; a warning says why it does not.
 
-    They need Triton and the C compiler that Triton needs.
+    It needs Triton and the C compiler that Triton needs.
     """
+    return tried(device)
+
+
+@cache
+def tried(device: torch.device) -> bool:
+    """`runs_on` with its memory, which torch.compile cannot trace."""
     if not TRITON:
         return False
     try:
-        with torch.enable_grad(), torch.inference_mode(False):
-            logits = torch.zeros(2, 64, dtype=torch.bfloat16, device=device, requires_grad=True)
-            loss = StreamedCrossEntropy.apply(logits, torch.zeros(2, dtype=torch.int64, device=device))  # type: ignore[no-untyped-call]
-            torch.autograd.grad(loss, logits)
+        with torch.inference_mode(False):
+            h, weight = (torch.zeros(n, 16, dtype=torch.bfloat16, device=device) for n in (2, 64))
+            for gradient in (True, False):
+                streamed_loss(h, weight, torch.zeros(2, dtype=torch.int64, device=device), 64, gradient)
     except Exception as error:  # a compiler that is missing or fails may raise anything
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        warnings.warn(f"the loss is computed by torch, which is slower, because Triton failed: {reason}", stacklevel=3)
+        warnings.warn(f"the loss is computed by torch, which is slower, because Triton failed: {reason}", stacklevel=4)
         return False
     return True
 
