@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, cast, get_args
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from erlangen.models.head_loss import head_loss
-from erlangen.nn.activation import gelu
 from erlangen.nn.attention import AttentionConfig, CausalSelfAttention, Context, Form, Positions, context
 from erlangen.nn.cache import KeyValueCache
 from erlangen.nn.dropout import dropout
@@ -103,7 +103,7 @@ class MLP(nn.Module):
         self.down = nn.Linear(4 * config.width, config.width, bias=config.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.down(gelu(self.up(x))))
+        return cast(Tensor, self.down(F.gelu(self.up(x), approximate="tanh")))
 
 
 class Block(nn.Module):

@@ -12,7 +12,6 @@ from erlangen._lazy import attach
 
 if TYPE_CHECKING:
     from erlangen.nn import graph as graph
-    from erlangen.nn.activation import gelu as gelu
     from erlangen.nn.attention import (
         AttentionConfig as AttentionConfig,
         CausalSelfAttention as CausalSelfAttention,

@@ -14,11 +14,11 @@ from itertools import pairwise
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from erlangen.experiments.mlp_shape.tasks import Activation, Start, inner_width
 from erlangen.models.gpt import GPT, GPTConfig
-from erlangen.nn.activation import gelu
 from erlangen.train.seeds import seed_everything
 
 
@@ -41,7 +41,7 @@ class DeepMLP(nn.Module):
 
     def activate(self, x: Tensor) -> Tensor:
         """GELU, or the sigmoid."""
-        return gelu(x) if self.activation == "gelu" else torch.sigmoid(x)
+        return F.gelu(x, approximate="tanh") if self.activation == "gelu" else torch.sigmoid(x)
 
 
 def build(
