@@ -20,15 +20,25 @@ import printing
 import torch
 import torch_geometric
 from torch import Tensor, nn
-from torch_geometric.nn import GATConv as PeerGAT, GCNConv as PeerGCN, SAGEConv
+from torch_geometric.nn import (
+    GATConv as PeerGAT,
+    GATv2Conv as PeerGATv2,
+    GCNConv as PeerGCN,
+    SAGEConv,
+    TransformerConv as PeerTransformer,
+)
 from torch_geometric.nn.aggr import MedianAggregation
 
 from erlangen.nn.graph.aggregate import aggregate
 from erlangen.nn.graph.convolution import GraphConvolution
 from erlangen.nn.graph.gat import GATConv
+from erlangen.nn.graph.gatv2 import GATv2Conv
 from erlangen.nn.graph.gcn import GCNConv
+from erlangen.nn.graph.transformer_conv import TransformerConv
 from erlangen.sweep.machine import cores, processor
 
+HEADS = 8
+ATTENTION = {"GAT": (GATConv, PeerGAT), "GATv2": (GATv2Conv, PeerGATv2), "TransformerConv": (TransformerConv, PeerTransformer)}
 Step = Callable[[], None]
 
 
@@ -100,11 +110,21 @@ def cases(graph: Graph) -> dict[str, tuple[Step, Step, float]]:
         "mean convolution, edge_index": (graph.step(ours, edges), graph.step(sage, edges), 4.0),
         "mean convolution, CSR": (graph.step(ours, edges), graph.step(sage, graph.csr()), 2.0),
         "GAT": (graph.step(gat, edges), graph.step(peer_gat, edges), 1.5),
+        **{f"{name}, {HEADS} heads": (*heads_of(graph, *layers), 1.5) for name, layers in ATTENTION.items()},
         "mean convolution, fresh": (graph.fresh(ours), graph.fresh(sage), 2.5),
         "GCN, fresh": (graph.fresh(gcn), graph.fresh(peer_gcn), 2.5),
         "GAT, fresh": (graph.fresh(gat), graph.fresh(peer_gat), 2.5),
         "median": (graph.median(True), graph.median(False), 5.0),
     }
+
+
+def heads_of(graph: Graph, ours: type[nn.Module], peer: type[nn.Module]) -> tuple[Step, Step]:
+    """A layer with many heads, whose outputs together are as wide as the input, and PyG's with the same weights."""
+    layer, other = (kind(graph.features, graph.features // HEADS, heads=HEADS) for kind in (ours, peer))
+    layer.load_state_dict(other.state_dict())
+    edges = graph.edge_index
+    torch.testing.assert_close(layer(graph.x, edges), other(graph.x, edges), rtol=1e-4, atol=1e-4)
+    return graph.step(layer, edges), graph.step(other, edges)
 
 
 def seconds(step: Step) -> float:
