@@ -223,3 +223,4 @@ def test_a_list_for_another_head_is_refused_with_the_layer() -> None:
 
 def test_a_single_pair_is_not_stretched() -> None:
     assert SCALINGS["dynamic"].frequencies(2, length=99).tolist() == [1]
+    assert SCALINGS["dynamic"].frequencies(2, length=torch.tensor([[1], [99]])).tolist() == [[1], [1]]
