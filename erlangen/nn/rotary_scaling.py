@@ -11,8 +11,8 @@ yarn       r_i θ_i / s + (1 - r_i) θ_i,   r_i = clamp((i - i_fast) / (i_slow -
            times in L tokens and pair i_slow `beta_slow` times:  i_β = d log(L / 2π β) / (2 log base)
 longrope   θ_i / short_i for n ≤ L, and θ_i / long_i beyond; both lists were found by a search
 
-With dynamic and longrope a model is causal up to L tokens only: beyond, a longer text changes the frequencies, and so the outputs,
-of the tokens before.
+With dynamic and longrope a model is causal up to L tokens only: beyond, a longer text changes the frequencies, and so the
+outputs of the tokens before.
 
 yarn and longrope also multiply cos and sin by an attention factor, so that scores are multiplied by its square:
 

@@ -36,7 +36,7 @@ def check_mask(mask: Tensor, batch: int, tokens: int, cached: int) -> Tensor:
 
 
 def check_positions(positions: Tensor, batch: int, tokens: int, kind: str) -> Tensor:
-    """The positions (T,) or (B, T) of new tokens, as int64. Raises ValueError for another shape or dtype, and if nothing uses them."""
+    """The positions (T,) or (B, T) of new tokens, int64. Raises ValueError for another shape or dtype, or if they are unused."""
     if kind not in ("rotary", "absolute"):
         raise ValueError(f"positions: a model with positions {kind!r} does not use them: leave them out")
     if positions.shape not in ((tokens,), (batch, tokens)) or positions.is_floating_point() or positions.dtype == torch.bool:

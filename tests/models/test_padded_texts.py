@@ -180,9 +180,7 @@ def test_an_exported_model_reads_texts_of_every_length(masked: bool) -> None:
     (short, first), (tokens, mask) = left_padded(texts(3, 7)), left_padded(texts(3, 7, 12))
     given, other = ({"attention_mask": m} if masked else {} for m in (first, mask))
     lengths = {0: torch.export.Dim("texts"), 1: torch.export.Dim("tokens", min=2, max=BLOCK)}
-    program = torch.export.export(
-        model, (short,), given, dynamic_shapes={"tokens": lengths, **dict.fromkeys(given, lengths)}
-    )
+    program = torch.export.export(model, (short,), given, dynamic_shapes={"tokens": lengths, **dict.fromkeys(given, lengths)})
     torch.testing.assert_close(program.module()(tokens, **other), model(tokens, **other), rtol=0, atol=1e-12)
 
 
