@@ -29,6 +29,6 @@ def check_left(mask: Tensor, prompt: Tensor) -> None:
         raise ValueError(
             f"attention_mask: the shape must be that of the prompt, {tuple(prompt.shape)}, but is {tuple(mask.shape)}"
         )
-    check_mask(mask, *prompt.shape, 0)
+    check_mask(mask, len(prompt), prompt.shape[1], 0)
     if bool((mask[:, -1] == 0).any()) or bool(((mask != 0).long().diff(dim=1) < 0).any()):
         raise ValueError("attention_mask: padding must be on the left of each prompt: see erlangen.generate.left_padded")
