@@ -92,8 +92,13 @@ def longrope(theta: Tensor, short: Sequence[float], long: Sequence[float], train
             f"{len(theta)} in each"
         )
     if isinstance(length, Tensor):
-        return torch.where(length > trained, theta / theta.new_tensor(long), theta / theta.new_tensor(short))
-    return theta / theta.new_tensor(long if length > trained else short)
+        return torch.where(length > trained, theta / _like(theta, long), theta / _like(theta, short))
+    return theta / _like(theta, long if length > trained else short)
+
+
+def _like(x: Tensor, numbers: Sequence[float]) -> Tensor:
+    """The numbers as a tensor like x. It is filled on the device: a copy would make a GPU wait, and could not be captured."""
+    return x.new_tensor(numbers) if x.is_cpu else torch.stack([x.new_full((), number) for number in numbers])
 
 
 def yarn_attention(factor: float, mscale: float | None, mscale_all_dim: float | None) -> float:

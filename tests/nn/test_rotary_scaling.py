@@ -191,6 +191,19 @@ def test_configurations_survive_a_checkpoint_and_old_ones_load() -> None:
     assert from_json(GPTConfig, old).rotary == Rotary(scaling="ntk", factor=2.0)
 
 
+@pytest.mark.parametrize("kind", SCALINGS)
+def test_frequencies_are_computed_on_the_device(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy from the host would end the capture of a step on a GPU, for which the meta device stands here."""
+
+    def copied(*numbers: object, **options: object) -> None:
+        raise AssertionError("copied from the host")
+
+    monkeypatch.setattr(Tensor, "new_tensor", copied)
+    monkeypatch.setattr(torch, "tensor", copied)
+    for length in (20, torch.full((1,), 20, device="meta")):
+        assert SCALINGS[kind].table(torch.arange(5, device="meta"), 8, length).device.type == "meta"
+
+
 YARN = {"scaling": "yarn", "original_max_position_embeddings": 8}
 
 
