@@ -53,10 +53,13 @@ def fused_step(reader: StaticReader, wanted: bool | None = None) -> FusedStep | 
 
 
 def can_fuse(reader: StaticReader) -> bool:
-    """Whether the kernels should run here and for this model: on a CUDA device with Triton, and not in float64."""
+    """Whether the kernels should run here and for this model: on a CUDA device with Triton, not in float64, and with keys of a
+    layer whose places are numbers of 32 bits.
+    """
     on_gpu = reader.embedding.device.type == "cuda" and importlib.util.find_spec("triton") is not None
     single = max(reader.dtype.itemsize, reader.residual.itemsize) <= 4
-    return on_gpu and single and reader.batch <= MOST and reader.config.width <= WIDEST
+    addressed = reader.cache.memory[0, 0].numel() < 2**31
+    return on_gpu and single and addressed and reader.batch <= MOST and reader.config.width <= WIDEST
 
 
 class FusedStep:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -80,6 +81,25 @@ def test_fused_steps_are_the_models() -> None:
     differences = json.loads(run.stdout)
     assert len(differences) == len(CASES)
     assert {name: share for name, share in differences.items() if not share <= 1e-5} == {}
+
+
+def test_what_the_kernels_are_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shared keys too. Where a program's numbers of 32 bits could not address the keys, the plain step runs."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    on_gpu = SimpleNamespace(device=torch.device("cuda"))
+
+    def fuses(config: GPTConfig, batch: int = 1, dtype: torch.dtype = torch.bfloat16, block: int = 6) -> bool:
+        memory = torch.empty(config.layers, 2, batch, config.key_heads, block, config.head_dim, device="meta")
+        cache = SimpleNamespace(memory=memory)
+        reader = SimpleNamespace(config=config, batch=batch, dtype=dtype, residual=dtype, cache=cache, embedding=on_gpu)
+        return can_fuse(reader)  # type: ignore[arg-type]
+
+    assert all(fuses(config) for config in KINDS.values())
+    assert not fuses(BASE, dtype=torch.float64)
+    assert not fuses(replace(BASE, width=8192))
+    assert not fuses(BASE, batch=2**16)
+    assert fuses(BASE, batch=2**15, block=2047)
+    assert not fuses(BASE, batch=2**15, block=2048)
 
 
 @pytest.mark.parametrize("name", KINDS)
