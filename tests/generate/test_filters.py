@@ -233,14 +233,19 @@ def warped(name: str, *arguments: float) -> Callable[[Tensor], Tensor]:
 def test_without_ties_transformers_keeps_the_same(
     ours: Callable[[Tensor], Tensor], name: str, arguments: tuple[float, ...]
 ) -> None:
-    """With ties they differ: its top-k keeps all equals of the k-th, ours exactly k. Its temperature leaves the largest logit at
-    max / T, ours at 0: the same distribution.
-    """
+    """With ties its top-p separates equal tokens, by the order of its sort."""
     logits = random_logits()
     torch.testing.assert_close(ours(logits), warped(name, *arguments)(logits))
 
 
+@pytest.mark.parametrize("k", [1, 5, 17, 30])
+def test_with_ties_top_k_is_that_of_transformers(k: int) -> None:
+    logits = random_logits().round()
+    assert torch.equal(top_k(logits, k), warped("TopKLogitsWarper", k)(logits))
+
+
 def test_temperature_is_transformers_up_to_a_constant() -> None:
+    """Its largest logit is at max / T, ours at 0: the same distribution."""
     logits = random_logits()
     theirs = warped("TemperatureLogitsWarper", 0.7)(logits)
     torch.testing.assert_close(temperature(logits, 0.7).softmax(-1), theirs.softmax(-1))
