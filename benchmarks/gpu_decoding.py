@@ -6,7 +6,8 @@ plain loop      our own model with its cache, an operation at a time
 CUDA graph      the loop that one would write in plain torch: static cache, one captured step, greedy
 transformers    GPT2LMHeadModel with its dynamic cache, and with the static cache, whose steps `generate` compiles by itself
 
-Ours also by torch's kernels instead of its own. The first text ever on a machine waits for Triton to compile them.
+Ours also by torch's kernels instead of its own, and by both with three heads of keys instead of twelve. The first text ever on a
+machine waits for Triton to compile them.
 
 All weights are random. Times include the reading of the prompt; captures and compilations were made by an earlier run and are not
 counted, but the first text of a fresh process is timed with them. A peer that fails is reported as text.
@@ -48,13 +49,14 @@ PROMPT, NEW = 16, 256
 GREEDY, NUCLEUS = Settings(temperature=0), Settings(top_p=0.9)
 BATCHES = (1, 16)
 GREEDY_TARGET, NUCLEUS_TARGET, STATIC_TARGET, FIRST_TARGET = 1500.0, 0.8, 1.5, 2.0
+SHARED = 3  # heads of keys, each for four heads of queries
 DEVICE = "cuda"
 
 
-def model() -> GPT:
-    """GPT-2 124M with random weights, on the device."""
+def model(kv_heads: int | None = None) -> GPT:
+    """GPT-2 124M with random weights, on the device; kv_heads: heads of keys, where its 12 heads of queries share them."""
     torch.manual_seed(0)
-    return GPT(replace(PRESETS["gpt2"])).eval().to(DEVICE)
+    return GPT(replace(PRESETS["gpt2"], kv_heads=kv_heads)).eval().to(DEVICE)
 
 
 def prompts(batch: int) -> Tensor:
@@ -256,6 +258,10 @@ def figures(limit: float = 100.0, only: str = "") -> dict[str, Any]:
     for batch in (1, 4, 16):
         add(f"ours, greedy, fused kernels, batch {batch}", partial(ours, gpt, batch, GREEDY, fused=True))
         add(f"ours, greedy, torch kernels, batch {batch}", partial(ours, gpt, batch, GREEDY, fused=False))
+    for batch in BATCHES:
+        for name, kernels in (("fused", True), ("torch", False)):
+            shared = partial(lambda b, k: ours(model(SHARED), b, GREEDY, fused=k), batch, kernels)
+            add(f"ours, greedy, {SHARED} heads of keys, {name} kernels, batch {batch}", shared)
     add("ours, greedy, float32, batch 1", partial(ours, gpt, 1, GREEDY, torch.float32))
     add("first text of a process", lambda: in_a_process("first", min(left(), 40)), 10)
     with tempfile.TemporaryDirectory() as folder:

@@ -206,7 +206,7 @@ def stream(
     if len(rows) != len(prompt):
         raise ValueError(f"rows: there are {len(rows)} sample numbers for a batch of {len(prompt)}: give one per row")
     if attention_mask is not None:
-        attention_mask = attention_mask[None] if attention_mask.ndim == 1 else attention_mask
+        attention_mask = (attention_mask[None] if attention_mask.ndim == 1 else attention_mask).to(prompt.device)
         check_left(attention_mask, prompt)
         if read is not None:
             raise ValueError("attention_mask: only the model itself reads padded prompts: leave `read` out")

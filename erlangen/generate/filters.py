@@ -6,14 +6,17 @@ The filters are applied in this order, each to the result of the previous one (-
 2. no repeated n-grams    removes the tokens that would complete an n-gram of the text (erlangen.generate.ngrams)
 3. temperature T          (logit - max) / T. T = 0 is greedy: the likeliest token, or the lowest of equally likely ones; then
                           filters 4 to 7 have no effect
-4. top-k                  keeps the k likeliest tokens; of equally likely tokens at the edge the lower ones, so exactly k stay
-5. top-p (nucleus)        keeps the smallest set of likeliest tokens whose probability is at least p, including the one that
-                          crosses p
+4. top-k                  keeps the k likeliest tokens
+5. top-p (nucleus)        keeps the likeliest tokens up to the one with which their probability reaches p
 6. min-p                  keeps tokens that are at least min_p times as likely as the likeliest
 7. typical-p              keeps tokens whose information -ln p is closest to the entropy H of the distribution, up to a
                           probability of at least typical_p. The likeliest token may go
 
 min_tokens_to_keep = m: filters 4 to 6 keep the m likeliest tokens in any case, and filter 7 the m most typical ones.
+
+No filter tells equally likely tokens apart: those that are as likely as the last one that top-k, top-p or m keeps stay as well
+(filter 7: those as typical). A renumbered vocabulary therefore gives the same distribution. With logits in bfloat16, of which
+many are equal, top-k 50 may keep 55 tokens.
 
 The draw inverts the distribution function: it takes the first token whose cumulative probability exceeds u ∈ [0, 1).
 
@@ -114,30 +117,27 @@ def temperature(logits: Tensor, t: float) -> Tensor:
 
 
 def likeliest(logits: Tensor, k: int) -> Tensor:
-    """Which k tokens of each row have the largest logits, (B, V) bool; of equal ones at the edge, the lower tokens."""
-    if k >= logits.shape[-1]:
-        return torch.ones_like(logits, dtype=torch.bool)
-    edge = logits.topk(k, -1).values[..., -1:]  # (B, 1)
-    above, at = logits > edge, logits == edge
-    return above | (at & (at.cumsum(-1) <= k - above.sum(-1, keepdim=True)))
+    """Which tokens of each row have the k largest logits, (B, V) bool; all that are equal to the k-th are among them."""
+    return logits >= logits.topk(min(k, logits.shape[-1]), -1).values[..., -1:]
 
 
 def top_k(logits: Tensor, k: int, min_tokens_to_keep: int = 1) -> Tensor:
-    """Keep the k largest logits of each row, or all if the row has no more than k."""
+    """Keep the k largest logits of each row, and those equal to the k-th; all if the row has no more than k."""
     k = max(k, min_tokens_to_keep)
     return logits if k >= logits.shape[-1] else logits.masked_fill(~likeliest(logits, k), OUT)
 
 
 def top_p(logits: Tensor, p: float, min_tokens_to_keep: int = 1) -> Tensor:
-    """Keep the likeliest tokens, up to the one with which their total probability reaches p (to within `ROUNDING`)."""
+    """Keep the likeliest tokens, up to the one with which their total probability reaches p (to within `ROUNDING`).
+
+    Tokens as likely as that one stay as well.
+    """
     if p >= 1:
         return logits
-    values, order = logits.sort(dim=-1, descending=True, stable=True)
-    probabilities = values.double().softmax(-1)
-    before = probabilities.cumsum(-1) - probabilities  # the total probability of the likelier tokens
-    drop = before >= p - ROUNDING
-    drop[..., :min_tokens_to_keep] = False  # also for p below the rounding
-    return logits.masked_fill(torch.empty_like(drop).scatter_(-1, order, drop), OUT)
+    values = logits.sort(dim=-1, descending=True).values
+    reached = values.double().softmax(-1).cumsum(-1) >= p - ROUNDING
+    last = (~reached).sum(-1, keepdim=True).clamp(min(min_tokens_to_keep, reached.shape[-1]) - 1, reached.shape[-1] - 1)
+    return logits.masked_fill(logits < values.gather(-1, last), OUT)
 
 
 def min_p(logits: Tensor, share: float, min_tokens_to_keep: int = 1) -> Tensor:

@@ -53,10 +53,13 @@ def fused_step(reader: StaticReader, wanted: bool | None = None) -> FusedStep | 
 
 
 def can_fuse(reader: StaticReader) -> bool:
-    """Whether the kernels should run here and for this model: on a CUDA device with Triton, without float64 or shared keys."""
+    """Whether the kernels should run here and for this model: on a CUDA device with Triton, not in float64, and with keys of a
+    layer whose places are numbers of 32 bits.
+    """
     on_gpu = reader.embedding.device.type == "cuda" and importlib.util.find_spec("triton") is not None
-    small = max(reader.dtype.itemsize, reader.residual.itemsize) <= 4 and reader.config.key_heads == reader.config.heads
-    return on_gpu and small and reader.batch <= MOST and reader.config.width <= WIDEST
+    single = max(reader.dtype.itemsize, reader.residual.itemsize) <= 4
+    addressed = reader.cache.memory[0, 0].numel() < 2**31
+    return on_gpu and single and addressed and reader.batch <= MOST and reader.config.width <= WIDEST
 
 
 class FusedStep:
@@ -64,8 +67,6 @@ class FusedStep:
 
     def __init__(self, reader: StaticReader) -> None:
         c = reader.config
-        if c.key_heads != c.heads:
-            raise ValueError(f"the fused kernels have no keys that {c.heads // c.key_heads} heads share: use the plain step")
         from erlangen.generate import kernels
 
         self.reader, self.kernels = reader, cast(Any, kernels)
@@ -106,14 +107,15 @@ class FusedStep:
         )  # fmt: skip
 
     def attention(self, qkv: Tensor, layer: int, rotation: Tensor | None) -> Tensor:
-        """The heads' outputs (B, width) from queries, keys and values (B, 3 · width); keys and values go to the cache."""
+        """The heads' outputs (B, width) from queries, keys and values (B, (H + 2 H') d); keys and values go to the cache."""
         reader, c = self.reader, self.reader.config
         keys, values = reader.cache.memory[layer].unbind(0)
         out = qkv.new_empty(len(qkv), c.width)
         self.kernels.attend[(c.heads, len(qkv))](
             qkv, keys, values, reader.cache.position, qkv if rotation is None else rotation, reader.bias_table, out, self.scale,
-            HEADS=c.heads, SIZE=c.block, DIM=c.head_dim, PADDED=power(c.head_dim), BLOCK=max(TILE // power(c.head_dim), 16),
-            ROTARY=rotation is not None, INTERLEAVED=c.rotary.layout == "interleaved", TABLES=self.tables, num_warps=8,
+            HEADS=c.heads, KEY_HEADS=c.key_heads, SIZE=c.block, DIM=c.head_dim, PADDED=power(c.head_dim),
+            BLOCK=max(TILE // power(c.head_dim), 16), ROTARY=rotation is not None,
+            INTERLEAVED=c.rotary.layout == "interleaved", TABLES=self.tables, num_warps=8,
         )  # fmt: skip
         return out
 

@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-# ruff: noqa: N803, SIM108
+# ruff: noqa: N803, N806, SIM108
 """Triton kernels for a step: a product of a matrix with one row per text, a norm, and attention of one query.
 
 A product with a single row reads its matrix once and does hardly any arithmetic, so what counts is that nothing else is read or
@@ -94,22 +94,26 @@ def add_norm(
 @triton.jit
 def attend(
     qkv, keys, values, position, rotation, table, out, scale,
-    HEADS: tl.constexpr, SIZE: tl.constexpr, DIM: tl.constexpr, PADDED: tl.constexpr, BLOCK: tl.constexpr,
-    ROTARY: tl.constexpr, INTERLEAVED: tl.constexpr, TABLES: tl.constexpr,
+    HEADS: tl.constexpr, KEY_HEADS: tl.constexpr, SIZE: tl.constexpr, DIM: tl.constexpr, PADDED: tl.constexpr,
+    BLOCK: tl.constexpr, ROTARY: tl.constexpr, INTERLEAVED: tl.constexpr, TABLES: tl.constexpr,
 ):  # fmt: skip
-    """Write the next token's key and value to their slot, and attend. One program: one head of one text.
+    """Write the next token's key and value to their slot, and attend. One program: one head of queries of one text.
 
-    qkv (B, 3, HEADS, DIM); keys, values (B, HEADS, SIZE, DIM) of one layer; position (1,) int64; rotation (2, DIM): cos and sin;
-    table (TABLES, SIZE): the bias by distance, if TABLES is not 0; out (B, HEADS, DIM). The new token starts the softmax from
-    registers, so what this program has just written need not be read.
+    qkv (B, HEADS + 2 KEY_HEADS, DIM); keys, values (B, KEY_HEADS, SIZE, DIM) of one layer; position (1,) int64; rotation
+    (2, DIM): cos and sin; table (TABLES, SIZE): the bias by distance, if TABLES is not 0; out (B, HEADS, DIM). The new token
+    starts the softmax from registers, so that no program reads what is written here: of the heads that share a key, the first
+    one writes it.
     """
     head, text = tl.program_id(0), tl.program_id(1)
+    SHARING: tl.constexpr = HEADS // KEY_HEADS  # if it is 1, the compiler leaves the division out
+    group = head // SHARING
     d = tl.arange(0, PADDED)
     inside = d < DIM
-    at = qkv + (text * 3 * HEADS + head) * DIM
-    q = tl.load(at + d, mask=inside, other=0.0).to(tl.float32)
-    k = tl.load(at + HEADS * DIM + d, mask=inside, other=0.0).to(tl.float32)
-    v = tl.load(at + 2 * HEADS * DIM + d, mask=inside, other=0.0)
+    query = qkv + (text * (HEADS + 2 * KEY_HEADS) + head) * DIM
+    key = query + (HEADS + group - head) * DIM
+    q = tl.load(query + d, mask=inside, other=0.0).to(tl.float32)
+    k = tl.load(key + d, mask=inside, other=0.0).to(tl.float32)
+    v = tl.load(key + KEY_HEADS * DIM + d, mask=inside, other=0.0)
     if ROTARY:
         if INTERLEAVED:
             other = d ^ 1
@@ -117,14 +121,17 @@ def attend(
             other = (d + DIM // 2) % DIM
         cos = tl.load(rotation + d, mask=inside, other=0.0).to(tl.float32)
         sin = tl.load(rotation + DIM + d, mask=inside, other=0.0).to(tl.float32)
-        q = q * cos + tl.load(at + other, mask=inside, other=0.0).to(tl.float32) * sin
-        k = k * cos + tl.load(at + HEADS * DIM + other, mask=inside, other=0.0).to(tl.float32) * sin
+        q = q * cos + tl.load(query + other, mask=inside, other=0.0).to(tl.float32) * sin
+        k = k * cos + tl.load(key + other, mask=inside, other=0.0).to(tl.float32) * sin
     now = tl.load(position)
     slot = (now % SIZE).to(tl.int32)
-    ring = (text * HEADS + head) * SIZE * DIM
+    ring = (text * KEY_HEADS + group) * SIZE * DIM
     k = k.to(keys.dtype.element_ty)
-    tl.store(keys + ring + slot * DIM + d, k, mask=inside)
-    tl.store(values + ring + slot * DIM + d, v, mask=inside)
+    written = inside
+    if SHARING > 1:
+        written = inside & (head % SHARING == 0)
+    tl.store(keys + ring + slot * DIM + d, k, mask=written)
+    tl.store(values + ring + slot * DIM + d, v, mask=written)
     q = q * scale
     best = tl.sum(q * k.to(tl.float32), 0)  # the bias at distance 0 is 0
     total = best * 0.0 + 1.0

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from erlangen.nn.token_mask import check_mask
+
 
 def left_padded(prompts: Sequence[Tensor], padding: int = 0) -> tuple[Tensor, Tensor]:
     """Prompts (T_i,) -> tokens (B, T) and attention mask (B, T), for `generate` and `GPT.forward`; T is that of the longest.
@@ -27,5 +29,6 @@ def check_left(mask: Tensor, prompt: Tensor) -> None:
         raise ValueError(
             f"attention_mask: the shape must be that of the prompt, {tuple(prompt.shape)}, but is {tuple(mask.shape)}"
         )
+    check_mask(mask, len(prompt), prompt.shape[1], 0)
     if bool((mask[:, -1] == 0).any()) or bool(((mask != 0).long().diff(dim=1) < 0).any()):
         raise ValueError("attention_mask: padding must be on the left of each prompt: see erlangen.generate.left_padded")

@@ -1,8 +1,9 @@
 """The choice of the next token on the model's device, without waiting for it: the rules of erlangen.generate.filters.
 
-With the weights w_i = exp((x_i - max x) / T) in the order of their logits, top-k and top-p keep a prefix of the tokens:
+With the weights w_i = exp((x_i - max x) / T) in the order of their logits, top-k and top-p keep the tokens down to one of them:
 
-    i is kept if  i < k  and  w_0 + ... + w_{i-1} < p (w_0 + ... + w_{k-1})
+    top-k   x_i ≥ x_{k-1};   the others' weights are 0
+    top-p   x_i ≥ x_j,  with the first j for which  w_0 + ... + w_j ≥ p Σ w
 
 The logits are sorted in their own dtype: in bfloat16 these are 16 bits, which a radix sort on a GPU passes over twice, while
 weights and sums are float64. The draw inverts the distribution function in the order of the tokens' indices, as `filters.choose`
@@ -64,14 +65,15 @@ def weigh(odds: Tensor, scores: Tensor, settings: Settings) -> Tensor:
 def nucleus(weights: Tensor, scores: Tensor, top_k: int | None, top_p: float | None, least: int) -> Tensor:
     """The weights (B, V) with those set to 0 that top-k and top-p do not keep; the `least` likeliest are kept."""
     vocabulary = scores.shape[-1]
-    top_k = None if top_k is None else max(top_k, least)
-    all_of_k, all_of_p = top_k is None or top_k >= vocabulary, top_p is None or top_p >= 1
-    if all_of_k and all_of_p:
+    k = vocabulary if top_k is None else min(max(top_k, least), vocabulary)
+    all_of_p = top_p is None or top_p >= 1
+    if k == vocabulary and all_of_p:
         return weights
-    order = scores.sort(dim=-1, descending=True, stable=True).indices[:, :top_k]  # (B, k); of equal tokens the lower first
-    kept = weights.gather(-1, order)
+    values, order = scores.sort(dim=-1, descending=True)  # (B, V)
+    if k < vocabulary:
+        weights = weights.where(scores >= values[:, k - 1 : k], 0.0)
     if not all_of_p and top_p is not None:
-        cumulative = kept.cumsum(-1)
+        cumulative = weights.gather(-1, order).cumsum(-1)
         last = torch.searchsorted(cumulative, cumulative[:, -1:] * (top_p - ROUNDING))  # (B, 1), which crosses p
-        kept = kept.where(torch.arange(kept.shape[-1], device=kept.device) <= last.clamp_min(least - 1), 0.0)
-    return torch.zeros_like(weights).scatter_(-1, order, kept)
+        weights = weights.where(scores >= values.gather(-1, last.clamp(min(least, vocabulary) - 1, vocabulary - 1)), 0.0)
+    return weights

@@ -25,6 +25,7 @@ from erlangen.nn.positions import Rotary
 from erlangen.nn.token_mask import check_mask, check_positions, text_positions
 
 Norm = Literal["rms", "layer"]
+LEFT_OUT = -100  # a target that is none, as in torch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +155,8 @@ class GPT(nn.Module):
 
         attention_mask (B, T), with a cache (B, cached + T): 1 for tokens and 0 for padding, which no token sees and whose own
         logits mean nothing. positions (T,) or (B, T), rotary or learned: by default those in the text, in which padding does not
-        count, so that a text has the same logits alone and padded. The loss leaves padding out.
+        count, so that a text has the same logits alone and padded. The loss leaves padding out, and
+        with a mask also positions whose target is -100: those whose next token is padding, if texts are padded on the right.
         targets (B, T): if given, the mean cross-entropy in nats per token, (), is returned instead, and what compiles, wraps or
         shards the model sees head and loss together. Raises ValueError for more than `block` tokens if positions are absolute,
         because the model has no embedding for them, and for a mask or positions of another shape.
@@ -163,7 +165,7 @@ class GPT(nn.Module):
         if targets is None:
             return self.unembed(h)
         if attention_mask is not None:
-            kept = attention_mask[:, -tokens.shape[1] :] != 0
+            kept = (attention_mask[:, -tokens.shape[1] :] != 0) & (targets != LEFT_OUT)
             h, targets = h[kept][None], targets[kept][None]  # (1, N, width), (1, N)
         return head_loss(self.norm(h), self.head.weight, targets)
 

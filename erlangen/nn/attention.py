@@ -140,15 +140,16 @@ def context(
     start = 0 if cache is None else cache.length
     queries = torch.arange(start, start + length, device=device)
     keys = queries if cache is None else cache.positions(length)
-    backend = attention_backend(config, length, len(keys), like, training, weights, mask is not None)
-    form = "naive" if weights else chosen_form(config, length, len(keys), like, training, mask is not None)
+    held = keys.shape[0]  # not len(keys), which a compiler takes for a constant
+    backend = attention_backend(config, length, held, like, training, weights, mask is not None)
+    form = "naive" if weights else chosen_form(config, length, held, like, training, mask is not None)
     slopes = alibi_slopes(config.heads, device) if config.positions == "alibi" else None
     table = None
     if config.positions == "rotary":
-        table = rotary_table(config, queries, len(keys), cache, mask, positions).to(dtype)
+        table = rotary_table(config, queries, held, cache, mask, positions).to(dtype)
     flex = band(length, config.window, slopes, device) if backend.kernel == "flex" else None
-    windowed = config.window is not None and len(keys) > config.window
-    plain_causal = mask is None and form == "fused" and length == len(keys) > 1 and not biased(config, len(keys))
+    windowed = config.window is not None and held > config.window
+    plain_causal = mask is None and form == "fused" and length == held > 1 and not biased(config, held)
     bias = None
     if mask is not None:
         bias = padded_bias(mask, queries, keys, config.window, slopes).to(dtype)

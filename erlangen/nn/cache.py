@@ -37,10 +37,13 @@ class KeyValueCache:
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Write keys and values (B, heads, T, head_dim) of the next T tokens; return those of all cached tokens, by slot.
 
-        `length` does not change until all layers are written and `advance` is called. Raises ValueError if the T tokens would
-        overwrite tokens that the first of them still attends to: past `size`, tokens must be read one at a time.
+        `length` does not change until all layers are written and `advance` is called. Raises ValueError for another batch, and if
+        the T tokens would overwrite tokens that the first of them still attends to: past `size`, tokens must be read one at a
+        time.
         """
         t = keys.shape[2]
+        if len(keys) != self.keys.shape[1]:
+            raise ValueError(f"a cache for {self.keys.shape[1]} texts cannot take tokens of {len(keys)}: make another")
         start, held = self.length % self.size, min(self.length + t, self.size)
         if t > 1 and self.length + t > self.size:
             raise ValueError(

@@ -11,6 +11,9 @@ yarn       r_i θ_i / s + (1 - r_i) θ_i,   r_i = clamp((i - i_fast) / (i_slow -
            times in L tokens and pair i_slow `beta_slow` times:  i_β = d log(L / 2π β) / (2 log base)
 longrope   θ_i / short_i for n ≤ L, and θ_i / long_i beyond; both lists were found by a search
 
+With dynamic and longrope a model is causal up to L tokens only: beyond, a longer text changes the frequencies, and so the
+outputs of the tokens before.
+
 yarn and longrope also multiply cos and sin by an attention factor, so that scores are multiplied by its square:
 
 yarn       0.1 log s + 1, or (0.1 mscale log s + 1) / (0.1 mscale_all_dim log s + 1) if both are given
@@ -51,7 +54,7 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = {
 def dynamic(theta: Tensor, factor: float, trained: int, length: Length) -> Tensor:
     """The frequencies θ (d/2,) for texts of `length` tokens: (..., d/2)."""
     if len(theta) < 2:  # a single pair is the fastest one
-        return theta
+        return theta.expand(*length.shape[:-1], 1) if isinstance(length, Tensor) else theta
     pair = torch.arange(len(theta), dtype=theta.dtype, device=theta.device)
     if isinstance(length, Tensor):
         stretch: float | Tensor = (factor * length.to(theta.dtype) / trained - (factor - 1)).clamp_min(1)
@@ -89,8 +92,13 @@ def longrope(theta: Tensor, short: Sequence[float], long: Sequence[float], train
             f"{len(theta)} in each"
         )
     if isinstance(length, Tensor):
-        return torch.where(length > trained, theta / theta.new_tensor(long), theta / theta.new_tensor(short))
-    return theta / theta.new_tensor(long if length > trained else short)
+        return torch.where(length > trained, theta / _like(theta, long), theta / _like(theta, short))
+    return theta / _like(theta, long if length > trained else short)
+
+
+def _like(x: Tensor, numbers: Sequence[float]) -> Tensor:
+    """The numbers as a tensor like x. It is filled on the device: a copy would make a GPU wait, and could not be captured."""
+    return x.new_tensor(numbers) if x.is_cpu else torch.stack([x.new_full((), number) for number in numbers])
 
 
 def yarn_attention(factor: float, mscale: float | None, mscale_all_dim: float | None) -> float:

@@ -17,22 +17,26 @@ from erlangen.nn.positions import alibi_bias
 
 
 def check_mask(mask: Tensor, batch: int, tokens: int, cached: int) -> Tensor:
-    """The mask (B, cached + tokens) as booleans. Raises ValueError for another shape, and for a text without a token."""
+    """The mask (B, cached + tokens) as booleans. Raises ValueError for another shape, for numbers other than 0 and 1 (a mask of
+    numbers that are added to scores has 0 for tokens), and for a text without a token.
+    """
     if mask.shape != (batch, cached + tokens):
         held = f" ({cached} in the cache and {tokens} new ones)" if cached else ""
         raise ValueError(
             f"attention_mask: the shape must be {(batch, cached + tokens)}, a number for each token{held}, but is "
             f"{tuple(mask.shape)}"
         )
-    mask = mask != 0
-    if not torch.compiler.is_compiling() and not bool(mask.any(1).all()):
-        row = int(mask.any(1).logical_not().nonzero()[0])
-        raise ValueError(f"attention_mask: row {row} has padding alone: leave the text out")
-    return mask
+    seen = mask != 0
+    binary, empty = (~seen | (mask == 1)).all(), ~seen.any(1)
+    if not torch.compiler.is_compiling() and not bool(binary & ~empty.any()):  # a GPU is waited for once
+        if not bool(binary):
+            raise ValueError("attention_mask: 1 for a token and 0 for padding are needed, but it has other numbers")
+        raise ValueError(f"attention_mask: row {int(empty.nonzero()[0])} has padding alone: leave the text out")
+    return seen
 
 
 def check_positions(positions: Tensor, batch: int, tokens: int, kind: str) -> Tensor:
-    """The positions (T,) or (B, T) of new tokens. Raises ValueError for another shape or dtype, and if nothing uses them."""
+    """The positions (T,) or (B, T) of new tokens, int64. Raises ValueError for another shape or dtype, or if they are unused."""
     if kind not in ("rotary", "absolute"):
         raise ValueError(f"positions: a model with positions {kind!r} does not use them: leave them out")
     if positions.shape not in ((tokens,), (batch, tokens)) or positions.is_floating_point() or positions.dtype == torch.bool:
@@ -40,7 +44,7 @@ def check_positions(positions: Tensor, batch: int, tokens: int, kind: str) -> Te
             f"positions: whole numbers of shape {(tokens,)} or {(batch, tokens)} are needed, but these are {positions.dtype} of "
             f"shape {tuple(positions.shape)}"
         )
-    return positions
+    return positions.long()
 
 
 def text_positions(mask: Tensor) -> Tensor:

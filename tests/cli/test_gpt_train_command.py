@@ -200,6 +200,8 @@ FAULTS = {
     "slices": (("--batch", "5", "--accumulate", "2"), 2, "--batch 5 is not a multiple"),
     "nothing to resume": (("--resume",), 2, "no last.safetensors"),
     "unknown positions": (("--positions", "spiral"), 2, "positions 'spiral' are unknown: choose one of rotary"),
+    "keys for no heads": (("--kv-heads", "3"), 2, "--kv-heads 3: must divide the 4 heads of --model gpt-micro"),
+    "no heads of keys": (("--kv-heads", "0"), 2, "--kv-heads"),
     "local without a window": (("--attention", "local"), 2, "needs a window"),
     "too long a block": (("story.txt", "--block", "2000"), 4, "too few for windows of 2000"),
     "tales of a text": (("story.txt", "--tales", "99"), 2, "--tales 99: the text is story.txt"),
@@ -249,6 +251,14 @@ def test_what_a_run_was_started_without_is_said_in_words(run: Command, text: Pat
     assert out.code == 2
     assert "--patience 3: the run in run was started without it: leave it out" in out.err
     assert "from step 20 to 25, 32 tokens each" in run("--out", "run", "--resume", "--steps", "25").err
+
+
+def test_shared_keys_are_trained_and_resumed(run: Command, text: Path, tmp_path: Path) -> None:
+    assert run(text, *TINY, "--kv-heads", "1", "--out", "run").code == 0
+    assert load_checkpoint(tmp_path / "run" / LAST).config.kv_heads == 1
+    assert "--kv-heads 3: the run in run was started with 1" in run("--out", "run", "--resume", "--kv-heads", "3").err
+    assert run("--out", "run", "--resume", "--steps", "25", "--kv-heads", "1").code == 0
+    assert load_checkpoint(tmp_path / "run" / LAST).config.kv_heads == 1
 
 
 def test_a_run_resumes_from_another_working_directory(run: Command, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

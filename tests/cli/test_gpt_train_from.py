@@ -79,7 +79,9 @@ def test_other_dropout_window_and_block_are_allowed(trained: Path, run: Command,
 
 
 @pytest.mark.parametrize(
-    "option", [("--model", "gpt-micro"), ("--positions", "alibi"), ("--norm", "layer"), ("--tokenizer", "characters")], ids=str
+    "option",
+    [("--model", "gpt-micro"), ("--positions", "alibi"), ("--norm", "layer"), ("--tokenizer", "characters"), ("--kv-heads", "1")],
+    ids=str,
 )
 def test_what_the_weights_say_is_not_asked_twice(option: tuple[str, str], trained: Path, run: Command, text: Path) -> None:
     out = run(text, *MORE, "--from", "first", *option)

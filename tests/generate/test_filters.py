@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from erlangen.generate.filters import (
     top_p,
     typical_p,
 )
+from erlangen.generate.selection import weigh
 from erlangen.generate.settings import Settings
 
 OUT = float("-inf")
@@ -50,23 +52,44 @@ def test_the_nucleus_holds_p_and_without_the_token_that_crosses_less(seed: int, 
 
 
 def test_at_the_boundary_the_set_that_reaches_p_exactly_is_enough() -> None:
-    assert kept(top_p(logits_of(0.5, 0.25, 0.25), 0.75)) == [0, 1]  # the lower of equals
+    assert kept(top_p(logits_of(0.5, 0.25, 0.25), 0.75)) == [0, 1, 2]  # both of equals
+    assert kept(top_p(logits_of(0.5, 0.25, 0.25), 0.5)) == [0]
     assert kept(top_p(logits_of(0.6, 0.3, 0.1), 0.9)) == [0, 1]  # .9 to within rounding
     assert kept(top_p(logits_of(0.6, 0.3, 0.1), 0.6)) == [0]
     assert kept(top_p(logits_of(0.1, 0.3, 0.6), 0.61)) == [1, 2]  # the crossing token stays
-    assert kept(top_p(torch.zeros(1, 4), 0.5)) == [0, 1]  # exact in binary
+    assert kept(top_p(torch.zeros(1, 4), 0.5)) == [0, 1, 2, 3]
+    steps = 1e-12 * torch.arange(10, 0, -1)[None].double()  # equally likely to within rounding, but not equal
     for tenths in range(1, 10):  # of these, some sums round up and some down
-        assert kept(top_p(torch.zeros(1, 10), tenths / 10)) == list(range(tenths))
-        assert kept(top_p(logits_of(tenths / 10, 1 - tenths / 10), max(tenths, 10 - tenths) / 10)) == [0 if tenths >= 5 else 1]
-    assert kept(top_p(logits_of(0.5, 0.5), 1e-9)) == [0]
+        assert kept(top_p(steps, tenths / 10)) == list(range(tenths))
+        larger = [0] if tenths > 5 else [1] if tenths < 5 else [0, 1]
+        assert kept(top_p(logits_of(tenths / 10, 1 - tenths / 10), max(tenths, 10 - tenths) / 10)) == larger
+    assert kept(top_p(logits_of(0.5, 0.3, 0.2), 1e-9)) == [0]
     assert kept(top_p(logits_of(0.5, 0.3, 0.2), 1.0)) == [0, 1, 2]
 
 
-def test_top_k_keeps_k_and_of_equals_the_lower() -> None:
-    assert kept(top_k(torch.tensor([[1.0, 3.0, 2.0, 3.0, 3.0]]), 2)) == [1, 3]
-    assert kept(top_k(torch.zeros(1, 9), 4)) == [0, 1, 2, 3]
+def test_top_k_keeps_k_and_all_that_equal_the_last() -> None:
+    assert kept(top_k(torch.tensor([[1.0, 3.0, 2.0, 3.0, 3.0]]), 2)) == [1, 3, 4]
+    assert kept(top_k(torch.tensor([[1.0, 3.0, 2.0, 3.0, 3.0]]), 4)) == [1, 2, 3, 4]
+    assert kept(top_k(torch.zeros(1, 4), 2)) == [0, 1, 2, 3]
     assert kept(top_k(torch.zeros(1, 3), 7)) == [0, 1, 2]
     assert ((top_k(random_logits(), 5) > OUT).sum(-1) == 5).all()
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"top_k": 5}, {"top_p": 0.6}, {"min_p": 0.3}, {"typical_p": 0.5}, {"min_p": 0.9, "min_tokens_to_keep": 7},
+     {"top_k": 12, "top_p": 0.8, "min_p": 0.05, "typical_p": 0.9, "min_tokens_to_keep": 2}],
+    ids=str,
+)  # fmt: skip
+def test_a_renumbered_vocabulary_gives_the_same_distribution(limits: dict[str, Any]) -> None:
+    """Though many tokens are equally likely; in the captured decoder too."""
+    logits, settings = random_logits().round().double(), Settings(**limits)
+    turned = torch.randperm(30, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(filtered(logits[:, turned], settings) > OUT, (filtered(logits, settings) > OUT)[:, turned])
+    odds = logits - logits.amax(-1, keepdim=True)
+    weights, expected = (weigh(o, x, settings) for o, x in ((odds[:, turned], logits[:, turned]), (odds, logits)))
+    assert torch.equal(weights > 0, (expected > 0)[:, turned])
+    assert torch.equal(expected > 0, filtered(logits, settings) > OUT)
 
 
 def test_top_p_weighs_what_top_k_left() -> None:
@@ -112,7 +135,7 @@ def test_typical_leaves_out_the_likeliest_where_it_says_too_little() -> None:
 
 @pytest.mark.parametrize("cut", [lambda x, m: top_k(x, 1, m), lambda x, m: top_p(x, 1e-9, m), lambda x, m: min_p(x, 1.0, m)])
 def test_at_least_so_many_of_the_likeliest_are_kept(cut: Callable[[Tensor, int], Tensor]) -> None:
-    for logits in (random_logits(), random_logits().round()):  # of equals the lower
+    for logits in (random_logits(), random_logits().round()):
         for least in (1, 2, 7, 30, 99):
             expected = top_k(logits, least) > OUT
             found = cut(logits, least) > OUT
@@ -210,14 +233,19 @@ def warped(name: str, *arguments: float) -> Callable[[Tensor], Tensor]:
 def test_without_ties_transformers_keeps_the_same(
     ours: Callable[[Tensor], Tensor], name: str, arguments: tuple[float, ...]
 ) -> None:
-    """With ties they differ: its top-k keeps all equals of the k-th, ours exactly k. Its temperature leaves the largest logit at
-    max / T, ours at 0: the same distribution.
-    """
+    """With ties its top-p separates equal tokens, by the order of its sort."""
     logits = random_logits()
     torch.testing.assert_close(ours(logits), warped(name, *arguments)(logits))
 
 
+@pytest.mark.parametrize("k", [1, 5, 17, 30])
+def test_with_ties_top_k_is_that_of_transformers(k: int) -> None:
+    logits = random_logits().round()
+    assert torch.equal(top_k(logits, k), warped("TopKLogitsWarper", k)(logits))
+
+
 def test_temperature_is_transformers_up_to_a_constant() -> None:
+    """Its largest logit is at max / T, ours at 0: the same distribution."""
     logits = random_logits()
     theirs = warped("TemperatureLogitsWarper", 0.7)(logits)
     torch.testing.assert_close(temperature(logits, 0.7).softmax(-1), theirs.softmax(-1))

@@ -17,6 +17,7 @@ from erlangen.generate.left_padding import left_padded
 from erlangen.generate.settings import Settings
 from erlangen.models.gpt import GPT, GPTConfig
 from erlangen.models.gpt2 import save_gpt2
+from erlangen.models.head_loss import head_loss
 from erlangen.nn.attention import attention_backend
 from erlangen.nn.positions import Rotary
 
@@ -159,6 +160,36 @@ def test_the_loss_leaves_padding_out() -> None:
     assert all(gradient.isfinite().all() for gradient in gradients)
 
 
+def test_the_loss_leaves_out_what_follows_the_last_token_of_a_text_padded_on_the_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the head: the kernels for a GPU know no target of -100."""
+    passed: list[Tensor] = []
+    monkeypatch.setattr("erlangen.models.gpt.head_loss", lambda h, w, t: passed.append(t) or head_loss(h, w, t))
+    model, prompts = gpt(TINY), texts(4, 8)
+    tokens, mask = torch.zeros(2, 8, dtype=torch.long), torch.zeros(2, 8, dtype=torch.long)
+    for row, text in enumerate(prompts):
+        tokens[row, : len(text)], mask[row, : len(text)] = text, 1
+    loss = model(tokens[:, :-1], targets=tokens.masked_fill(mask == 0, -100)[:, 1:], attention_mask=mask[:, :-1])
+    losses = [nn.functional.cross_entropy(model(text[None, :-1])[0], text[1:], reduction="sum") for text in prompts]
+    torch.testing.assert_close(loss.double(), sum(losses) / (3 + 7), rtol=0, atol=1e-5)
+    assert int(passed[0].min()) >= 0
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_an_exported_model_reads_texts_of_every_length(masked: bool) -> None:
+    model = gpt(replace(TINY, kv_heads=2))
+    (short, first), (tokens, mask) = left_padded(texts(3, 7)), left_padded(texts(3, 7, 12))
+    given, other = ({"attention_mask": m} if masked else {} for m in (first, mask))
+    lengths = {0: torch.export.Dim("texts"), 1: torch.export.Dim("tokens", min=2, max=BLOCK)}
+    program = torch.export.export(model, (short,), given, dynamic_shapes={"tokens": lengths, **dict.fromkeys(given, lengths)})
+    torch.testing.assert_close(program.module()(tokens, **other), model(tokens, **other), rtol=0, atol=1e-12)
+
+
+@torch.no_grad()
+def test_positions_may_be_small_integers() -> None:
+    model = gpt(replace(TINY, positions="absolute"))
+    assert torch.equal(model(TOKENS, positions=torch.arange(5, dtype=torch.uint8)), model(TOKENS))
+
+
 @torch.no_grad()
 def test_weights_on_padding_are_0() -> None:
     tokens, mask = left_padded(texts(3, 7))
@@ -183,6 +214,8 @@ TOKENS = torch.zeros(2, 5, dtype=torch.long)
     [
         (r"shape must be \(2, 5\), a number for each token, but is \(2, 4\)", "rotary", {"attention_mask": torch.ones(2, 4)}),
         (r"but is \(5,\)", "rotary", {"attention_mask": torch.ones(5)}),
+        ("1 for a token and 0 for padding", "rotary", {"attention_mask": torch.tensor([[-1e9, 0, 0, 0, 0], [0.0] * 5])}),
+        ("1 for a token and 0 for padding", "rotary", {"attention_mask": torch.full((2, 5), torch.nan)}),
         ("row 1 has padding alone", "rotary", {"attention_mask": torch.tensor([[1], [0]]).expand(2, 5)}),
         (r"shape \(5,\) or \(2, 5\) are needed, .* of shape \(4,\)", "rotary", {"positions": torch.arange(4)}),
         ("but these are torch.float32", "rotary", {"positions": torch.ones(5)}),
@@ -207,6 +240,8 @@ def test_a_mask_covers_the_cache_as_well() -> None:
 def test_padding_is_on_the_left_and_for_the_model_itself() -> None:
     model, (tokens, mask) = gpt(TINY), left_padded(texts(3, 5))
     assert mask.tolist() == [[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]]
+    with pytest.raises(ValueError, match="row 0 has padding alone"):
+        generate(model, tokens, 3, attention_mask=torch.tensor([[0] * 5, [1] * 5]))
     for wrong in (mask.flip(1), torch.tensor([[0, 1, 0, 1, 1], [1, 1, 1, 1, 1]])):
         with pytest.raises(ValueError, match="must be on the left"):
             generate(model, tokens, 3, attention_mask=wrong)

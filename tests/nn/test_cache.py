@@ -58,3 +58,9 @@ def test_reset_forgets() -> None:
     read(cache, [0, 1, 2, 3])
     cache.reset()
     assert read(cache, [0]) == [0]
+
+
+def test_another_batch_is_refused() -> None:
+    cache, x = KeyValueCache(1, 3, 1, 5, 1, torch.float64), torch.zeros(1, 1, 1, 1, dtype=torch.float64)
+    with pytest.raises(ValueError, match="a cache for 3 texts cannot take tokens of 1"):
+        cache.extend(0, x, x)

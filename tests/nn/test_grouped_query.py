@@ -12,8 +12,6 @@ from torch import Tensor, nn
 
 import erlangen
 from erlangen.errors import ErlangenError
-from erlangen.generate.fused import FusedStep
-from erlangen.generate.static import StaticReader
 from erlangen.measure.products import multiply_adds
 from erlangen.models.gpt import GPT, GPTConfig
 from erlangen.models.gpt2 import save_gpt2
@@ -160,8 +158,6 @@ def test_what_has_no_shared_heads_says_so(tmp_path: Any) -> None:
     model = GPT(replace(TINY, norm="layer", positions="absolute", bias=True))
     with pytest.raises(ErlangenError, match="its key_heads is 2, but GPT-2's is 4"):
         save_gpt2(model, tmp_path)
-    with pytest.raises(ValueError, match="fused kernels have no keys that 2 heads share"):
-        FusedStep(StaticReader(model, 1, torch.float32))
 
 
 @pytest.mark.parametrize("kv_heads", [None, 1])

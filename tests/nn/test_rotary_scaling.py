@@ -191,6 +191,19 @@ def test_configurations_survive_a_checkpoint_and_old_ones_load() -> None:
     assert from_json(GPTConfig, old).rotary == Rotary(scaling="ntk", factor=2.0)
 
 
+@pytest.mark.parametrize("kind", SCALINGS)
+def test_frequencies_are_computed_on_the_device(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy from the host would end the capture of a step on a GPU, for which the meta device stands here."""
+
+    def copied(*numbers: object, **options: object) -> None:
+        raise AssertionError("copied from the host")
+
+    monkeypatch.setattr(Tensor, "new_tensor", copied)
+    monkeypatch.setattr(torch, "tensor", copied)
+    for length in (20, torch.full((1,), 20, device="meta")):
+        assert SCALINGS[kind].table(torch.arange(5, device="meta"), 8, length).device.type == "meta"
+
+
 YARN = {"scaling": "yarn", "original_max_position_embeddings": 8}
 
 
@@ -223,3 +236,4 @@ def test_a_list_for_another_head_is_refused_with_the_layer() -> None:
 
 def test_a_single_pair_is_not_stretched() -> None:
     assert SCALINGS["dynamic"].frequencies(2, length=99).tolist() == [1]
+    assert SCALINGS["dynamic"].frequencies(2, length=torch.tensor([[1], [99]])).tolist() == [[1], [1]]

@@ -2,8 +2,9 @@
 
 python -m pytest -p peers.swap_transformers .../transformers/tests/generation/test_logits_process.py
 
-A class here only translates the call: `filter_value` stands for -inf, and `prompt_ignore_length` cuts the tokens that are given
-to our penalty. Each test's number of calls of ours is in the property `ours` of the XML report.
+A class here only translates the call: `filter_value` stands for -inf, `prompt_ignore_length` cuts the tokens that are given to
+our penalty, and texts that are packed into one row are given to it one by one. Each test's number of calls of ours is in the
+property `ours` of the XML report.
 """
 
 from __future__ import annotations
@@ -31,16 +32,27 @@ class Swapped:
 
     def __init__(self, function: Callable[[Tensor, Tensor], Tensor], filter_value: float = OUT) -> None:
         self.function, self.filter_value = function, filter_value
+        self.packed: tuple[Tensor, Tensor] | None = None
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         global calls
         calls += 1
-        assert scores.ndim == 2, "ours take scores (B, V), not packed batches"
+        if self.packed is not None:
+            return self.of_each(input_ids, scores, *self.packed)
+        assert scores.ndim == 2, "ours take scores (B, V)"
         kept = self.function(input_ids, scores)
         return torch.where((kept == OUT) & (scores != OUT), self.filter_value, kept)
 
-    def set_continuous_batching_context(self, *places: Tensor) -> None:
-        """Packed batches: not a feature of ours; `__call__` refuses them."""
+    def set_continuous_batching_context(self, ends: Tensor, bounds: Tensor) -> None:
+        """Texts follow one another in a single row from now on: text i from bounds[i] to bounds[i + 1], its scores at ends[i]."""
+        self.packed = ends, bounds
+
+    def of_each(self, ids: Tensor, scores: Tensor, ends: Tensor, bounds: Tensor) -> Tensor:
+        """Packed ids (T,) and scores (1, T, V) with those at each text's end filtered, a text at a time."""
+        scores = scores.clone()
+        for end, text in zip(ends.tolist(), torch.tensor_split(ids, bounds[1:-1].cpu()), strict=True):
+            scores[:, end] = self.function(text[None], scores[:, end])
+        return scores
 
 
 def cutting(cut: Callable[[Tensor, Any, int], Tensor]) -> Callable[..., Swapped]:

@@ -16,8 +16,9 @@ EVERY_FILTER = Settings(
 
 
 def scaled(base: GPTConfig) -> dict[str, GPTConfig]:
-    """With rotary positions that are scaled beyond the trained length within a block; base: heads of 32 features."""
-    long = {"short_factor": [1.5] * 16, "long_factor": [1.0, 4.0] * 8}
+    """With rotary positions that are scaled beyond the trained length within a block."""
+    pairs = base.head_dim // 2
+    long = {"short_factor": [1.5] * pairs, "long_factor": [1.0, 4.0] * (pairs // 2)}
     return {
         "yarn": replace(base, rotary=Rotary(scaling="yarn", **TRAINED)),
         "dynamic": replace(base, rotary=Rotary(scaling="dynamic", layout="interleaved", **TRAINED)),

@@ -14,6 +14,7 @@ from erlangen.data.characters import CharacterTokenizer
 from erlangen.data.corpus import Corpus
 from erlangen.models.gpt import GPT, GPTConfig
 from erlangen.models.head_loss import LeanCrossEntropy, head_loss, padded_logits
+from erlangen.nn.positions import Rotary
 from erlangen.nn.tf32 import in_tf32
 from erlangen.train import feed as feeds
 from erlangen.train.captured_step import CapturedStep
@@ -25,12 +26,18 @@ from erlangen.train.language_step import READ_EVERY
 
 pytestmark = pytest.mark.cuda
 
+TRAINED = {"factor": 3.0, "original_max_position_embeddings": 9}
 SMALL = GPTConfig(vocabulary=5, block=16, layers=2, heads=2, width=32, dropout=0.0)
 CONFIGS = {
     "rotary": SMALL,
     "gpt2": replace(SMALL, norm="layer", positions="absolute", bias=True, tied=True),
     "odd vocabulary": replace(SMALL, vocabulary=77),
     "window": replace(SMALL, window=4, attention="local"),
+    "shared keys": replace(SMALL, heads=4, kv_heads=2),
+    "shared keys and slopes": replace(SMALL, heads=4, kv_heads=1, positions="alibi", bias=True),
+    "dynamic": replace(SMALL, rotary=Rotary(scaling="dynamic", **TRAINED)),
+    "yarn": replace(SMALL, rotary=Rotary(scaling="yarn", **TRAINED)),
+    "longrope": replace(SMALL, rotary=Rotary(scaling="longrope", short_factor=[1.5] * 8, long_factor=[1.0, 4.0] * 4, **TRAINED)),
 }
 SCHEDULE = LanguageSchedule(steps=40, batch=8, warmup=5, evaluate_every=10, seed=3, lr=1e-3)
 TOLERANCE = {"float32": 1e-5, "tf32": 2e-3, "bfloat16": 2e-2}
@@ -78,6 +85,24 @@ def test_the_gradient_is_that_of_a_cpu(config: str, precision: str) -> None:
     assert close(found, wanted, 3 * TOLERANCE[precision])
 
 
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("config", ["rotary", "gpt2", "window", "shared keys", "longrope"])
+def test_the_loss_of_padded_texts_and_its_gradient_are_those_of_a_cpu(config: str, precision: torch.dtype) -> None:
+    """One text is padded on the left and one on the right, where the last token has no target."""
+    rows, mask = torch.randint(5, (3, 16), generator=Generator().manual_seed(0)), torch.ones(3, 16, dtype=torch.int64)
+    mask[0, :5] = mask[1, 10:] = 0
+    targets, results = rows.masked_fill(mask == 0, -100), []
+    for device, dtype in (("cuda", precision), ("cpu", torch.float32)):
+        model, tokens, seen, wanted = model_of(CONFIGS[config]).to(device), *(x.to(device) for x in (rows, mask, targets))
+        with torch.autocast(device, dtype, enabled=dtype != torch.float32):
+            loss = model(tokens[:, :-1], targets=wanted[:, 1:], attention_mask=seen[:, :-1])
+        gradients = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
+        results.append((float(loss.detach()), torch.cat([x.flatten().float().cpu() for x in gradients if x is not None])))
+    share = 2e-2 if precision == torch.bfloat16 else 1e-5
+    assert results[0][0] == pytest.approx(results[1][0], rel=share)
+    assert close(results[0][1], results[1][1], 3 * share)
+
+
 def test_a_step_in_tf32_ends_with_the_settings_of_before() -> None:
     before = in_tf32()
     training = training_on("cuda", SMALL, "tf32")
@@ -91,7 +116,7 @@ def test_slices_add_up_on_a_gpu() -> None:
 
 
 @pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
-@pytest.mark.parametrize("config", ["rotary", "gpt2", "odd vocabulary"])
+@pytest.mark.parametrize("config", ["rotary", "gpt2", "odd vocabulary", "shared keys", "shared keys and slopes", "longrope"])
 def test_captured_steps_are_those_launched_one_by_one(config: str, precision: str) -> None:
     weights, losses = [], []
     for capture in (False, True):
@@ -246,7 +271,7 @@ def test_float16_is_not_captured_and_trains() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("config", ["rotary", "gpt2", "odd vocabulary"])
+@pytest.mark.parametrize("config", ["rotary", "gpt2", "odd vocabulary", "shared keys"])
 def test_compiled_steps_captured_or_not_are_those_of_the_plain_path(config: str) -> None:
     lines: list[str] = []
     losses = []

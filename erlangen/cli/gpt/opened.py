@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from erlangen.cli.gpt.options import TrainOptions, option_name
 from erlangen.cli.terminal import say
 from erlangen.errors import ErlangenError
 
 if TYPE_CHECKING:
-    from erlangen.cli.gpt.options import TrainOptions
     from erlangen.data.tokenizer import Tokenizer
     from erlangen.models.gpt import GPT
     from erlangen.train.parallel import Workers
 
-FIXED = ("model", "positions", "norm", "tokenizer")  # options that the weights of --from decide
+FIXED = ("model", "positions", "norm", "kv_heads", "tokenizer")  # options that the weights of --from decide
 
 
 def opened(path: Path) -> tuple[GPT, Tokenizer, tuple[str, ...]]:
@@ -75,8 +75,8 @@ def given_weights(options: TrainOptions, workers: Workers) -> Given:
     """The weights that --from names. Raises ErlangenError for options that would make another model of them."""
     path = str(options.weights)
     for name in FIXED:
-        if getattr(options, name) is not None:
-            raise ErlangenError(f"--{name} {getattr(options, name)}: --from {path} decides this: leave one of them out")
+        if (value := getattr(options, name)) is not None:
+            raise ErlangenError(f"{option_name(name)} {value}: --from {path} decides this: leave one of them out")
     model, tokenizer, notes = opened(Path(path))
     for note in notes if workers.rank == 0 else ():
         say(note)

@@ -42,6 +42,7 @@ class TrainOptions:
     dropout: Annotated[float | None, typer.Option(min=0, max=0.99, help="Dropout. Default: the model's; 0 for tales.")] = None
     positions: Annotated[str | None, typer.Option(help="rotary, absolute, alibi or none.")] = None
     norm: Annotated[str | None, typer.Option(help="rms or layer.")] = None
+    kv_heads: Annotated[int | None, typer.Option(min=1, help="Heads of keys and values. Default: all heads.")] = None
     attention: Annotated[str | None, typer.Option(help="auto, naive, fused or local.")] = None
     window: Annotated[int | None, typer.Option(min=1, help="Attention window in tokens. Default: the block.")] = None
     precision: Annotated[str | None, typer.Option(help="auto, float32, tf32, bfloat16 or float16.")] = None
@@ -87,7 +88,7 @@ class TrainOptions:
 NAMES = {"weights": "from"}  # as checkpoints call it
 RECORDED = (
     "corpus", "weights", "model", "batch", "block", "tokenizer", "tales", "lr", "dropout", "weight_decay", "positions", "norm",
-    "attention", "window", "precision", "seed", "accumulate", "evaluate_every", "patience", "minutes",
+    "kv_heads", "attention", "window", "precision", "seed", "accumulate", "evaluate_every", "patience", "minutes",
 )  # fmt: skip
 
 

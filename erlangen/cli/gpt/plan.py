@@ -110,8 +110,8 @@ def planned(options: TrainOptions, device: str, workers: Workers) -> Plan:
         begun.copy_into(model)
     schedule = timed(schedule, filled, model, corpus, device, workers)
     kept = replace(
-        filled, model=None if begun else size, positions=config.positions, norm=config.norm, attention=config.attention,
-        window=config.window, evaluate_every=schedule.evaluate_every,
+        filled, model=None if begun else size, positions=config.positions, norm=config.norm, kv_heads=config.kv_heads,
+        attention=config.attention, window=config.window, evaluate_every=schedule.evaluate_every,
     )  # fmt: skip
     return Plan(
         model=model, corpus=corpus, schedule=schedule, precision=precision, options=kept.recorded(), sharded=sharded
@@ -163,9 +163,11 @@ def with_defaults(options: TrainOptions, preset: GPTConfig, device: str, workers
 
 def configured(preset: GPTConfig, options: TrainOptions, source: str) -> GPTConfig:
     """The model's configuration with the options that change it. Raises ErlangenError where they do not fit together."""
+    if options.kv_heads is not None and preset.heads % options.kv_heads:
+        raise ErlangenError(f"--kv-heads {options.kv_heads}: must divide the {preset.heads} heads of {source}")
     changes = {
         name: value
-        for name in ("block", "dropout", "positions", "norm", "attention", "window")
+        for name in ("block", "dropout", "positions", "norm", "kv_heads", "attention", "window")
         if (value := getattr(options, name)) is not None
     }
     try:
