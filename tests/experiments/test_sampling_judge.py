@@ -26,7 +26,7 @@ from erlangen.statistics import crossed_interval, simultaneous_level
 from erlangen.statistics.intervals import Interval
 from erlangen.statistics.regions import at_most
 
-WORLD = Recipe(seeds=8, prompts=200)
+WORLD = Recipe(seeds=8, stopped_seeds=8, prompts=200)
 SMALL = Recipe(seeds=5, prompts=24, regimes=("memorizing",))
 MARGIN, SPREAD = 0.2, 0.05  # of the recipe; standard deviation between texts
 DRAWS, MOST = 200, 11  # worlds, and how many of them may be wrong: 2.5 % and three standard errors

@@ -17,7 +17,8 @@ class Recipe:
     """corpus: grimm, tales (generated) or a UTF-8 text file; split into 0.77 to train, 0.03 to stop by and 0.2 for prompts.
 
     dictionary: what counts as a word: an English word list, or the words of the training part.
-    regimes: memorizing nets, as the source's is, and nets that are stopped at their least validation loss. seeds: nets of each.
+    regimes: memorizing nets, as the source's is, and nets that are stopped at their least validation loss. seeds: memorizing nets.
+    stopped_seeds: nets that are stopped, at most as many: settings make a larger difference to what they write.
     steps, layers, width: updates and size of a net that is stopped early.
     characters: of the slice that a memorizing net is trained on, another for each seed. views: of each of them, on average.
     memorizing_layers, memorizing_width: size of that net, which has 20 parameters for each character, as the source's has.
@@ -39,6 +40,7 @@ class Recipe:
     dictionary: Literal["english", "training"] = "english"
     regimes: tuple[Regime, ...] = ("memorizing", "stopped")
     seeds: Annotated[int, Ge(2), Le(100)] = 8
+    stopped_seeds: Annotated[int, Ge(2), Le(100)] = 5
     steps: Count = 2300
     characters: Annotated[int, Ge(512), Le(1_000_000)] = 8192
     views: Annotated[int, Ge(1), Le(10_000)] = 400
@@ -69,6 +71,10 @@ class Recipe:
         if self.memorizing_steps < 10:
             raise ValueError(f"views: {self.views} of {self.characters} characters take {self.memorizing_steps} steps, too few")
 
+    def nets(self, regime: Regime) -> int:
+        """The number of nets of a regime."""
+        return self.seeds if regime == "memorizing" else min(self.seeds, self.stopped_seeds)
+
     @property
     def memorizing_steps(self) -> int:
         """views · characters / (batch · block)."""
@@ -81,5 +87,5 @@ PRESETS = {
         memorizing_layers=2, memorizing_width=48, heads=2, block=64, lr=5e-3, prompts=48, prompt=24, length=120,
     ),
     "standard": Recipe(),
-    "full": Recipe(seeds=12, steps=9600, width=128),
+    "full": Recipe(seeds=12, stopped_seeds=12, steps=9600, width=128),
 }  # fmt: skip
