@@ -17,8 +17,8 @@ class Recipe:
     """corpus: grimm, tales (generated) or a UTF-8 text file; split into 0.77 to train, 0.03 to stop by and 0.2 for prompts.
 
     dictionary: what counts as a word: an English word list, or the words of the training part.
-    regimes: memorizing nets, as the source's is, and nets that are stopped at their least validation loss. seeds: memorizing nets.
-    stopped_seeds: nets that are stopped, at most as many: settings make a larger difference to what they write.
+    regimes: memorizing nets, as the source's is, and nets that are stopped at their least validation loss. seeds: number of
+    memorizing nets. stopped_seeds: number of nets that are stopped, at most as many; settings change more of what these write.
     steps, layers, width: updates and size of a net that is stopped early.
     characters: of the slice that a memorizing net is trained on, another for each seed. views: of each of them, on average.
     memorizing_layers, memorizing_width: size of that net, which has 20 parameters for each character, as the source's has.
