@@ -225,8 +225,15 @@ class _Gather(torch.autograd.Function):
         return d_x.index_select(0, ctx.index)
 
 
-def _apply(function: type[torch.autograd.Function], *inputs: Any) -> Tensor:
-    return cast(Tensor, function.apply(*inputs))  # type: ignore[no-untyped-call]
+def apply(function: type[torch.autograd.Function], *inputs: Any) -> Tensor:
+    """function.apply(*inputs), with as many inputs as `forward` has.
+
+    torch's `apply` binds them to the signature each time, to find defaults, which takes as long as starting several kernels.
+    """
+    if torch._C._are_functorch_transforms_active():
+        return cast(Tensor, function.apply(*inputs))  # type: ignore[no-untyped-call]
+    known = torch._functorch.utils.unwrap_dead_wrappers(inputs)
+    return cast(Tensor, super(torch.autograd.Function, function).apply(*known))  # type: ignore[misc]
 
 
 def product(csr: CSR, x: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -234,7 +241,7 @@ def product(csr: CSR, x: Tensor, weight: Tensor | None = None) -> Tensor:
 
     With heads x is (cols, heads, C), weight (E, heads) or None, and y (rows, heads, C): a matrix for each head.
     """
-    return _apply(_Product, x, weight, csr)
+    return apply(_Product, x, weight, csr)
 
 
 def edge_dot(csr: CSR, a: Tensor, b: Tensor) -> Tensor:
@@ -242,17 +249,17 @@ def edge_dot(csr: CSR, a: Tensor, b: Tensor) -> Tensor:
 
     With heads a is (rows, heads, C), b (cols, heads, C), and the result (E, heads).
     """
-    return _apply(_EdgeDot, a, b, csr)
+    return apply(_EdgeDot, a, b, csr)
 
 
 def of_sources(csr: CSR, x: Tensor) -> Tensor:
     """x (cols, ...) -> the row of x at each entry's column (its source), (E, ...), in the order of the CSR."""
-    return _apply(_Gather, x.flatten(1), csr.col, csr.col_sums).reshape(len(csr.col), *x.shape[1:])
+    return apply(_Gather, x.flatten(1), csr.col, csr.col_sums).reshape(len(csr.col), *x.shape[1:])
 
 
 def of_targets(csr: CSR, x: Tensor) -> Tensor:
     """x (rows, ...) -> the row of x at each entry's row (its target), (E, ...), in the order of the CSR."""
-    return _apply(_Gather, x.flatten(1), csr.row, csr.row_sums).reshape(len(csr.col), *x.shape[1:])
+    return apply(_Gather, x.flatten(1), csr.row, csr.row_sums).reshape(len(csr.col), *x.shape[1:])
 
 
 def neighbor_sum(x: Tensor, edge_index: Tensor, num_targets: int, edge_weight: Tensor | None = None) -> Tensor:

@@ -7,14 +7,14 @@ order: torch.compile and torch.export can trace them, a CSR structure they canno
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from erlangen.nn.graph import launch
-from erlangen.nn.graph.csr import CSR, edge_dot, first_order, of_sources, of_targets, product
+from erlangen.nn.graph.csr import CSR, apply, edge_dot, first_order, of_sources, of_targets, product
 from erlangen.nn.graph.leaky_scores import leaky_scores
 from erlangen.nn.graph.softmax import softmax
 
@@ -68,7 +68,7 @@ def edge_softmax(csr: CSR, scores: Tensor) -> Tensor:
     The largest score of each node is subtracted first, so that nothing overflows and no node's attention underflows.
     """
     exact = scores.to(torch.promote_types(scores.dtype, torch.float32))
-    return cast(Tensor, _EdgeSoftmax.apply(exact.contiguous(), csr)).to(scores.dtype)  # type: ignore[no-untyped-call]
+    return apply(_EdgeSoftmax, exact.contiguous(), csr).to(scores.dtype)
 
 
 def attend(csr: CSR, attention: Tensor, value: Tensor, of_edges: Tensor | None = None) -> Tensor:

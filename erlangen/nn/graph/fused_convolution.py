@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from erlangen.nn.graph.csr import CSR, edge_dot, neighbor_sum, product, structure, sum_rows, transposed_product
+from erlangen.nn.graph.csr import CSR, apply, edge_dot, neighbor_sum, product, structure, sum_rows, transposed_product
 from erlangen.nn.graph.linear import plain
 
 
@@ -114,7 +114,7 @@ def convolve(
     narrows = plain(near) and near.out_features <= near.in_features
     if narrows and (own is None or plain(own)) and not torch.is_autocast_enabled(h.device.type):
         inputs = (h, None if root is h else root, near.weight, near.bias, None if own is None else own.weight, entries, csr, mean)
-        return cast(Tensor, _Convolution.apply(*inputs))  # type: ignore[no-untyped-call]
+        return apply(_Convolution, *inputs)
     total = product(csr, h.to(exact), entries)
     return joined(near, (total / csr.divisor if mean else total).to(h.dtype), own, root)
 

@@ -11,14 +11,14 @@ Kernels compute the sums of P over the edges of a node without P itself. Derivat
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from erlangen.nn.graph import launch
-from erlangen.nn.graph.csr import CSR, first_order, of_sources, of_targets, product
+from erlangen.nn.graph.csr import CSR, apply, first_order, of_sources, of_targets, product
 
 Gradients = tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None, None, None]
 
@@ -77,7 +77,7 @@ def leaky_scores(csr: CSR, left: Tensor, right: Tensor, att: Tensor | None, give
         dtype = dtype if other is None else torch.promote_types(dtype, other.dtype)
     exact = torch.promote_types(dtype, torch.float32)
     inputs = [None if one is None else one.to(exact) for one in (left, right, att, given)]
-    return cast(Tensor, _LeakyScores.apply(*inputs, csr, slope)).to(dtype)  # type: ignore[no-untyped-call]
+    return apply(_LeakyScores, *inputs, csr, slope).to(dtype)
 
 
 def sum_of_ends(csr: CSR, left: Tensor, right: Tensor, given: Tensor | None) -> Tensor:
