@@ -132,10 +132,10 @@ class GraphAttention(nn.Module):
         if isinstance(self.fill_value, str):
             how = {"add": "sum"}.get(self.fill_value, self.fill_value)
             fill = arriving(features, given, counts, how).index_select(0, added)
+        elif isinstance(self.fill_value, Tensor):
+            fill = self.fill_value.to(features).expand(len(added), features.shape[1])
         else:
-            fill = torch.as_tensor(self.fill_value, dtype=features.dtype, device=features.device).expand(
-                len(added), features.shape[1]
-            )
+            fill = features.new_full((len(added), features.shape[1]), self.fill_value)
         return torch.cat([features, fill])
 
     def of_edges(self, features: Tensor | None) -> Tensor | None:

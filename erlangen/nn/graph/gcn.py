@@ -38,13 +38,14 @@ def gcn_weights(edge_index: Tensor, num_nodes: int, edge_weight: Tensor, given: 
 
 
 def sorted_gcn_weights(edge_index: Tensor, num_nodes: int, edge_weight: Tensor, given: bool) -> Tensor:
-    """`gcn_weights` on a GPU, by sums without atomics, whose order differs from run to run."""
+    """`gcn_weights` on a GPU, by sums in float32 without atomics, whose order differs from run to run."""
     csr = structure(edge_index, num_nodes, num_nodes)
-    weight = edge_weight.index_select(0, csr.order)
+    weight = edge_weight.index_select(0, csr.order).to(torch.promote_types(edge_weight.dtype, torch.float32))
     total = product(csr.row_sums, weight[:, None])  # (N, 1)
     remember(edge_index, ("totals", num_nodes, weight.dtype, given), lambda: check_totals(total[:, 0]))
     scale = inverse_root(total)
-    return (of_sources(csr, scale)[:, 0] * weight * of_targets(csr, scale)[:, 0]).index_select(0, csr.inverse)
+    entries = of_sources(csr, scale)[:, 0] * weight * of_targets(csr, scale)[:, 0]
+    return entries.index_select(0, csr.inverse).to(edge_weight.dtype)
 
 
 def check_totals(total: Tensor) -> None:
