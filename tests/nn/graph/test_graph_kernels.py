@@ -41,9 +41,9 @@ by_device = pytest.mark.parametrize(
 )
 ATTENTION = (GATConv, GATv2Conv, TransformerConv)
 SHAPES = [(1, 1), (3, 7), (8, 8), (2, 33), (1, 64), (2, 128)]  # heads, channels
-BOUND = {torch.float32: 2e-5, torch.float64: 1e-11, torch.bfloat16: 0.05}
+BOUND = {torch.float32: 2e-5, torch.float64: 1e-11, torch.bfloat16: 0.05, torch.float16: 0.05}
 # LeakyReLU has its other slope where z is rounded across 0: in bfloat16, a CPU's gradients are off by up to 0.27 of the largest.
-OF_GRADIENTS = {**BOUND, torch.float32: 2e-4, torch.bfloat16: 0.5}
+OF_GRADIENTS = {**BOUND, torch.float32: 2e-4, torch.bfloat16: 0.5, torch.float16: 0.5}
 
 
 @pytest.fixture(autouse=True)
@@ -215,7 +215,7 @@ def test_without_triton_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @by_device
 @pytest.mark.parametrize("longest", [1024, 4], ids=["", "pieces"])
-@pytest.mark.parametrize(("heads", "channels"), SHAPES)
+@pytest.mark.parametrize(("heads", "channels"), [*SHAPES, (1, 200), (40, 8)])
 def test_each_kernel_equals_its_twin(
     kernels: Counter[str], device: str, longest: int, heads: int, channels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -334,11 +334,16 @@ def test_forward_mode_within_a_backward_pass(kernels: Counter[str], device: str)
 # On a GPU only
 
 
+CASES = [
+    *((heads, channels, dtype) for heads, channels in SHAPES for dtype in (torch.float32, torch.bfloat16)),
+    (3, 7, torch.float64), (8, 8, torch.float16),
+]  # fmt: skip
+
+
 @pytest.mark.cuda
 @pytest.mark.parametrize("device", ["cuda"])
 @pytest.mark.parametrize("edge_dim", [None, 3])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
-@pytest.mark.parametrize(("heads", "channels"), SHAPES)
+@pytest.mark.parametrize(("heads", "channels", "dtype"), CASES)
 @pytest.mark.parametrize("kind", ATTENTION)
 def test_attention_on_graphs_of_all_kinds(
     kernels: Counter[str], device: str, kind: type[nn.Module], heads: int, channels: int, dtype: torch.dtype, edge_dim: int | None
@@ -354,7 +359,7 @@ def test_attention_on_graphs_of_all_kinds(
 
 @pytest.mark.cuda
 @pytest.mark.parametrize("device", ["cuda"])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("width", [1, 7, 33, 64, 128])
 def test_convolutions_on_graphs_of_all_kinds(kernels: Counter[str], device: str, width: int, dtype: torch.dtype) -> None:
     for hub in (0, 5000):
