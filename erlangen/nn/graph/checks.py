@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from erlangen.nn.graph.remember import remember
+from erlangen.nn.graph.remember import reading_waits, remember
 
 
 def check_edge_index(edge_index: Tensor, num_sources: int, num_targets: int | None = None) -> None:
@@ -22,7 +22,7 @@ def check_edge_index(edge_index: Tensor, num_sources: int, num_targets: int | No
             f"edge_index must have shape (2, E), with sources in row 0 and targets in row 1, but has {tuple(edge_index.shape)}"
         )
     counts = (num_sources, num_sources if num_targets is None else num_targets)
-    if edge_index.is_cuda:
+    if reading_waits(edge_index):
         remember(edge_index, ("range", *counts), lambda: check_ends(edge_index, counts))
     else:
         check_ends(edge_index, counts)
@@ -66,7 +66,7 @@ def check_finite(name: str, values: Tensor, graph: Tensor | None = None) -> None
     """
     if torch.compiler.is_compiling():
         return
-    if graph is not None and values.is_cuda:
+    if graph is not None and reading_waits(values):
         remember(graph, ("finite", name, values.shape, values.dtype), lambda: refuse_nan(name, values))
     else:
         refuse_nan(name, values)

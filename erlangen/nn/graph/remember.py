@@ -30,12 +30,19 @@ def remember(tensor: Tensor, key: Hashable, derive: Callable[[], Value]) -> Valu
     return cast(Value, known[1][key])
 
 
+def reading_waits(tensor: Tensor) -> bool:
+    """Whether the host waits for the device when it reads a value of the tensor."""
+    return tensor.is_cuda
+
+
 def state(tensors: tuple[Tensor, ...]) -> tuple[object, ...]:
     """What `unchanged` needs to tell whether a tensor has been changed: a copy, or on CUDA its version and its address.
 
     A tensor that was made in inference mode has no version, and is copied on CUDA too.
     """
-    return tuple((one._version, one.data_ptr()) if one.is_cuda and not one.is_inference() else one.clone() for one in tensors)
+    return tuple(
+        (one._version, one.data_ptr()) if reading_waits(one) and not one.is_inference() else one.clone() for one in tensors
+    )
 
 
 def unchanged(before: tuple[object, ...], tensors: tuple[Tensor, ...]) -> bool:

@@ -10,6 +10,7 @@ import importlib.util
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -17,7 +18,9 @@ import torch
 from support.graphs import assert_near, gradients, with_random_bias
 from torch import Tensor, nn
 from torch.autograd import forward_ad
+from torch.utils._python_dispatch import TorchDispatchMode
 
+import erlangen.nn.graph.remember as memory
 from erlangen.nn.graph import (
     GATConv,
     GATv2Conv,
@@ -26,8 +29,10 @@ from erlangen.nn.graph import (
     GraphConvolution,
     SAGEConv,
     TransformerConv,
+    checks,
     compact,
     edge_softmax,
+    gcn,
     launch,
 )
 from erlangen.nn.graph.csr import CSR, edge_dot, neighbor_sum, product, structure
@@ -208,6 +213,103 @@ def test_without_triton_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(launch, "TRITON", False)
     monkeypatch.setattr(launch, "start", lambda *_, **__: pytest.fail("a kernel was started"))
     GATConv(3, 2)(torch.randn(5, 3), edges_between(5, 5, 9))
+
+
+class NoWaiting(TorchDispatchMode):
+    """Raises at an operation for which the host of a GPU would wait for the device."""
+
+    WAIT = ("_local_scalar_dense", "equal", "nonzero", "bincount", "_unique2", "unique_dim", "masked_select")
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name, given = str(function), kwargs or {}
+        assert name.split(".")[1] not in self.WAIT, name
+        if name.startswith("aten.index") and isinstance(args[1], (list, tuple)):
+            assert not any(one is not None and one.dtype == torch.bool for one in args[1]), name
+        assert not name.startswith("aten.repeat_interleave") or given.get("output_size") is not None, name
+        return function(*args, **given)
+
+
+@pytest.fixture
+def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is on the CPU counts as being on a GPU."""
+    monkeypatch.setattr(launch, "DEVICES", ("cpu",))
+    monkeypatch.setattr(launch, "TRITON", True)
+    for module in (memory, checks):
+        monkeypatch.setattr(module, "reading_waits", lambda _: True)
+
+
+@pytest.mark.parametrize("runs", [True, False], ids=["kernels", "plain"])
+@pytest.mark.parametrize("hub", [0, 1100], ids=["", "hub"])
+def test_a_second_step_reads_nothing_from_the_device(
+    as_on_a_gpu: None, runs: bool, hub: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With kernels that do nothing, and with the plain operations in their place."""
+    monkeypatch.setattr(launch, "start", lambda *_, **__: runs)
+    monkeypatch.setattr(gcn, "check_totals", lambda total: total.sum().item())  # reads them, but no kernel made them
+    edges = edges_between(12, 12, 40, hub)
+    x, attr, weight = (one.float() for one in (randn(12, 3), randn(40 + hub, 2, seed=1), randn(40 + hub, seed=2).abs()))
+    attention = [(kind(3, 4, heads=2, edge_dim=dim), attr) for kind in ATTENTION for dim in (None, 2)]
+    loops = GATConv(3, 4, edge_dim=2, replace_self_loops=True, fill_value=0.5)
+    adjacency = torch.sparse_coo_tensor(edges.flip(0), torch.ones(40 + hub), (12, 12)).coalesce().to_sparse_csr()
+    for layer, value in [
+        *attention, (loops, attr), (SAGEConv(3, 4), None), (GCNConv(3, 4), None), (GCNConv(3, 4), weight),
+        (GraphConv(3, 4), weight), (GraphConvolution(3, 2), weight), (GraphConvolution(3, 4), None),
+        (GraphConvolution(3, 4, form="index"), None),
+    ]:  # fmt: skip
+        given = () if value is None or getattr(layer, "edge_dim", 1) is None else (value,)
+        graphs = [edges] if given else [edges, adjacency]
+        for graph in graphs:
+            for mode in (nullcontext(), NoWaiting()):
+                with mode:
+                    leaf = x.clone().requires_grad_()
+                    layer(leaf, graph, *given).sum().backward()
+
+
+def test_edges_are_known_by_their_version_where_reading_waits(as_on_a_gpu: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "DEVICES", ())
+    edges, x = edges_between(6, 6, 25), randn(6, 2)
+    known, before = structure(edges, 6, 6), neighbor_sum(x, edges, 6)
+    assert structure(edges, 6, 6) is known
+    assert structure(edges.clone(), 6, 6) is not known
+    edges[:, 0] = 5
+    assert structure(edges, 6, 6) is not known
+    assert not torch.equal(neighbor_sum(x, edges, 6), before)
+    torch.testing.assert_close(neighbor_sum(x, edges, 6), neighbor_sum(x, edges.clone(), 6))
+    known = structure(edges, 6, 6)
+    edges.data[0, 0] = 4
+    assert structure(edges, 6, 6) is known, "a change that bypasses the version goes unnoticed, as the docs say"
+    edges.data = edges.clone()
+    assert structure(edges, 6, 6) is not known
+    with torch.inference_mode():
+        made = edges.clone()  # has no version: it is compared
+        first = remember(made, "key", lambda: object())
+        assert remember(made, "key", lambda: object()) is first
+        made[0, 0] = 0
+        assert remember(made, "key", lambda: object()) is not first
+
+
+def test_values_are_checked_once_where_reading_waits(as_on_a_gpu: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "DEVICES", ())
+    edges, x, attr = edges_between(6, 6, 25), randn(6, 3).float(), randn(25, 2, seed=1).float()
+    layer = GATConv(3, 4, edge_dim=2)
+    bad, worse = x.clone(), attr.clone()
+    bad[3, 1], worse[2, 0] = torch.nan, torch.nan
+    for features, values, message in (
+        (bad, attr, r"x is NaN at \[3, 1\]"), (bad, attr, r"x is NaN at \[3, 1\]"), (x, worse, r"edge_attr is NaN at \[2, 0\]"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=message):  # a refusal is not remembered as a check
+            layer(features, edges, values)
+    with pytest.raises(ValueError, match="there are 6 nodes"):
+        layer(x, edges + 3, attr)
+    layer(x, edges, attr)
+    assert layer(bad, edges, attr).isnan().any()
+    with pytest.raises(ValueError, match="x is NaN"):
+        layer(bad, edges.clone(), attr)
+    with pytest.raises(ValueError, match="x is NaN"):  # another shape
+        GATConv(2, 4)(bad[:, 1:], edges)
+    edges[0, 0] = 6
+    with pytest.raises(ValueError, match="source 6 at edge 0"):
+        layer(x, edges, attr)
 
 
 # In the interpreter, and on a GPU
