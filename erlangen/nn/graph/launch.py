@@ -74,23 +74,36 @@ def edge_dots(csr: CSR, a: Tensor, b: Tensor) -> Tensor | None:
 
 
 def row_softmax(csr: CSR, scores: Tensor) -> Tensor | None:
-    """The softmax of scores (E, heads) over the entries of each row; None, too, where a row is too long for one program."""
-    if not fits(scores) or csr.compact.parts is not None:
+    """The softmax of scores (E, heads) over the entries of each row."""
+    if not fits(scores):
         return None
-    out, scores = torch.empty_like(scores, memory_format=torch.contiguous_format), scores.contiguous()
-    constants, grid = softmax_blocks(csr, scores.shape[1])
-    return out if start("row_softmax", grid, (scores, csr.compact.rowptr, out), constants, warps=1) else None
+    c, scores = csr.compact, scores.contiguous()
+    out = torch.empty_like(scores)
+    constants, grid = softmax_blocks(c.pieces, scores.shape[1])
+    if c.owner is None:
+        return out if start("row_softmax", grid, (scores, c.rowptr, out), constants, warps=1) else None
+    largest, total = (scores.new_empty(c.pieces, scores.shape[1]) for _ in range(2))
+    if not start("piece_sums", grid, (scores, c.rowptr, largest, total), constants, warps=1):
+        return None
+    given = (scores, largest, total, c.owner, c.parts, c.rowptr, out)
+    return out if start("piece_softmax", grid, given, constants, warps=1) else None
 
 
 def row_softmax_gradient(csr: CSR, attention: Tensor, grad: Tensor) -> Tensor | None:
-    """The gradient of the scores, (E, heads), from the attention and its gradient; None as for `row_softmax`."""
-    if not fits(attention, grad) or csr.compact.parts is not None:
+    """The gradient of the scores, (E, heads), from the attention and its gradient."""
+    if not fits(attention, grad):
         return None
-    attention, grad = attention.contiguous(), grad.contiguous()
+    c, attention, grad = csr.compact, attention.contiguous(), grad.contiguous()
     out = torch.empty_like(attention)
-    constants, grid = softmax_blocks(csr, attention.shape[1])
-    given = (attention, grad, csr.compact.rowptr, out)
-    return out if start("row_softmax_gradient", grid, given, constants, warps=1) else None
+    constants, grid = softmax_blocks(c.pieces, attention.shape[1])
+    if c.parts is None:
+        return out if start("row_softmax_gradient", grid, (attention, grad, c.rowptr, out), constants, warps=1) else None
+    sums = grad.new_empty(c.pieces, grad.shape[1])
+    if not start("piece_weighted_sums", grid, (attention, grad, c.rowptr, sums), constants, warps=1):
+        return None
+    means = joined(sums, c.parts)
+    given = (attention, grad, means, c.owner, c.rowptr, out)
+    return out if means is not None and start("piece_softmax_gradient", grid, given, constants, warps=1) else None
 
 
 def leaky_scores(csr: CSR, left: Tensor, right: Tensor, att: Tensor | None, given: Tensor | None, slope: float) -> Tensor | None:
@@ -157,10 +170,10 @@ def edge_blocks(heads: int, channels: int, edges: int) -> tuple[dict[str, Any], 
     return constants, (-(-edges // e), -(-heads // h))
 
 
-def softmax_blocks(csr: CSR, heads: int) -> tuple[dict[str, Any], tuple[int, int]]:
-    """The constants and the grid of a kernel whose programs have a row and a block of heads."""
+def softmax_blocks(rows: int, heads: int) -> tuple[dict[str, Any], tuple[int, int]]:
+    """The constants and the grid of a kernel whose programs have a row, or a piece of one, and a block of heads."""
     h = min(power(heads), 32)
-    return {"HEADS": heads, "BLOCK_E": 32, "BLOCK_H": h}, (csr.rows, -(-heads // h))
+    return {"HEADS": heads, "BLOCK_E": 32, "BLOCK_H": h}, (rows, -(-heads // h))
 
 
 def start(kernel: str, grid: tuple[int, int], given: tuple[Any, ...], constants: dict[str, Any], warps: int = 4) -> bool:

@@ -348,7 +348,9 @@ def test_each_kernel_equals_its_twin(
         assert_near(a, b, 2e-6)
     missing = {"row_sums", "edge_dots", "leaky_scores", "leaky_sums", "leaky_slopes"} - set(kernels)
     assert not missing
-    assert ("row_softmax" in kernels and "row_softmax_gradient" in kernels) == (longest == 1024)
+    softmax = {"row_softmax", "row_softmax_gradient"}
+    pieces = {"piece_sums", "piece_softmax", "piece_weighted_sums", "piece_softmax_gradient"}
+    assert (softmax | pieces) & set(kernels) == (softmax if longest == 1024 else pieces)
 
 
 @by_device
@@ -374,8 +376,12 @@ def test_derivatives_of_both_orders_equal_finite_differences(
 
 
 @by_device
+@pytest.mark.parametrize("longest", [1024, 4], ids=["", "pieces"])
 @pytest.mark.parametrize("spread", [1.0, 300.0])
-def test_softmax_of_large_and_infinite_scores(kernels: Counter[str], device: str, spread: float) -> None:
+def test_softmax_of_large_and_infinite_scores(
+    kernels: Counter[str], device: str, spread: float, longest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compact, "LONGEST", longest)
     edges = edges_between(9, 7, 60).to(device)
     csr, scores = structure(edges, 9, 7), (spread * randn(60, 3, dtype=torch.float32)).to(device)
     scores[csr.rowptr[0] : csr.rowptr[1], 0] = -torch.inf  # nothing but -inf: NaN, as torch's
