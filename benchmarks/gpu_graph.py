@@ -3,7 +3,7 @@
 The graph is random, directed and simple, with N nodes, E edges, and F features in and out, in float32: one that fills a GPU, and
 one whose steps last as long as the host needs to start them. Attention layers have 8 heads of F / 8 channels. The peers are PyG's
 `edge_index` path (gather and scatter) and its CSR path (a `torch.sparse_csr` adjacency); both sides get the same weights, and
-outputs and gradients are compared before anything is timed.
+outputs and gradients are compared before anything is timed. GAT also has a graph in which every node has an edge to one of them.
 
 time      median of --rounds rounds, each of which times several steps of either side by CUDA events
 memory    peak during a step above what was allocated before the layer first saw the graph: what ours keeps of the graph counts
@@ -20,7 +20,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, TextIO
 
@@ -52,6 +52,7 @@ class Graph:
     edges: int
     features: int
     device: torch.device
+    hub: int = 0  # more edges, all of which reach node 0
 
     @cached_property
     def edge_index(self) -> Tensor:
@@ -60,7 +61,8 @@ class Graph:
         codes = torch.randint(n * n, (self.edges + self.edges // 5,), generator=generator).unique()
         codes = codes[codes // n != codes % n]
         codes = codes[torch.randperm(len(codes), generator=generator)[: self.edges]]
-        return torch.stack([codes // n, codes % n]).to(self.device)
+        more = torch.randperm(n - 1, generator=generator)[: self.hub] + 1
+        return torch.cat([torch.stack([codes // n, codes % n]), torch.stack([more, torch.zeros_like(more)])], 1).to(self.device)
 
     @cached_property
     def x(self) -> Tensor:
@@ -105,10 +107,12 @@ class Case:
 
 def cases(graph: Graph) -> Iterator[Case]:
     f, large = graph.features, graph.nodes >= LARGE
-    for kind in ATTENTION:
+    for kind in ATTENTION[:1] if graph.hub else ATTENTION:
         ours, peer = kind(f, f // HEADS, heads=HEADS), getattr(pyg, kind.__name__)(f, f // HEADS, heads=HEADS)
         ours.load_state_dict(peer.state_dict())
         yield Case(kind.__name__, ours, {"edge_index": (peer, False)}, 2.0 if large else 1.0, 2.0 if large else None)
+    if graph.hub:
+        return
     mean, sage = GraphConvolution(f, f), pyg.SAGEConv(f, f)
     names = {name: name.replace("neighbors", "l").replace("self", "r") for name in mean.state_dict()}
     sage.load_state_dict({names[name]: value for name, value in mean.state_dict().items()})
@@ -247,7 +251,11 @@ def measure(graph: Graph, case: Case, rounds: int, out: TextIO) -> list[Row]:
         rows += report(graph, case, name, times, peaks, out)
     same, waiting = repeats_bits(graph, ours), waits(graph, ours)
     print(f"{'':<16} same bits twice: {same}; waits for the device: {waiting}", file=out, flush=True)
-    return [*rows, {"name": f"{case.name}, N = {graph.nodes}, step", "same bits": same, "waits": waiting}]
+    return [*rows, {"name": f"{named(graph, case)}, step", "same bits": same, "waits": waiting}]
+
+
+def named(graph: Graph, case: Case) -> str:
+    return f"{case.name}, N = {graph.nodes}{', hub' if graph.hub else ''}"
 
 
 def checked(graph: Graph, ours: nn.Module, layer: nn.Module, edges: Tensor, out: TextIO) -> list[Row]:
@@ -260,7 +268,7 @@ def report(
     graph: Graph, case: Case, name: str, times: dict[str, float], peaks: dict[str, tuple[float, float]], out: TextIO
 ) -> list[Row]:
     """The line of one side, and the rows of its ratios."""
-    label, (peak, kept) = f"{case.name}, N = {graph.nodes}", peaks[name]
+    label, (peak, kept) = named(graph, case), peaks[name]
     print(f"{case.name:<16} {name:<20} {times[name]:>8.3f} ms, peak {peak:>7.1f} MiB, of which stay {kept:.1f}", file=out, end="")
     if name == "ours":
         print(file=out, flush=True)
@@ -280,7 +288,7 @@ def captured_rows(graph: Graph, case: Case, rounds: int, out: TextIO) -> list[Ro
     same = torch.equal(replay(), expected)
     replayed = in_turns({"captured": replay}, rounds, 20, graph.device)["captured"]
     print(f"{case.name:<16} {replayed:>8.3f} ms captured in a CUDA graph; same output as without: {same}", file=out, flush=True)
-    return [{"name": f"{case.name}, N = {graph.nodes}, captured", "ms": round(replayed, 4), "same": same}]
+    return [{"name": f"{named(graph, case)}, captured", "ms": round(replayed, 4), "same": same}]
 
 
 def attempt(name: str, run: Callable[[], list[Row]], out: TextIO) -> list[Row]:
@@ -307,15 +315,16 @@ def main() -> None:
     chip = torch.cuda.get_device_name(device) if on_gpu else "a CPU, whose figures mean nothing here"
     print(f"{chip}; torch {torch.__version__}, PyG {torch_geometric.__version__}, Triton {launch.TRITON}", file=out, flush=True)
     results: list[Row] = [{"name": "device", "device": chip, "torch": torch.__version__, "pyg": torch_geometric.__version__}]
-    for nodes, edges in zip(args.nodes, args.edges, strict=True):
-        graph = Graph(nodes, edges, args.features, device)
-        print(f"\nN = {nodes}, E = {edges}, F = {args.features}; forward and backward", file=out, flush=True)
+    graphs = [Graph(nodes, edges, args.features, device) for nodes, edges in zip(args.nodes, args.edges, strict=True)]
+    for graph in [*graphs, *(replace(one, hub=one.nodes - 1) for one in graphs[:1])]:
+        hub = f"; and {graph.hub} more edges to one node" if graph.hub else ""
+        print(f"\nN = {graph.nodes}, E = {graph.edges}, F = {graph.features}{hub}; forward and backward", file=out, flush=True)
         for case in cases(graph):
             if time.perf_counter() - began > args.seconds:
                 print(f"{case.name}: skipped, out of time", file=out, flush=True)
                 continue
             results += attempt(case.name, partial(measure, graph, case, args.rounds, out), out)
-            if on_gpu and nodes < LARGE:
+            if on_gpu and graph.nodes < LARGE:
                 results += attempt(f"{case.name}, captured", partial(captured_rows, graph, case, args.rounds, out), out)
             printing.emit(results, args.json if args.json != "-" else None)
     print(f"\n{time.perf_counter() - began:.0f} s", file=out, flush=True)
