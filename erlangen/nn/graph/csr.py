@@ -4,7 +4,7 @@
 
 Sums use `embedding_bag`, which gathers and adds without storing E rows. On one core (N = 10k, E = 200k, F = 64) it took 0.4 ms,
 torch.sparse's CSR product 1.2 ms, torch.sparse.mm(reduce="sum") 1.6 ms, gather and index_add 40 ms. On a GPU the kernels of
-`erlangen.nn.graph.launch` do the same for all heads at once.
+`erlangen.nn.graph.sum_kernels` do the same for all heads at once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from erlangen.nn.graph import launch
+from erlangen.nn.graph import gpu_sums
 from erlangen.nn.graph.checks import check_edge_index
 from erlangen.nn.graph.compact import Compact, compact
 from erlangen.nn.graph.remember import remember
@@ -114,7 +114,7 @@ def sum_rows(csr: CSR, x: Tensor, weight: Tensor | None) -> Tensor:
     """`product` without a derivative."""
     if not len(csr.col) or not x.numel():
         return x.new_zeros(csr.rows, *x.shape[1:])
-    if (sums := launch.row_sums(csr, x, weight)) is not None:
+    if (sums := gpu_sums.row_sums(csr, x, weight)) is not None:
         return sums
     if x.ndim == 3:
         weights = [None] * x.shape[1] if weight is None else weight.unbind(1)
@@ -134,7 +134,7 @@ def transposed_product(csr: CSR, x: Tensor, weight: Tensor | None) -> Tensor:
     back = csr.transpose
     if weight is None:
         return product(back, x)
-    if first_order() and len(csr.col) and x.numel() and (sums := launch.row_sums(back, x, weight, ordered=True)) is not None:
+    if first_order() and len(csr.col) and x.numel() and (sums := gpu_sums.row_sums(back, x, weight, ordered=True)) is not None:
         return sums
     return product(back, x, weight.index_select(0, back.order))
 
@@ -173,7 +173,7 @@ class _EdgeDot(torch.autograd.Function):
     def forward(a: Tensor, b: Tensor, csr: CSR) -> Tensor:
         if not len(csr.col) or not a.shape[1:].numel():
             return a.new_zeros(len(csr.col), *a.shape[1:-1])
-        if (dots := launch.edge_dots(csr, a, b)) is not None:
+        if (dots := gpu_sums.edge_dots(csr, a, b)) is not None:
             return dots
         # sampled_addmm refuses matrices with more entries than places, and cannot be traced
         unsupported = len(csr.col) > csr.rows * csr.cols or torch.compiler.is_compiling() or a.ndim == 3

@@ -1,7 +1,7 @@
 """What attention does on the edges of a graph: gather from both ends, dot, softmax over a node's edges, and weighted sums.
 
 `SortedEdges` works on a CSR structure, without a row per edge where that can be avoided: on a CPU head by head, on a GPU by
-kernels for all heads at once (`erlangen.nn.graph.launch`). `PlainEdges` does the same with plain operations on edges in the given
+kernels for all heads at once (see `launch`). `PlainEdges` does the same with plain operations on edges in the given
 order: torch.compile and torch.export can trace them, a CSR structure they cannot.
 """
 
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from erlangen.nn.graph import launch
+from erlangen.nn.graph import gpu_softmax, launch
 from erlangen.nn.graph.csr import CSR, apply, edge_dot, first_order, of_sources, of_targets, product
 from erlangen.nn.graph.leaky_scores import leaky_scores
 from erlangen.nn.graph.softmax import softmax
@@ -26,7 +26,7 @@ class _EdgeSoftmax(torch.autograd.Function):
     def forward(scores: Tensor, csr: CSR) -> Tensor:
         if not scores.numel():
             return torch.empty_like(scores)
-        if (attention := launch.row_softmax(csr, scores)) is not None:
+        if (attention := gpu_softmax.row_softmax(csr, scores)) is not None:
             return attention
         largest = row_maxima(csr, scores)  # (N_dst, heads)
         weight = (scores - largest.index_select(0, csr.row)).exp_()
@@ -41,7 +41,7 @@ class _EdgeSoftmax(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (attention,), csr = ctx.saved_tensors, ctx.csr
-        if first_order() and attention.numel() and (fused := launch.row_softmax_gradient(csr, attention, grad)) is not None:
+        if first_order() and attention.numel() and (fused := gpu_softmax.row_softmax_gradient(csr, attention, grad)) is not None:
             return fused, None
         weighted = attention * grad
         return weighted - attention * of_targets(csr, product(csr.row_sums, weighted)), None

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from erlangen.nn.graph import launch
+from erlangen.nn.graph import gpu_scores
 from erlangen.nn.graph.csr import CSR, apply, first_order, of_sources, of_targets, product
 
 Gradients = tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None, None, None]
@@ -30,7 +30,7 @@ class _LeakyScores(torch.autograd.Function):
     def forward(left: Tensor, right: Tensor, att: Tensor | None, given: Tensor | None, csr: CSR, slope: float) -> Tensor:
         if not len(csr.col) or not left.shape[1:].numel():
             return left.new_zeros(len(csr.col), left.shape[1])
-        if (scores := launch.leaky_scores(csr, left, right, att, given, slope)) is not None:
+        if (scores := gpu_scores.leaky_scores(csr, left, right, att, given, slope)) is not None:
             return scores
         y = F.leaky_relu(sum_of_ends(csr, left, right, given), slope)
         return (y if att is None else y * att).sum(-1)
@@ -96,9 +96,9 @@ def fused_gradients(
     needs_att: bool,
 ) -> Gradients | None:  # fmt: skip
     """The gradients by kernels, or None where they do not run."""
-    of_left = launch.leaky_sums(csr.transpose, left, right, given, grad, slope, ordered=True)
-    of_right = launch.leaky_sums(csr, right, left, given, grad, slope, ordered=False)
-    of_edges = None if given is None else launch.leaky_slopes(csr, left, right, given, grad, slope)
+    of_left = gpu_scores.leaky_sums(csr.transpose, left, right, given, grad, slope, ordered=True)
+    of_right = gpu_scores.leaky_sums(csr, right, left, given, grad, slope, ordered=False)
+    of_edges = None if given is None else gpu_scores.leaky_slopes(csr, left, right, given, grad, slope)
     if of_left is None or of_right is None or (given is not None and of_edges is None):
         return None
     if att is None:
