@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from erlangen.nn.dropout import dropout
 from erlangen.nn.graph.algebra import add_self_loops
 from erlangen.nn.graph.convolution import GraphConvolution
-from erlangen.nn.graph.csr import remember
 from erlangen.nn.graph.features import SparseRows
+from erlangen.nn.graph.remember import remember
 
 Arm = Literal["none", "root", "loops", "wide", "residual", "normalized", "alone"]
 Activation = Literal["relu", "tanh"]

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from erlangen.nn.dropout import dropout
 from erlangen.nn.graph.algebra import adjacency
-from erlangen.nn.graph.csr import remember
 from erlangen.nn.graph.features import check_features
+from erlangen.nn.graph.remember import remember
 from erlangen.nn.graph.transformer_conv import TransformerConv
 
 Form = Literal["edges", "dense"]

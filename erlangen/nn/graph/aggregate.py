@@ -49,6 +49,14 @@ def aggregate(
         raise ValueError(f"aggregation {how!r}: q = {q} is outside [0, 1]")
     if not temperature > 0:
         raise ValueError(f"aggregation {how!r}: temperature = {temperature} must be positive")
+    return combine(messages, target, num_nodes, how, q, interpolation, temperature)
+
+
+def combine(
+    messages: Tensor, target: Tensor, num_nodes: int, how: Aggregation, q: float = 0.5,
+    interpolation: Interpolation = "linear", temperature: float = 1.0,
+) -> Tensor:  # fmt: skip
+    """`aggregate` without its checks."""
     rows = messages.reshape(len(messages), messages.shape[1:].numel())  # (E, K)
     if how in ("max", "min"):
         out = _select(rows, _extreme(rows, target, num_nodes, how), target)

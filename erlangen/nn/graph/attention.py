@@ -15,20 +15,23 @@ Arguments, parameters and their shapes are those of PyG's `GATConv`, `GATv2Conv`
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from erlangen.nn.dropout import dropout
-from erlangen.nn.graph.aggregate import aggregate
+from erlangen.nn.graph.aggregate import combine
 from erlangen.nn.graph.algebra import add_self_loops, self_loops
 from erlangen.nn.graph.checks import check_edge_index, check_finite
-from erlangen.nn.graph.csr import remember, structure
+from erlangen.nn.graph.csr import product, structure
 from erlangen.nn.graph.edge_operations import PlainEdges, SortedEdges
 from erlangen.nn.graph.inputs import Flow, Nodes, Size, both_ends, read_edges
+from erlangen.nn.graph.launch import usable
 from erlangen.nn.graph.linear import linear, reset
 from erlangen.nn.graph.message_passing import message_factors
+from erlangen.nn.graph.remember import remember
 
 Attended = Tensor | tuple[Tensor, tuple[Tensor, Tensor]]  # output, and on request the edges and their attention (E, heads)
 Fill = float | Tensor | Literal["mean", "add", "sum", "max", "min", "mul"]
@@ -82,14 +85,12 @@ class GraphAttention(nn.Module):
         """Read the graph, and add self-loops as the layer does."""
         read = read_edges(x, graph, size, self.flow)
         source, target = both_ends(x)
-        given = self.edge_features(
-            read.value if edge_attr is None and read.sparse else edge_attr, read.index.shape[1], read.sparse
-        )
+        given = self.edge_features(read.value if edge_attr is None and read.sparse else edge_attr, read.index, read.sparse)
         index, features = read.index, given
         if self.add_self_loops:
             replaced, counts = self.replace_self_loops, (read.sources, read.targets)
             index = remember(read.index, ("loops", replaced, *counts), lambda: looped(read.index, *counts, replaced))
-            features = None if given is None else self.with_loops(given, read.index, index, read.targets)
+            features = None if given is None else self.with_loops(given, read.index, index, counts)
         if torch.compiler.is_compiling():
             edges: SortedEdges | PlainEdges = PlainEdges(index, read.targets)
         else:
@@ -97,9 +98,9 @@ class GraphAttention(nn.Module):
         ordered = None if features is None else edges.ordered(features)
         return Listening(source, target, index, edges, ordered, (read.sources, read.targets), read.sparse)
 
-    def edge_features(self, edge_attr: Tensor | None, num_edges: int, sparse: bool) -> Tensor | None:
+    def edge_features(self, edge_attr: Tensor | None, index: Tensor, sparse: bool) -> Tensor | None:
         """edge_attr as (E, edge_dim); the entries of a sparse adjacency are features only if there is an edge_dim."""
-        name, expected = type(self).__name__, (num_edges, self.edge_dim)
+        name, expected = type(self).__name__, (index.shape[1], self.edge_dim)
         if self.edge_dim is None:
             if edge_attr is not None and not sparse:
                 raise ValueError(
@@ -116,25 +117,25 @@ class GraphAttention(nn.Module):
             raise ValueError(f"edge_attr must have shape {expected}, one row per edge, but has {tuple(edge_attr.shape)}")
         if not features.is_floating_point():
             raise ValueError(f"edge_attr must have a floating-point dtype, not {features.dtype}: convert it with .float()")
-        check_finite("edge_attr", features)
+        check_finite("edge_attr", features, index)
         return features
 
-    def with_loops(self, features: Tensor, given: Tensor, index: Tensor, num_targets: int) -> Tensor:
+    def with_loops(self, features: Tensor, given: Tensor, index: Tensor, counts: tuple[int, int]) -> Tensor:
         """The features of the edges that are kept, then those of the added loops.
 
         These are `fill_value`, or what it makes of the edges that arrive at the node: 0 where none does, with mul 1.
         """
         if self.replace_self_loops:
-            kept = ~self_loops(given)
-            given, features = given[:, kept], features[kept]
+            given, kept = remember(given, "without loops", partial(without_loops, given))
+            features = features.index_select(0, kept)
         added = index[1, given.shape[1] :]
         if isinstance(self.fill_value, str):
             how = {"add": "sum"}.get(self.fill_value, self.fill_value)
-            fill = aggregate(features, given[1], num_targets, how).index_select(0, added)  # type: ignore[arg-type]
+            fill = arriving(features, given, counts, how).index_select(0, added)
+        elif isinstance(self.fill_value, Tensor):
+            fill = self.fill_value.to(features).expand(len(added), features.shape[1])
         else:
-            fill = torch.as_tensor(self.fill_value, dtype=features.dtype, device=features.device).expand(
-                len(added), features.shape[1]
-            )
+            fill = features.new_full((len(added), features.shape[1]), self.fill_value)
         return torch.cat([features, fill])
 
     def of_edges(self, features: Tensor | None) -> Tensor | None:
@@ -173,3 +174,21 @@ def looped(edge_index: Tensor, num_sources: int, num_targets: int, replaced: boo
     check_edge_index(edge_index, num_sources, num_targets)
     given = edge_index[:, ~self_loops(edge_index)] if replaced else edge_index
     return add_self_loops(given, min(num_sources, num_targets))
+
+
+def without_loops(edge_index: Tensor) -> tuple[Tensor, Tensor]:
+    """The edges that are no self-loops, (2, E'), and their positions, (E',)."""
+    kept = (~self_loops(edge_index)).nonzero()[:, 0]
+    return edge_index.index_select(1, kept), kept
+
+
+def arriving(features: Tensor, edge_index: Tensor, counts: tuple[int, int], how: str) -> Tensor:
+    """What `aggregate` makes of the features (E, F) of the edges that arrive at each node, (N_dst, F).
+
+    Sums and means on a GPU are taken without atomics, whose order differs from run to run.
+    """
+    if how not in ("sum", "mean") or not usable(features):
+        return combine(features, edge_index[1], counts[1], how)  # type: ignore[arg-type]
+    csr, exact = structure(edge_index, *counts), torch.promote_types(features.dtype, torch.float32)
+    total = product(csr.row_sums, features.to(exact).index_select(0, csr.order))
+    return (total / csr.divisor if how == "mean" else total).to(features.dtype)

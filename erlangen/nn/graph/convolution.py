@@ -66,7 +66,7 @@ class GraphConvolution(MessagePassing):
         h, root = both_ends(x)
         weight = edges.value if edge_weight is None else edge_weight
         if weight is not None:
-            check_edge_weight(weight, edges.index.shape[1])
+            check_edge_weight(weight, edges.index.shape[1], edges.index)
         if self.form == "message" or overrides(self, GraphConvolution, "message", "aggregate"):
             return self.propagate(x, edge_index, weight)
         if self.form == "index" or torch.compiler.is_compiling() or overrides(self, GraphConvolution, "update"):

@@ -3,43 +3,25 @@
     y_v = Σ_{u → v} w_uv x_u            its gradients:  ∂x_u = Σ_{u → v} w_uv ∂y_v (the transpose),  ∂w_uv = ∂y_v · x_u
 
 Sums use `embedding_bag`, which gathers and adds without storing E rows. On one core (N = 10k, E = 200k, F = 64) it took 0.4 ms,
-torch.sparse's CSR product 1.2 ms, torch.sparse.mm(reduce="sum") 1.6 ms, gather and index_add 40 ms.
+torch.sparse's CSR product 1.2 ms, torch.sparse.mm(reduce="sum") 1.6 ms, gather and index_add 40 ms. On a GPU the kernels of
+`erlangen.nn.graph.sum_kernels` do the same for all heads at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.weak import WeakTensorKeyDictionary
+from torch.autograd import forward_ad
 
+from erlangen.nn.graph import gpu_sums
 from erlangen.nn.graph.checks import check_edge_index
-
-Value = TypeVar("Value")
-_REMEMBERED: Any = WeakTensorKeyDictionary()  # edge_index -> (a copy of it, {key: a value derived from it})
-
-
-def remember(edge_index: Tensor, key: Hashable, derive: Callable[[], Value]) -> Value:
-    """derive(), cached by tensor object and key.
-
-    The content of the tensor is compared with a copy each time (0.2 ms for 200k edges), so a tensor that was changed in place
-    does not give a stale result. The derived value must not refer to the tensor itself, or neither would ever be freed.
-    """
-    if torch.compiler.is_compiling():
-        return derive()
-    known = _REMEMBERED.get(edge_index)
-    if known is None or not torch.equal(known[0], edge_index):
-        known = (edge_index.clone(), {})
-        _REMEMBERED[edge_index] = known
-    if key not in known[1]:
-        with torch.inference_mode(False):  # a value derived during evaluation must be usable in training
-            known[1][key] = derive()
-    return cast(Value, known[1][key])
+from erlangen.nn.graph.compact import Compact, compact
+from erlangen.nn.graph.remember import remember
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +63,18 @@ class CSR:
 
     @cached_property
     @torch.inference_mode(False)
+    def divisor(self) -> Tensor:
+        """The degree as a column, (rows, 1), with 1 for rows without entries."""
+        return self.degree.clamp(min=1)[:, None]
+
+    @cached_property
+    @torch.inference_mode(False)
+    def compact(self) -> Compact:
+        """The structure as the kernels on a GPU read it."""
+        return compact(self.rowptr, self.col, self.order, self.rows, self.cols)
+
+    @cached_property
+    @torch.inference_mode(False)
     def row_sums(self) -> CSR:
         """The (rows, E) matrix that adds up the entries of each row."""
         return CSR(self.rowptr, torch.arange(len(self.col), device=self.col.device), self.order, self.rows, len(self.col))
@@ -116,18 +110,41 @@ def structure(edge_index: Tensor, num_sources: int, num_targets: int) -> CSR:
     return remember(edge_index, (num_sources, num_targets), checked)
 
 
-def _sum_rows(csr: CSR, x: Tensor, weight: Tensor | None) -> Tensor:
+def sum_rows(csr: CSR, x: Tensor, weight: Tensor | None) -> Tensor:
+    """`product` without a derivative."""
     if not len(csr.col) or not x.numel():
-        return x.new_zeros(csr.rows, x.shape[1])
-    return F.embedding_bag(csr.col, x, csr.rowptr, mode="sum", include_last_offset=True, per_sample_weights=weight)
+        return x.new_zeros(csr.rows, *x.shape[1:])
+    if (sums := gpu_sums.row_sums(csr, x, weight)) is not None:
+        return sums
+    if x.ndim == 3:
+        weights = [None] * x.shape[1] if weight is None else weight.unbind(1)
+        return torch.stack([sum_rows(csr, h.contiguous(), w) for h, w in zip(x.unbind(1), weights, strict=True)], dim=1)
+    weight = None if weight is None else weight.contiguous()
+    return F.embedding_bag(csr.col, x.contiguous(), csr.rowptr, mode="sum", include_last_offset=True, per_sample_weights=weight)
+
+
+def first_order() -> bool:
+    """In a backward pass: whether nobody will differentiate it, so that it need not consist of differentiable functions."""
+    forward_mode = getattr(forward_ad, "_current_level", -1) >= 0
+    return not (torch.is_grad_enabled() or forward_mode or torch._C._are_functorch_transforms_active())
+
+
+def transposed_product(csr: CSR, x: Tensor, weight: Tensor | None) -> Tensor:
+    """Mᵀ x (cols, ...) for x (rows, ...); arguments as in `product`."""
+    back = csr.transpose
+    if weight is None:
+        return product(back, x)
+    if first_order() and len(csr.col) and x.numel() and (sums := gpu_sums.row_sums(back, x, weight, ordered=True)) is not None:
+        return sums
+    return product(back, x, weight.index_select(0, back.order))
 
 
 class _Product(torch.autograd.Function):
-    """x (cols, F), weight (E,) per entry or None -> (rows, F). Its derivatives are again products, so it has all orders."""
+    """x (cols, F), weight (E,) per entry or None -> (rows, F), or with heads. Its derivatives are products, of any order."""
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor | None, csr: CSR) -> Tensor:
-        return _sum_rows(csr, x.contiguous(), None if weight is None else weight.contiguous())
+        return sum_rows(csr, x, weight)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor | None, CSR], output: Tensor) -> None:
@@ -138,10 +155,7 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         (x, weight), csr = ctx.saved_tensors, ctx.csr
-        grad_x = None
-        if ctx.needs_input_grad[0]:
-            back = csr.transpose
-            grad_x = product(back, grad, None if weight is None else weight.index_select(0, back.order))
+        grad_x = transposed_product(csr, grad, weight) if ctx.needs_input_grad[0] else None
         return grad_x, edge_dot(csr, grad, x) if ctx.needs_input_grad[1] else None, None
 
     @staticmethod
@@ -153,16 +167,18 @@ class _Product(torch.autograd.Function):
 
 
 class _EdgeDot(torch.autograd.Function):
-    """a (rows, F), b (cols, F) -> a_row · b_col for each entry, (E,)."""
+    """a (rows, F), b (cols, F) -> a_row · b_col for each entry, (E,), or with heads."""
 
     @staticmethod
     def forward(a: Tensor, b: Tensor, csr: CSR) -> Tensor:
-        if not len(csr.col) or not a.shape[1]:
-            return a.new_zeros(len(csr.col))
+        if not len(csr.col) or not a.shape[1:].numel():
+            return a.new_zeros(len(csr.col), *a.shape[1:-1])
+        if (dots := gpu_sums.edge_dots(csr, a, b)) is not None:
+            return dots
         # sampled_addmm refuses matrices with more entries than places, and cannot be traced
-        unsupported = len(csr.col) > csr.rows * csr.cols or torch.compiler.is_compiling()
+        unsupported = len(csr.col) > csr.rows * csr.cols or torch.compiler.is_compiling() or a.ndim == 3
         if unsupported or a.device.type != "cpu":
-            return (a[csr.row] * b[csr.col]).sum(1)
+            return (a[csr.row] * b[csr.col]).sum(-1)
         # This takes 1.2 ms, the line above 78 ms (200k edges, F = 64), because it does not copy rows.
         empty, size = a.new_zeros(len(csr.col)), (csr.rows, csr.cols)
         zeros = torch.sparse_csr_tensor(csr.rowptr, csr.col, empty, size, check_invariants=False)
@@ -178,8 +194,7 @@ class _EdgeDot(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         (a, b), csr = ctx.saved_tensors, ctx.csr
         grad_a = product(csr, b, grad) if ctx.needs_input_grad[0] else None
-        back = csr.transpose
-        grad_b = product(back, a, grad.index_select(0, back.order)) if ctx.needs_input_grad[1] else None
+        grad_b = transposed_product(csr, a, grad) if ctx.needs_input_grad[1] else None
         return grad_a, grad_b, None
 
     @staticmethod
@@ -210,28 +225,41 @@ class _Gather(torch.autograd.Function):
         return d_x.index_select(0, ctx.index)
 
 
-def _apply(function: type[torch.autograd.Function], *inputs: Any) -> Tensor:
-    return cast(Tensor, function.apply(*inputs))  # type: ignore[no-untyped-call]
+def apply(function: type[torch.autograd.Function], *inputs: Any) -> Tensor:
+    """function.apply(*inputs), with as many inputs as `forward` has.
+
+    torch's `apply` binds them to the signature each time, to find defaults, which takes as long as starting several kernels.
+    """
+    if torch._C._are_functorch_transforms_active():
+        return cast(Tensor, function.apply(*inputs))  # type: ignore[no-untyped-call]
+    known = torch._functorch.utils.unwrap_dead_wrappers(inputs)
+    return cast(Tensor, super(torch.autograd.Function, function).apply(*known))  # type: ignore[misc]
 
 
 def product(csr: CSR, x: Tensor, weight: Tensor | None = None) -> Tensor:
-    """y = M x (rows, F) for x (cols, F); the entries of M are `weight` (E,), in the order of the CSR, or 1."""
-    return _apply(_Product, x, weight, csr)
+    """y = M x (rows, F) for x (cols, F); the entries of M are `weight` (E,), in the order of the CSR, or 1.
+
+    With heads x is (cols, heads, C), weight (E, heads) or None, and y (rows, heads, C): a matrix for each head.
+    """
+    return apply(_Product, x, weight, csr)
 
 
 def edge_dot(csr: CSR, a: Tensor, b: Tensor) -> Tensor:
-    """a_v · b_u for every entry (v, u), (E,), in the order of the CSR; a (rows, F), b (cols, F)."""
-    return _apply(_EdgeDot, a, b, csr)
+    """a_v · b_u for every entry (v, u), (E,), in the order of the CSR; a (rows, F), b (cols, F).
+
+    With heads a is (rows, heads, C), b (cols, heads, C), and the result (E, heads).
+    """
+    return apply(_EdgeDot, a, b, csr)
 
 
 def of_sources(csr: CSR, x: Tensor) -> Tensor:
     """x (cols, ...) -> the row of x at each entry's column (its source), (E, ...), in the order of the CSR."""
-    return _apply(_Gather, x.flatten(1), csr.col, csr.col_sums).reshape(len(csr.col), *x.shape[1:])
+    return apply(_Gather, x.flatten(1), csr.col, csr.col_sums).reshape(len(csr.col), *x.shape[1:])
 
 
 def of_targets(csr: CSR, x: Tensor) -> Tensor:
     """x (rows, ...) -> the row of x at each entry's row (its target), (E, ...), in the order of the CSR."""
-    return _apply(_Gather, x.flatten(1), csr.row, csr.row_sums).reshape(len(csr.col), *x.shape[1:])
+    return apply(_Gather, x.flatten(1), csr.row, csr.row_sums).reshape(len(csr.col), *x.shape[1:])
 
 
 def neighbor_sum(x: Tensor, edge_index: Tensor, num_targets: int, edge_weight: Tensor | None = None) -> Tensor:

@@ -1,17 +1,21 @@
 """What attention does on the edges of a graph: gather from both ends, dot, softmax over a node's edges, and weighted sums.
 
-`SortedEdges` works on a CSR structure, without a row per edge where that can be avoided. `PlainEdges` does the same with plain
-operations on edges in the given order: torch.compile and torch.export can trace them, a CSR structure they cannot.
+`SortedEdges` works on a CSR structure, without a row per edge where that can be avoided: on a CPU head by head, on a GPU by
+kernels for all heads at once (see `launch`). `PlainEdges` does the same with plain operations on edges in the given
+order: torch.compile and torch.export can trace them, a CSR structure they cannot.
 """
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from erlangen.nn.graph.csr import CSR, edge_dot, of_sources, of_targets, product
+from erlangen.nn.graph import gpu_softmax, launch
+from erlangen.nn.graph.csr import CSR, apply, edge_dot, first_order, of_sources, of_targets, product
+from erlangen.nn.graph.leaky_scores import leaky_scores
 from erlangen.nn.graph.softmax import softmax
 
 
@@ -22,7 +26,9 @@ class _EdgeSoftmax(torch.autograd.Function):
     def forward(scores: Tensor, csr: CSR) -> Tensor:
         if not scores.numel():
             return torch.empty_like(scores)
-        largest = torch.segment_reduce(scores, "max", offsets=csr.rowptr, axis=0, unsafe=True)  # (N_dst, heads)
+        if (attention := gpu_softmax.row_softmax(csr, scores)) is not None:
+            return attention
+        largest = row_maxima(csr, scores)  # (N_dst, heads)
         weight = (scores - largest.index_select(0, csr.row)).exp_()
         return weight.div_(product(csr.row_sums, weight).index_select(0, csr.row))
 
@@ -35,6 +41,8 @@ class _EdgeSoftmax(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (attention,), csr = ctx.saved_tensors, ctx.csr
+        if first_order() and attention.numel() and (fused := gpu_softmax.row_softmax_gradient(csr, attention, grad)) is not None:
+            return fused, None
         weighted = attention * grad
         return weighted - attention * of_targets(csr, product(csr.row_sums, weighted)), None
 
@@ -45,13 +53,22 @@ class _EdgeSoftmax(torch.autograd.Function):
         return weighted - attention * of_targets(csr, product(csr.row_sums, weighted))  # type: ignore[no-any-return]
 
 
+def row_maxima(csr: CSR, scores: Tensor) -> Tensor:
+    """The largest score of each row, (rows, heads), -inf for rows without entries."""
+    if not launch.usable(scores):
+        return torch.segment_reduce(scores, "max", offsets=csr.rowptr, axis=0, unsafe=True)
+    # segment_reduce has one thread for each row, which takes long for a row with many entries.
+    places = csr.row[:, None].expand_as(scores)
+    return scores.new_full((csr.rows, scores.shape[1]), -torch.inf).scatter_reduce_(0, places, scores, "amax")
+
+
 def edge_softmax(csr: CSR, scores: Tensor) -> Tensor:
     """Softmax of scores (E, heads), in the order of the CSR, over the edges that reach the same node.
 
     The largest score of each node is subtracted first, so that nothing overflows and no node's attention underflows.
     """
     exact = scores.to(torch.promote_types(scores.dtype, torch.float32))
-    return cast(Tensor, _EdgeSoftmax.apply(exact.contiguous(), csr)).to(scores.dtype)  # type: ignore[no-untyped-call]
+    return apply(_EdgeSoftmax, exact.contiguous(), csr).to(scores.dtype)
 
 
 def attend(csr: CSR, attention: Tensor, value: Tensor, of_edges: Tensor | None = None) -> Tensor:
@@ -60,8 +77,11 @@ def attend(csr: CSR, attention: Tensor, value: Tensor, of_edges: Tensor | None =
     of_edges (E, heads, C): added to the value on each edge.
     """
     exact = torch.promote_types(value.dtype, torch.float32)
-    heads = [product(csr, v.to(exact), a.to(exact)) for v, a in zip(value.unbind(1), attention.unbind(1), strict=True)]
-    out = torch.stack(heads, dim=1)
+    if launch.usable(value):
+        out = product(csr, value.to(exact), attention.to(exact))
+    else:
+        heads = [product(csr, v.to(exact), a.to(exact)) for v, a in zip(value.unbind(1), attention.unbind(1), strict=True)]
+        out = torch.stack(heads, dim=1)
     if of_edges is not None:
         weighted = attention[..., None].to(exact) * of_edges.to(exact)
         out = out + product(csr.row_sums, weighted.flatten(1)).view_as(out)
@@ -85,8 +105,21 @@ class SortedEdges:
     def dot(self, query: Tensor, key: Tensor) -> Tensor:
         """query (N_dst, heads, C) and key (N_src, heads, C) -> their product on each edge and head, (E, heads)."""
         exact = torch.promote_types(query.dtype, torch.float32)
+        if launch.usable(query):
+            return edge_dot(self.csr, query.to(exact), key.to(exact))
         pairs = zip(query.unbind(1), key.unbind(1), strict=True)
         return torch.stack([edge_dot(self.csr, q.to(exact), k.to(exact)) for q, k in pairs], dim=1)
+
+    def fuses(self, x: Tensor) -> bool:
+        """Whether `leaky` is better than plain operations for features like x."""
+        return launch.usable(x)
+
+    def leaky(self, left: Tensor, right: Tensor, att: Tensor | None, given: Tensor | None, slope: float) -> Tensor:
+        """Σ over the channels of att · LeakyReLU(left of the source + right of the target + given), (E, heads).
+
+        left (N_src, heads, C), right (N_dst, heads, C), att (heads, C), given (E, heads, C).
+        """
+        return leaky_scores(self.csr, left, right, att, given, slope)
 
     def softmax(self, scores: Tensor) -> Tensor:
         """scores (E, heads) -> attention (E, heads), which adds up to 1 over the edges that reach a node."""
@@ -120,6 +153,14 @@ class PlainEdges:
     def dot(self, query: Tensor, key: Tensor) -> Tensor:
         exact = torch.promote_types(query.dtype, torch.float32)
         return (self.targets(query.to(exact)) * self.sources(key.to(exact))).sum(-1)
+
+    def fuses(self, x: Tensor) -> bool:
+        return False
+
+    def leaky(self, left: Tensor, right: Tensor, att: Tensor | None, given: Tensor | None, slope: float) -> Tensor:
+        z = self.sources(left) + self.targets(right)
+        y = F.leaky_relu(z if given is None else z + given, slope)
+        return (y if att is None else y * att).sum(-1)
 
     def softmax(self, scores: Tensor) -> Tensor:
         return softmax(scores, self.target, num_nodes=self.num_targets)

@@ -78,13 +78,16 @@ def _linear(x: SparseRows, weight: Tensor, bias: Tensor | None = None) -> Tensor
     return out if bias is None else out + bias
 
 
-def check_features(x: Tensor | SparseRows, name: str = "x", static: bool = False) -> None:
-    """Raise ValueError unless x is (N, F), with `static` also (B, N, F), floating-point and without NaN; dense or sparse."""
+def check_features(x: Tensor | SparseRows, name: str = "x", static: bool = False, graph: Tensor | None = None) -> None:
+    """Raise ValueError unless x is (N, F), with `static` also (B, N, F), floating-point and without NaN; dense or sparse.
+
+    graph: edges that x comes with, as in `check_finite`.
+    """
     if x.ndim != 2 and not (static and x.ndim == 3):
         raise ValueError(f"{name} must have shape (N, F), one row of features per node, but has {tuple(x.shape)}")
     if not x.is_floating_point():
         raise ValueError(f"{name} must have a floating-point dtype, not {x.dtype}: convert it with .float()")
     if isinstance(x, SparseRows):
-        check_finite(name, x.values)
+        check_finite(name, x.values, graph)
     elif x.layout == torch.strided:
-        check_finite(name, x)
+        check_finite(name, x, graph)

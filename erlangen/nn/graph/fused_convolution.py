@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from erlangen.nn.graph.csr import CSR, edge_dot, neighbor_sum, product, structure
+from erlangen.nn.graph.csr import CSR, apply, edge_dot, neighbor_sum, product, structure, sum_rows, transposed_product
 from erlangen.nn.graph.linear import plain
 
 
@@ -30,8 +30,8 @@ class _Convolution(torch.autograd.Function):
         mean: bool,
     ) -> Tensor:
         exact = torch.promote_types(h.dtype, torch.float32)
-        out = product(csr, (h @ w.T).to(exact), entries)
-        out = (out.div_(divisor(csr)) if mean else out).to(h.dtype)
+        out = sum_rows(csr, (h @ w.T).to(exact), entries)
+        out = (out.div_(csr.divisor) if mean else out).to(h.dtype)
         out = out if bias is None else out.add_(bias)
         return out if b is None else out.addmm_(h if root is None else root, b.T)
 
@@ -47,10 +47,9 @@ class _Convolution(torch.autograd.Function):
         needs_h, needs_root, needs_w, needs_bias, needs_b, needs_entries, *_ = ctx.needs_input_grad
         grad_h = grad_root = grad_w = grad_b = grad_entries = None
         shared = grad.to(torch.promote_types(h.dtype, torch.float32))
-        shared = shared / divisor(csr) if ctx.mean else shared  # D⁻¹ ∂Y
+        shared = shared / csr.divisor if ctx.mean else shared  # D⁻¹ ∂Y
         if needs_h or needs_w:
-            back = csr.transpose
-            spread = product(back, shared, None if entries is None else entries.index_select(0, back.order)).to(h.dtype)  # S
+            spread = transposed_product(csr, shared, entries).to(h.dtype)  # S
             grad_h = spread @ w if needs_h else None
             grad_w = spread.T @ h if needs_w else None
         if needs_entries:
@@ -74,17 +73,12 @@ class _Convolution(torch.autograd.Function):
         for changed, left, right, weight in ((d_h, d_h, w, entries), (d_w, h, d_w, entries), (d_entries, h, w, d_entries)):
             if changed is not None:
                 total = total + product(ctx.csr, (left @ right.T).to(exact), weight)
-        out = (total / divisor(ctx.csr) if ctx.mean else total).to(h.dtype)
+        out = (total / ctx.csr.divisor if ctx.mean else total).to(h.dtype)
         own, d_own = (h, d_h) if root is None else (root, d_root)
         for changed, left, right in ((d_own, d_own, b), (d_b, own, d_b)):
             if changed is not None and b is not None:
                 out = out + left @ right.T
         return out if d_bias is None else out + d_bias
-
-
-def divisor(csr: CSR) -> Tensor:
-    """The diagonal of D, (N_dst, 1), with 1 for nodes without incoming edges."""
-    return csr.degree.clamp(min=1)[:, None]
 
 
 def convolve(
@@ -106,8 +100,11 @@ def convolve(
     if h.ndim == 3:
         rows = h.movedim(0, 1).flatten(1)  # (N_src, B·F)
         total = neighbor_sum(rows.to(exact), edge_index, num_targets, edge_weight).view(num_targets, *h.shape[::2]).movedim(1, 0)
-        degree = torch.bincount(edge_index[1], minlength=num_targets).clamp(min=1)[:, None]
-        return joined(near, (total / degree if mean else total).to(h.dtype), own, root)
+        if mean and torch.compiler.is_compiling():
+            total = total / torch.bincount(edge_index[1], minlength=num_targets).clamp(min=1)[:, None]
+        elif mean:
+            total = total / structure(edge_index, h.shape[1], num_targets).divisor
+        return joined(near, total.to(h.dtype), own, root)
     if torch.compiler.is_compiling():
         total, degree = gathered_sum(h, edge_index, num_targets, edge_weight)
         return joined(near, (total / degree if mean else total).to(h.dtype), own, root)
@@ -117,9 +114,9 @@ def convolve(
     narrows = plain(near) and near.out_features <= near.in_features
     if narrows and (own is None or plain(own)) and not torch.is_autocast_enabled(h.device.type):
         inputs = (h, None if root is h else root, near.weight, near.bias, None if own is None else own.weight, entries, csr, mean)
-        return cast(Tensor, _Convolution.apply(*inputs))  # type: ignore[no-untyped-call]
+        return apply(_Convolution, *inputs)
     total = product(csr, h.to(exact), entries)
-    return joined(near, (total / divisor(csr) if mean else total).to(h.dtype), own, root)
+    return joined(near, (total / csr.divisor if mean else total).to(h.dtype), own, root)
 
 
 def joined(near: nn.Linear, aggregated: Tensor, own: nn.Linear | None, root: Tensor | None) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from erlangen.nn.graph.attention import Attended, Fill, GraphAttention
+from erlangen.nn.graph.attention import Attended, Fill, GraphAttention, Listening
 from erlangen.nn.graph.inputs import Flow, Nodes, Size
 from erlangen.nn.graph.linear import linear, plain
 
@@ -74,19 +74,37 @@ class GATConv(GraphAttention):
         return_attention_weights: bool | None = None,
     ) -> Attended:
         heard = self.listen(x, edge_index, edge_attr, size)
-        source, target, edges = heard.source, heard.target, heard.edges
+        source, target = heard.source, heard.target
         h_src = self.split(self.lin(source) if self.shared else self.lin_src(source))  # (N_src, heads, C)
-        # a · [W h_u, W h_v] is the sum of a number per source and a number per target: no edge needs a vector of width C.
-        logits = edges.sources((h_src * self.att_src).sum(-1))  # (E, heads)
-        if target is not None:
-            h_dst = h_src if self.shared and target is source else self.split((self.lin if self.shared else self.lin_dst)(target))
-            logits = logits + edges.targets((h_dst * self.att_dst).sum(-1))
-        if heard.features is not None:
-            logits = logits + self.edge_logits(heard.features)
-        out, attention = self.attend(heard, F.leaky_relu(logits, self.negative_slope), h_src)
+        fuses = target is not None and heard.edges.fuses(h_src)
+        scores = self.fused_scores(heard, h_src) if fuses else self.plain_scores(heard, h_src)
+        out, attention = self.attend(heard, scores, h_src)
         if self.residual and target is not None:
             out = out + self.res(target)
         return self.answer(out if self.bias is None else out + self.bias, attention, heard, return_attention_weights)
+
+    def of_targets(self, heard: Listening, h_src: Tensor) -> Tensor:
+        """W h of the targets, (N_dst, heads, C)."""
+        if self.shared and heard.target is heard.source:
+            return h_src
+        return self.split((self.lin if self.shared else self.lin_dst)(heard.target))
+
+    # a · [W h_u, W h_v] is the sum of a number per source and a number per target: no edge needs a vector of width C.
+    def plain_scores(self, heard: Listening, h_src: Tensor) -> Tensor:
+        """LeakyReLU of the sum of what sources, targets and edges have, (E, heads)."""
+        logits = heard.edges.sources((h_src * self.att_src).sum(-1))  # (E, heads)
+        if heard.target is not None:
+            logits = logits + heard.edges.targets((self.of_targets(heard, h_src) * self.att_dst).sum(-1))
+        if heard.features is not None:
+            logits = logits + self.edge_logits(heard.features)
+        return F.leaky_relu(logits, self.negative_slope)
+
+    def fused_scores(self, heard: Listening, h_src: Tensor) -> Tensor:
+        """The same by a kernel."""
+        left = (h_src * self.att_src).sum(-1, keepdim=True)
+        right = (self.of_targets(heard, h_src) * self.att_dst).sum(-1, keepdim=True)
+        given = None if heard.features is None else self.edge_logits(heard.features)[..., None]
+        return heard.edges.leaky(left, right, None, given, self.negative_slope)
 
     def edge_logits(self, features: Tensor) -> Tensor:
         """a_edge · W_e e for every edge, (E, heads): as (W_eᵀ a_edge) · e, unless somebody listens to the linear layer."""

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from erlangen.nn.graph.attention import Attended, Fill, GraphAttention
+from erlangen.nn.graph.attention import Attended, Fill, GraphAttention, Listening
 from erlangen.nn.graph.inputs import Flow, Nodes, Size
 from erlangen.nn.graph.linear import linear, widths
 
@@ -59,15 +59,30 @@ class GATv2Conv(GraphAttention):
         size: Size | None = None,
     ) -> Attended:
         heard = self.listen(x, edge_index, edge_attr, size)
-        source, target, edges = heard.source, heard.target, heard.edges
-        h_src = self.split(self.lin_l(source))  # (N_src, heads, C)
-        joined = edges.sources(h_src)  # (E, heads, C)
-        if target is not None:
-            same = self.share_weights and target is source
-            joined = joined + edges.targets(h_src if same else self.split(self.lin_r(target)))
-        of_edges = self.of_edges(heard.features)
-        joined = F.leaky_relu(joined if of_edges is None else joined + of_edges, self.negative_slope)
-        out, attention = self.attend(heard, (joined * self.att).sum(-1), h_src)
+        target = heard.target
+        h_src = self.split(self.lin_l(heard.source))  # (N_src, heads, C)
+        fuses = target is not None and heard.edges.fuses(h_src)
+        scores = self.fused_scores(heard, h_src) if fuses else self.plain_scores(heard, h_src)
+        out, attention = self.attend(heard, scores, h_src)
         if self.residual and target is not None:
             out = out + self.res(target)
         return self.answer(out if self.bias is None else out + self.bias, attention, heard, return_attention_weights)
+
+    def of_targets(self, heard: Listening, h_src: Tensor) -> Tensor:
+        """W_r h of the targets, (N_dst, heads, C)."""
+        same = self.share_weights and heard.target is heard.source
+        return h_src if same else self.split(self.lin_r(heard.target))
+
+    def plain_scores(self, heard: Listening, h_src: Tensor) -> Tensor:
+        """a · LeakyReLU of the sum of what sources, targets and edges have, (E, heads)."""
+        joined = heard.edges.sources(h_src)  # (E, heads, C)
+        if heard.target is not None:
+            joined = joined + heard.edges.targets(self.of_targets(heard, h_src))
+        of_edges = self.of_edges(heard.features)
+        joined = F.leaky_relu(joined if of_edges is None else joined + of_edges, self.negative_slope)
+        return (joined * self.att).sum(-1)
+
+    def fused_scores(self, heard: Listening, h_src: Tensor) -> Tensor:
+        """The same by a kernel, without a vector per edge."""
+        h_dst, of_edges = self.of_targets(heard, h_src), self.of_edges(heard.features)
+        return heard.edges.leaky(h_src, h_dst, self.att[0], of_edges, self.negative_slope)

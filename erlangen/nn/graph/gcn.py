@@ -10,30 +10,57 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from erlangen.nn.graph import launch
 from erlangen.nn.graph.aggregate import aggregate
 from erlangen.nn.graph.algebra import add_self_loops
 from erlangen.nn.graph.checks import check_edge_index, check_edge_weight
-from erlangen.nn.graph.csr import neighbor_sum, remember, structure
+from erlangen.nn.graph.csr import neighbor_sum, of_sources, of_targets, product, structure
 from erlangen.nn.graph.features import check_features
-from erlangen.nn.graph.inputs import Edges, Flow, read_graph
+from erlangen.nn.graph.inputs import Edges, Flow, Graph, read_graph
 from erlangen.nn.graph.linear import linear, reset
 from erlangen.nn.graph.message_passing import call_message, message_factors, overrides
+from erlangen.nn.graph.remember import remember
 
 
-def gcn_weights(edge_index: Tensor, num_nodes: int, edge_weight: Tensor) -> Tensor:
+def gcn_weights(edge_index: Tensor, num_nodes: int, edge_weight: Tensor, given: bool = True) -> Tensor:
     """w_uv / √(d_u d_v) for every edge, (E,), where d is the sum of a node's incoming weights; 0 if d_u or d_v is 0.
 
-    Raises ValueError if the sum is negative for a node.
+    given: whether somebody has given the weights. Raises ValueError if the sum is negative for a node; on a GPU only the first
+    weights given with these edges are checked.
     """
+    if launch.usable(edge_weight):
+        return sorted_gcn_weights(edge_index, num_nodes, edge_weight, given)
     total = edge_weight.new_zeros(num_nodes).index_add(0, edge_index[1], edge_weight)
-    if not torch.compiler.is_compiling() and (total < 0).any():
+    if not torch.compiler.is_compiling():
+        check_totals(total)
+    scale = inverse_root(total)
+    return scale[edge_index[0]] * edge_weight * scale[edge_index[1]]
+
+
+def sorted_gcn_weights(edge_index: Tensor, num_nodes: int, edge_weight: Tensor, given: bool) -> Tensor:
+    """`gcn_weights` on a GPU, by sums in float32 without atomics, whose order differs from run to run."""
+    csr = structure(edge_index, num_nodes, num_nodes)
+    weight = edge_weight.index_select(0, csr.order).to(torch.promote_types(edge_weight.dtype, torch.float32))
+    total = product(csr.row_sums, weight[:, None])  # (N, 1)
+    remember(edge_index, ("totals", num_nodes, weight.dtype, given), lambda: check_totals(total[:, 0]))
+    scale = inverse_root(total)
+    entries = of_sources(csr, scale)[:, 0] * weight * of_targets(csr, scale)[:, 0]
+    return entries.index_select(0, csr.inverse).to(edge_weight.dtype)
+
+
+def check_totals(total: Tensor) -> None:
+    """Raise ValueError if the sum of the weights (N,) that arrive at a node is negative."""
+    if (total < 0).any():
         node = int((total < 0).nonzero()[0])
         raise ValueError(
             f"edge_weight: the weights that arrive at node {node} add up to {float(total[node]):.3g}, which has no square root: "
             f"use weights with sums of at least 0"
         )
-    scale = torch.where(total > 0, torch.where(total > 0, total, 1).rsqrt(), 0)
-    return scale[edge_index[0]] * edge_weight * scale[edge_index[1]]
+
+
+def inverse_root(total: Tensor) -> Tensor:
+    """1 / √total, and 0 where total is 0."""
+    return torch.where(total > 0, torch.where(total > 0, total, 1).rsqrt(), 0)
 
 
 class GCNConv(nn.Module):
@@ -90,9 +117,11 @@ class GCNConv(nn.Module):
             raise ValueError(
                 "GCNConv: x is a pair, but its weights need the degrees of one set of nodes: use GraphConv or SAGEConv"
             )
-        check_features(x, static=True)
+        known = self._cached_edge_index
+        read = read_graph(edge_index, self.flow) if known is None else Graph(known[0], known[1], None, False)
+        check_features(x, static=True, graph=read.edges)
         nodes = x.shape[-2]
-        edges, weight = self._cached_edge_index or self._weighted(edge_index, nodes, edge_weight)
+        edges, weight = known or self._weighted(read, nodes, edge_weight)
         if self.cached:
             self._cached_edge_index = (edges, weight)
         h, factors = self.lin(x), message_factors(self, edges)
@@ -108,9 +137,9 @@ class GCNConv(nn.Module):
         out = out.to(h.dtype) if edge_weight is None else out
         return out if self.bias is None else out + self.bias
 
-    def _weighted(self, graph: Tensor, nodes: int, edge_weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def _weighted(self, graph: Graph, nodes: int, edge_weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """The edges and their weights, of whatever was passed as the graph."""
-        edge_index, value, stated, _ = read_graph(graph, self.flow)
+        edge_index, value, stated, _ = graph
         if stated is not None and any(count not in (None, nodes) for count in stated):
             raise ValueError(f"the adjacency has {stated[0]} sources and {stated[1]} targets, but x has {nodes} nodes")
         return self.weights(edge_index, nodes, value if edge_weight is None else edge_weight)
@@ -118,7 +147,7 @@ class GCNConv(nn.Module):
     def weights(self, edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """The edges (2, E'), including added loops, and their weights (E',), which are cached if no edge_weight is given."""
         if edge_weight is not None:
-            check_edge_weight(edge_weight, edge_index.shape[-1])
+            check_edge_weight(edge_weight, edge_index.shape[-1], edge_index)
         if not self.normalize:
             check_edge_index(edge_index, num_nodes)
             return edge_index, edge_weight
@@ -131,12 +160,19 @@ class GCNConv(nn.Module):
         if edge_weight is not None:
             return edges, gcn_weights(edges, num_nodes, torch.cat([edge_weight, edge_weight.new_full((added,), loop)]))
         dtype = torch.promote_types(self.lin.weight.dtype, torch.float32)
-        ones = torch.ones(edges.shape[1], dtype=dtype, device=edges.device)
-        ones[edge_index.shape[1] :] = loop
-        return edges, remember(edges, ("gcn", dtype, loop), lambda: gcn_weights(edges, num_nodes, ones))
+        return edges, remember(
+            edges, ("gcn", dtype, loop), lambda: gcn_weights(edges, num_nodes, ones(edges, added, loop, dtype), given=False)
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.in_channels}, {self.out_channels})"
+
+
+def ones(edges: Tensor, added: int, loop: float, dtype: torch.dtype) -> Tensor:
+    """A weight of 1 for each given edge, and of `loop` for those that were added at the end, (E,)."""
+    weight = torch.ones(edges.shape[1], dtype=dtype, device=edges.device)
+    weight[edges.shape[1] - added :] = loop
+    return weight
 
 
 def _looped(edge_index: Tensor, num_nodes: int) -> Tensor:

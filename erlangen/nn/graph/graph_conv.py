@@ -57,7 +57,7 @@ class GraphConv(nn.Module):
         source, target = both_ends(x)
         weight = edges.value if edge_weight is None else edge_weight
         if weight is not None:
-            check_edge_weight(weight, edges.index.shape[1])
+            check_edge_weight(weight, edges.index.shape[1], edges.index)
         factors = message_factors(self, edges.index)
         if self.aggr in ("add", "sum", "mean") and not overrides(self, GraphConv, "message"):
             mean = self.aggr == "mean"

@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from erlangen.nn.graph.csr import remember
 from erlangen.nn.graph.features import check_features
+from erlangen.nn.graph.remember import remember, state, unchanged
 
 Flow = Literal["source_to_target", "target_to_source"]
 Nodes: TypeAlias = Tensor | tuple[Tensor, Tensor | None]
 Size: TypeAlias = tuple[int | None, int | None]
-_ENTRIES: Any = WeakTensorKeyDictionary()  # a sparse adjacency -> (copies of its indices, the edges that they are)
+_ENTRIES: Any = WeakTensorKeyDictionary()  # a sparse adjacency -> (the state of its indices, the edges that they are)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +48,10 @@ def read_edges(x: Nodes, graph: Any, size: Size | None = None, flow: Flow = "sou
     static: whether features of many graphs with the same edges, (B, N, F), are allowed.
     """
     source, target = both_ends(x)
-    check_features(source, static=static)
-    if target is not None and target is not source:
-        check_features(target, "x of the targets", static=static)
     index, value, stated, sparse = read_graph(graph, flow)
+    check_features(source, static=static, graph=index)
+    if target is not None and target is not source:
+        check_features(target, "x of the targets", static=static, graph=index)
     sources = source.shape[-2]
     targets = number_of_targets(sources, target, size, stated)
     for name, given in (("size", size), ("the adjacency", stated)):
@@ -112,8 +112,8 @@ def entries(adj_t: Tensor) -> tuple[Tensor, Tensor]:
     else:
         raise ValueError(f"a sparse adjacency must be COO, CSR or CSC, not {adj_t.layout}: convert it with .to_sparse_csr()")
     known = _ENTRIES.get(adj_t)
-    if known is None or any(not torch.equal(old, new) for old, new in zip(known[0], parts, strict=True)):
-        known = (tuple(part.clone() for part in parts), edges_of(parts, adj_t))
+    if known is None or not unchanged(known[0], parts):
+        known = (state(parts), edges_of(parts, adj_t))
         _ENTRIES[adj_t] = known
     index: Tensor = known[1]
     return index, adj_t.values()

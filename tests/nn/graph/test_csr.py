@@ -9,7 +9,8 @@ from hypothesis import given
 from support.graphs import Drawn, assert_near, directed_graphs, gradients
 
 from erlangen.nn.graph.algebra import adjacency
-from erlangen.nn.graph.csr import build, edge_dot, neighbor_sum, of_sources, of_targets, product, remember, structure
+from erlangen.nn.graph.csr import build, edge_dot, neighbor_sum, of_sources, of_targets, product, structure
+from erlangen.nn.graph.remember import remember
 
 BOUND = {torch.float32: 1e-6, torch.float64: 1e-12}
 EDGES = torch.tensor([[0, 2, 2, 1, 4, 0, 2], [1, 0, 0, 1, 3, 3, 4]])  # multi-edge, self-loop; node 2 has no incoming edge

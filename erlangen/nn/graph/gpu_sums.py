@@ -1,0 +1,50 @@
+"""Sums over a node's edges and dots on the edges by kernels (see `launch` for where they run; None elsewhere)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from erlangen.nn.graph import launch
+from erlangen.nn.graph.launch import edge_blocks, fits, row_blocks
+
+if TYPE_CHECKING:
+    from erlangen.nn.graph.csr import CSR
+
+
+def row_sums(csr: CSR, x: Tensor, weight: Tensor | None = None, ordered: bool = False) -> Tensor | None:
+    """Σ over the entries of each row of weight · x: x (cols, F) and weight (E,), or x (cols, heads, C) and weight (E, heads).
+
+    -> (rows, F) or (rows, heads, C). ordered: the weight of entry e is weight[csr.order[e]].
+    """
+    if not fits(x, weight):
+        return None
+    heads = 1 if weight is None or weight.ndim == 1 else weight.shape[1]
+    c, x = csr.compact, x.contiguous()
+    constants, blocks = row_blocks(heads, x.shape[1:].numel() // heads)
+    constants |= {"WEIGHTED": weight is not None, "ORDERED": ordered, "GATHERED": True}
+    sums = x.new_empty(c.pieces, *x.shape[1:])
+    given = (x, x if weight is None else weight.contiguous(), c.col, c.order, c.rowptr, sums)
+    if not launch.start("row_sums", (c.pieces, blocks), given, constants, warps=1):
+        return None
+    return sums if c.parts is None else joined(sums, c.parts)
+
+
+def joined(sums: Tensor, parts: Tensor) -> Tensor | None:
+    """The sums of the pieces of each row: sums (pieces, ...) -> (rows, ...)."""
+    out = sums.new_empty(len(parts) - 1, *sums.shape[1:])
+    constants, blocks = row_blocks(1, sums.shape[1:].numel())
+    constants |= {"WEIGHTED": False, "ORDERED": False, "GATHERED": False}
+    given = (sums, sums, parts, parts, parts, out)
+    return out if launch.start("row_sums", (len(out), blocks), given, constants, warps=1) else None
+
+
+def edge_dots(csr: CSR, a: Tensor, b: Tensor) -> Tensor | None:
+    """a_v · b_u for every entry (v, u): (rows, F) and (cols, F) -> (E,); (rows, heads, C) and (cols, heads, C) -> (E, heads)."""
+    if not fits(a, b):
+        return None
+    heads, c, a, b = (1 if a.ndim == 2 else a.shape[1]), csr.compact, a.contiguous(), b.contiguous()
+    constants, grid = edge_blocks(heads, a.shape[-1], len(c.col))
+    out = a.new_empty(len(c.col), *a.shape[1:-1])
+    return out if launch.start("edge_dots", grid, (a, b, c.row, c.col, out, len(c.col)), constants) else None

@@ -1,0 +1,594 @@
+"""Graph layers by the kernels of a GPU. Oracles: the same layers on a CPU in float64, finite differences, PyG through them.
+
+On a GPU everything runs as users have it. Elsewhere the kernels run in Triton's interpreter, on small graphs, where Triton is
+installed: TRITON_INTERPRET=1 python -m pytest tests/nn/graph/test_graph_kernels.py
+"""
+
+import copy
+import gc
+import importlib.util
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+import torch
+from support.graphs import assert_near, gradients, with_random_bias
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import erlangen.nn.graph.remember as memory
+from erlangen.nn.graph import (
+    GATConv,
+    GATv2Conv,
+    GCNConv,
+    GraphConv,
+    GraphConvolution,
+    SAGEConv,
+    TransformerConv,
+    checks,
+    compact,
+    edge_softmax,
+    gcn,
+    launch,
+)
+from erlangen.nn.graph.csr import CSR, edge_dot, neighbor_sum, product, structure
+from erlangen.nn.graph.leaky_scores import leaky_scores, sum_of_ends
+from erlangen.nn.graph.remember import remember
+
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1" and importlib.util.find_spec("triton") is not None
+interpreter = pytest.mark.skipif(not INTERPRETED, reason="needs Triton and TRITON_INTERPRET=1")
+by_device = pytest.mark.parametrize(
+    "device", [pytest.param("cpu", marks=interpreter), pytest.param("cuda", marks=pytest.mark.cuda)]
+)
+ATTENTION = (GATConv, GATv2Conv, TransformerConv)
+SHAPES = [(1, 1), (3, 7), (8, 8), (2, 33), (1, 64), (2, 128)]  # heads, channels
+BOUND = {torch.float32: 2e-5, torch.float64: 1e-11, torch.bfloat16: 0.05, torch.float16: 0.05}
+# LeakyReLU has its other slope where z is rounded across 0: in bfloat16, a CPU's gradients are off by up to 0.27 of the largest.
+OF_GRADIENTS = {**BOUND, torch.float32: 2e-4, torch.bfloat16: 0.5, torch.float16: 0.5}
+
+
+@pytest.fixture(autouse=True)
+def untried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "_FAILED", set())
+
+
+@pytest.fixture
+def kernels(device: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
+    """How often each kernel was started; every start must succeed."""
+    if device == "cuda":
+        pytest.importorskip("triton")
+    else:
+        monkeypatch.setattr(launch, "DEVICES", ("cpu",))
+        patch_interpreter(monkeypatch)
+    torch.manual_seed(0)
+    started: Counter[str] = Counter()
+    start = launch.start
+
+    def counted(kernel: str, *given: Any, **options: Any) -> bool:
+        done = start(kernel, *given, **options)
+        assert done, f"{kernel} failed"
+        started[kernel] += 1
+        return done
+
+    monkeypatch.setattr(launch, "start", counted)
+    yield started
+    assert started
+
+
+def patch_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Triton 3.6 reads the ends of a loop by int(array of one number), which NumPy no longer allows."""
+    from triton.runtime import interpreter as module
+
+    before = module._patch_lang_tensor
+
+    def patched(tensor: Any, scope: Any) -> None:
+        before(tensor, scope)
+        scope.set_attr(tensor, "__index__", lambda self: int(self.handle.data.item()))
+
+    monkeypatch.setattr(module, "_patch_lang_tensor", patched)
+
+
+def edges_between(sources: int, targets: int, count: int, hub: int = 0) -> Tensor:
+    """Random edges with equal ones; the last target, and the last source, have none. hub: more edges that reach target 0."""
+    generator = torch.Generator().manual_seed(3)
+    source, target = (torch.randint(n - 1, (count,), generator=generator) for n in (sources, targets))
+    pair = torch.stack([source, target])
+    pair[:, 1] = pair[:, 0]
+    more = torch.stack([torch.randint(sources - 1, (hub,), generator=generator), torch.zeros(hub, dtype=torch.int64)])
+    return torch.cat([pair, more], 1)[:, torch.randperm(count + hub, generator=generator)]
+
+
+def randn(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)).to(dtype)
+
+
+def results(layer: nn.Module, x: Any, edge_index: Tensor, *edge_values: Tensor) -> list[Tensor]:
+    """The output and the gradients of features, edge values and weights, on the CPU in float64."""
+    leaves = [one.clone().requires_grad_() for one in (x if isinstance(x, tuple) else (x,))]
+    values = [one.clone().requires_grad_() for one in edge_values]
+    out = layer(tuple(leaves) if isinstance(x, tuple) else leaves[0], edge_index, *values)
+    weights = (torch.arange(out.numel(), device=out.device) % 7 + 1).to(out.dtype).view_as(out) / 8  # exact in every dtype
+    inputs = [*leaves, *values, *layer.parameters()]
+    grads = torch.autograd.grad((out * weights).sum(), inputs, allow_unused=True, materialize_grads=True)
+    return [one.detach().cpu().double() for one in (out, *grads)]
+
+
+def compare(
+    layer: nn.Module, x: Any, edge_index: Tensor, *values: Tensor, device: str, dtype: torch.dtype = torch.float32
+) -> None:
+    """A layer and its gradients on the device against the CPU in float64, both from numbers that are exact in `dtype`."""
+    layer = with_random_bias(layer).to(dtype)
+
+    def moved(one: Any) -> Any:
+        return tuple(moved(part) for part in one) if isinstance(one, tuple) else one.to(device, dtype)
+
+    ours = results(copy.deepcopy(layer).to(device), moved(x), edge_index.to(device), *(moved(one) for one in values))
+    exact = tuple(one.to(dtype).double() for one in x) if isinstance(x, tuple) else x.to(dtype).double()
+    devices, launch.DEVICES = launch.DEVICES, ()
+    try:
+        theirs = results(layer.double(), exact, edge_index, *(one.to(dtype).double() for one in values))
+    finally:
+        launch.DEVICES = devices
+    assert_near(ours[0], theirs[0], BOUND[dtype])
+    for a, b in zip(ours[1:], theirs[1:], strict=True):
+        assert_near(a, b, OF_GRADIENTS[dtype])
+
+
+# Without a GPU, and without Triton
+
+
+def test_rows_in_pieces_have_all_entries_in_order() -> None:
+    rowptr = torch.tensor([0, 0, 3, 10, 10, 14, 15])
+    pointers, owner, parts = compact.cut(rowptr, 3)
+    assert pointers.tolist() == [0, 0, 3, 6, 9, 10, 10, 13, 14, 15]
+    assert owner.tolist() == [0, 1, 2, 2, 2, 3, 4, 4, 5]
+    assert parts.tolist() == [0, 1, 2, 5, 6, 8, 9]
+    assert int(pointers.diff().max()) <= 3
+
+
+def test_short_rows_are_left_whole_and_numbers_are_int32() -> None:
+    csr = structure(edges_between(9, 7, 60), 9, 7)
+    assert csr.compact.parts is None
+    assert csr.compact.pieces == 7
+    assert all(part.dtype == torch.int32 for part in (csr.compact.rowptr, csr.compact.row, csr.compact.col, csr.compact.order))
+    assert torch.equal(csr.compact.row.long(), csr.row)
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["", "edges"])
+@pytest.mark.parametrize("att", [False, True], ids=["", "att"])
+def test_leaky_scores_and_all_their_derivatives_equal_finite_differences(given: bool, att: bool) -> None:
+    csr = structure(edges_between(4, 3, 6), 4, 3)
+    inputs = [randn(4, 2, 2, seed=1), randn(3, 2, 2, seed=2)]
+    inputs += [randn(2, 2, seed=3)] if att else []
+    inputs += [randn(6, 2, 2, seed=4)] if given else []
+
+    def scores(left: Tensor, right: Tensor, *more: Tensor) -> Tensor:
+        return leaky_scores(csr, left, right, more[0] if att else None, more[-1] if given else None, 0.2)
+
+    y = torch.nn.functional.leaky_relu(sum_of_ends(csr, inputs[0], inputs[1], inputs[-1] if given else None), 0.2)
+    torch.testing.assert_close(scores(*inputs), (y * inputs[2] if att else y).sum(-1))
+    leaves = [one.requires_grad_() for one in inputs]
+    assert torch.autograd.gradcheck(scores, leaves, check_forward_ad=True)
+    assert torch.autograd.gradgradcheck(scores, leaves)
+
+
+def test_heads_are_products_and_dots_of_their_own() -> None:
+    csr, x, y, weight = structure(edges_between(5, 4, 9), 5, 4), randn(5, 3, 2), randn(4, 3, 2, seed=1), randn(9, 3, seed=2)
+    together, dots = product(csr, x, weight), edge_dot(csr, y, x)
+    for h in range(3):
+        torch.testing.assert_close(together[:, h], product(csr, x[:, h], weight[:, h]))
+        torch.testing.assert_close(dots[:, h], edge_dot(csr, y[:, h], x[:, h]))
+    leaves = (x.requires_grad_(), weight.requires_grad_())
+    assert torch.autograd.gradgradcheck(lambda x, w: product(csr, x, w), leaves)
+    assert torch.autograd.gradgradcheck(lambda a, b: edge_dot(csr, a, b), (y.requires_grad_(), x))
+
+
+@pytest.mark.parametrize("kind", ATTENTION)
+def test_where_kernels_fail_plain_operations_take_over_with_one_warning(
+    kind: type[nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("no C compiler")
+
+    layer, x, edges = kind(3, 2, heads=2, edge_dim=2), randn(5, 3, dtype=torch.float32), edges_between(5, 5, 12)
+    attr = randn(12, 2, seed=1, dtype=torch.float32)
+    expected = results(layer, x, edges, attr)
+    monkeypatch.setattr(launch, "DEVICES", ("cpu",))
+    monkeypatch.setattr(launch, "TRITON", True)
+    monkeypatch.setattr(launch, "kernels", broken)
+    with pytest.warns(
+        UserWarning, match="plain operations, which are slower, because Triton failed: RuntimeError: no C compiler"
+    ):
+        got = results(layer, x, edges, attr)
+    for a, b in zip(got, expected, strict=True):
+        assert_near(a, b, 1e-6)
+
+
+def test_without_triton_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "DEVICES", ("cpu",))
+    monkeypatch.setattr(launch, "TRITON", False)
+    monkeypatch.setattr(launch, "start", lambda *_, **__: pytest.fail("a kernel was started"))
+    GATConv(3, 2)(torch.randn(5, 3), edges_between(5, 5, 9))
+
+
+class NoWaiting(TorchDispatchMode):
+    """Raises at an operation for which the host of a GPU would wait for the device."""
+
+    WAIT = ("_local_scalar_dense", "equal", "nonzero", "bincount", "_unique2", "unique_dim", "masked_select")
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name, given = str(function), kwargs or {}
+        assert name.split(".")[1] not in self.WAIT, name
+        if name.startswith("aten.index") and isinstance(args[1], (list, tuple)):
+            assert not any(one is not None and one.dtype == torch.bool for one in args[1]), name
+        assert not name.startswith("aten.repeat_interleave") or given.get("output_size") is not None, name
+        return function(*args, **given)
+
+
+@pytest.fixture
+def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is on the CPU counts as being on a GPU."""
+    monkeypatch.setattr(launch, "DEVICES", ("cpu",))
+    monkeypatch.setattr(launch, "TRITON", True)
+    for module in (memory, checks):
+        monkeypatch.setattr(module, "reading_waits", lambda _: True)
+
+
+@pytest.mark.parametrize("runs", [True, False], ids=["kernels", "plain"])
+@pytest.mark.parametrize("hub", [0, 1100], ids=["", "hub"])
+def test_a_second_step_reads_nothing_from_the_device(
+    as_on_a_gpu: None, runs: bool, hub: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With kernels that do nothing, and with the plain operations in their place."""
+    monkeypatch.setattr(launch, "start", lambda *_, **__: runs)
+    monkeypatch.setattr(gcn, "check_totals", lambda total: total.sum().item())  # reads them, but no kernel made them
+    edges = edges_between(12, 12, 40, hub)
+    x, attr, weight = (one.float() for one in (randn(12, 3), randn(40 + hub, 2, seed=1), randn(40 + hub, seed=2).abs()))
+    attention = [(kind(3, 4, heads=2, edge_dim=dim), attr) for kind in ATTENTION for dim in (None, 2)]
+    loops = GATConv(3, 4, edge_dim=2, replace_self_loops=True, fill_value=0.5)
+    adjacency = torch.sparse_coo_tensor(edges.flip(0), torch.ones(40 + hub), (12, 12)).coalesce().to_sparse_csr()
+    for layer, value in [
+        *attention, (loops, attr), (SAGEConv(3, 4), None), (GCNConv(3, 4), None), (GCNConv(3, 4), weight),
+        (GraphConv(3, 4), weight), (GraphConvolution(3, 2), weight), (GraphConvolution(3, 4), None),
+        (GraphConvolution(3, 4, form="index"), None),
+    ]:  # fmt: skip
+        given = () if value is None or getattr(layer, "edge_dim", 1) is None else (value,)
+        graphs = [edges] if given else [edges, adjacency]
+        for graph in graphs:
+            for mode in (nullcontext(), NoWaiting()):
+                with mode:
+                    leaf = x.clone().requires_grad_()
+                    layer(leaf, graph, *given).sum().backward()
+
+
+def test_edges_are_known_by_their_version_where_reading_waits(as_on_a_gpu: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "DEVICES", ())
+    edges, x = edges_between(6, 6, 25), randn(6, 2)
+    known, before = structure(edges, 6, 6), neighbor_sum(x, edges, 6)
+    assert structure(edges, 6, 6) is known
+    assert structure(edges.clone(), 6, 6) is not known
+    edges[:, 0] = 5
+    assert structure(edges, 6, 6) is not known
+    assert not torch.equal(neighbor_sum(x, edges, 6), before)
+    torch.testing.assert_close(neighbor_sum(x, edges, 6), neighbor_sum(x, edges.clone(), 6))
+    known = structure(edges, 6, 6)
+    edges.data[0, 0] = 4
+    assert structure(edges, 6, 6) is known, "a change that bypasses the version goes unnoticed, as the docs say"
+    edges.data = edges.clone()
+    assert structure(edges, 6, 6) is not known
+    with torch.inference_mode():
+        made = edges.clone()  # has no version: it is compared
+        first = remember(made, "key", lambda: object())
+        assert remember(made, "key", lambda: object()) is first
+        made[0, 0] = 0
+        assert remember(made, "key", lambda: object()) is not first
+
+
+def test_values_are_checked_once_where_reading_waits(as_on_a_gpu: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "DEVICES", ())
+    edges, x, attr = edges_between(6, 6, 25), randn(6, 3).float(), randn(25, 2, seed=1).float()
+    layer = GATConv(3, 4, edge_dim=2)
+    bad, worse = x.clone(), attr.clone()
+    bad[3, 1], worse[2, 0] = torch.nan, torch.nan
+    for features, values, message in (
+        (bad, attr, r"x is NaN at \[3, 1\]"), (bad, attr, r"x is NaN at \[3, 1\]"), (x, worse, r"edge_attr is NaN at \[2, 0\]"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=message):  # a refusal is not remembered as a check
+            layer(features, edges, values)
+    with pytest.raises(ValueError, match="there are 6 nodes"):
+        layer(x, edges + 3, attr)
+    layer(x, edges, attr)
+    assert layer(bad, edges, attr).isnan().any()
+    with pytest.raises(ValueError, match="x is NaN"):
+        layer(bad, edges.clone(), attr)
+    with pytest.raises(ValueError, match="x is NaN"):  # another shape
+        GATConv(2, 4)(bad[:, 1:], edges)
+    edges[0, 0] = 6
+    with pytest.raises(ValueError, match="source 6 at edge 0"):
+        layer(x, edges, attr)
+
+
+# In the interpreter, and on a GPU
+
+
+@by_device
+@pytest.mark.parametrize("longest", [1024, 4], ids=["", "pieces"])
+@pytest.mark.parametrize(("heads", "channels"), [*SHAPES, (1, 200), (40, 8)])
+def test_each_kernel_equals_its_twin(
+    kernels: Counter[str], device: str, longest: int, heads: int, channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compact, "LONGEST", longest)
+    edges = edges_between(9, 7, 60)
+    csr, there = structure(edges, 9, 7), structure(edges.to(device), 9, 7)
+    left, right, att = randn(9, heads, channels), randn(7, heads, channels, seed=1), randn(heads, channels, seed=2)
+    weight, given = randn(60, heads, seed=3), randn(60, heads, channels, seed=4)
+
+    def everything(c: CSR, *leaves: Tensor) -> list[Tensor]:
+        left, right, att, weight, given = (one.requires_grad_() for one in leaves)
+        made = [
+            (product(c, left, weight), (left, weight)),
+            (product(c, left), (left,)),
+            (edge_dot(c, right, left), (left, right)),
+            (edge_softmax(c, weight), (weight,)),
+            (leaky_scores(c, left, right, att, None, 0.2), (left, right, att)),
+            (leaky_scores(c, left, right, att, given, 0.3), (left, right, att, given)),
+            (leaky_scores(c, left, right, None, given, 0.2), (left, right, given)),
+        ]
+        return [one.detach().cpu().double() for out, inputs in made for one in (out, *gradients(out, *inputs))]
+
+    leaves = (left, right, att, weight, given)
+    ours = everything(there, *(one.to(device, torch.float32) for one in leaves))
+    monkeypatch.setattr(launch, "DEVICES", ())
+    theirs = everything(csr, *(one.float().double() for one in leaves))
+    for a, b in zip(ours, theirs, strict=True):
+        assert_near(a, b, 2e-6)
+    missing = {"row_sums", "edge_dots", "leaky_scores", "leaky_sums", "leaky_slopes"} - set(kernels)
+    assert not missing
+    softmax = {"row_softmax", "row_softmax_gradient"}
+    pieces = {"piece_sums", "piece_softmax", "piece_weighted_sums", "piece_softmax_gradient"}
+    assert (softmax | pieces) & set(kernels) == (softmax if longest == 1024 else pieces)
+
+
+@by_device
+@pytest.mark.parametrize("longest", [1024, 2], ids=["", "pieces"])
+def test_derivatives_of_both_orders_equal_finite_differences(
+    kernels: Counter[str], device: str, longest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compact, "LONGEST", longest)
+    csr = structure(edges_between(3, 2, 4).to(device), 3, 2)
+    left, right, weight = (
+        one.to(device).requires_grad_() for one in (randn(3, 1, 2), randn(2, 1, 2, seed=1), randn(4, 1, seed=2))
+    )
+    att = randn(1, 2, seed=3).to(device).requires_grad_()
+    checks: list[tuple[Any, tuple[Tensor, ...]]] = [
+        (lambda x, w: product(csr, x, w), (left, weight)),
+        (lambda a, b: edge_dot(csr, a, b), (right, left)),
+        (lambda s: edge_softmax(csr, s), (weight,)),
+        (lambda le, r, a: leaky_scores(csr, le, r, a, None, 0.2), (left, right, att)),
+    ]
+    for function, leaves in checks:
+        assert torch.autograd.gradcheck(function, leaves, check_forward_ad=True, nondet_tol=0.0)
+        assert torch.autograd.gradgradcheck(function, leaves, nondet_tol=0.0)
+
+
+@by_device
+@pytest.mark.parametrize("longest", [1024, 4], ids=["", "pieces"])
+@pytest.mark.parametrize("spread", [1.0, 300.0])
+def test_softmax_of_large_and_infinite_scores(
+    kernels: Counter[str], device: str, spread: float, longest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compact, "LONGEST", longest)
+    edges = edges_between(9, 7, 60).to(device)
+    csr, scores = structure(edges, 9, 7), (spread * randn(60, 3, dtype=torch.float32)).to(device)
+    scores[csr.rowptr[0] : csr.rowptr[1], 0] = -torch.inf  # nothing but -inf: NaN, as torch's
+    scores[csr.rowptr[1], 1] = -torch.inf
+    scores[csr.rowptr[2], 2] = torch.nan
+    ours = edge_softmax(csr, scores).cpu()
+    for v in range(7):
+        rows = slice(int(csr.rowptr[v]), int(csr.rowptr[v + 1]))
+        torch.testing.assert_close(ours[rows], scores[rows].cpu().softmax(0), equal_nan=True, rtol=1e-5, atol=1e-7)
+
+
+@by_device
+def test_no_edges_no_features_and_no_targets(kernels: Counter[str], device: str) -> None:
+    for sources, targets, width in ((4, 3, 2), (4, 0, 2), (0, 0, 2)):
+        x, y = torch.randn(sources, 2, width, device=device), torch.randn(targets, 2, width, device=device)
+        csr = structure(torch.empty(2, 0, dtype=torch.int64, device=device), sources, targets)
+        assert torch.equal(product(csr, x), x.new_zeros(targets, 2, width))
+        assert edge_dot(csr, y, x).shape == edge_softmax(csr, x.new_zeros(0, 2)).shape == (0, 2)
+        assert leaky_scores(csr, x, y, None, None, 0.2).shape == (0, 2)
+    layer = GATv2Conv(2, 3, heads=2).to(device)
+    layer(torch.randn(3, 2, device=device), torch.empty(2, 0, dtype=torch.int64, device=device)).sum().backward()
+
+
+@by_device
+def test_weighted_layers_without_atomics(kernels: Counter[str], device: str) -> None:
+    edges, x, weight = edges_between(6, 6, 25), randn(6, 3), randn(25, seed=1).abs()
+    for layer in (GCNConv(3, 4), GraphConv(3, 2), GraphConvolution(3, 2)):
+        compare(layer, x, edges, weight, device=device)
+    compare(SAGEConv(3, 2), x, edges, device=device)
+    compare(GCNConv(3, 4), x, edges, device=device)
+    with pytest.raises(ValueError, match="which has no square root"):
+        GCNConv(3, 4).to(device)(x.float().to(device), edges.clone().to(device), -weight.float().to(device))
+
+
+@by_device
+@pytest.mark.parametrize("kind", ATTENTION)
+def test_attention_layers_equal_those_of_a_cpu(kernels: Counter[str], device: str, kind: type[nn.Module]) -> None:
+    edges = edges_between(6, 5, 25)
+    compare(kind((3, 4), 2, heads=3), (randn(6, 3), randn(5, 4, seed=1)), edges, device=device)
+    compare(kind(3, 2, heads=2, edge_dim=2), randn(6, 3), edges_between(6, 6, 25), randn(25, 2, seed=2), device=device)
+
+
+@by_device
+def test_forward_mode_within_a_backward_pass(kernels: Counter[str], device: str) -> None:
+    """Nothing is lost where a tangent goes through a backward pass that itself needs no gradient."""
+    csr = structure(edges_between(5, 4, 9).to(device), 5, 4)
+    x, weight, v = (one.to(device) for one in (randn(5, 2), randn(9, seed=1), randn(9, seed=2)))
+    with forward_ad.dual_level():
+        leaf = x.clone().requires_grad_()
+        (grad,) = torch.autograd.grad(product(csr, leaf, forward_ad.make_dual(weight, v)).sum(), leaf)
+        tangent = forward_ad.unpack_dual(grad).tangent
+    other = x.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(product(csr, other, v).sum(), other)
+    assert tangent is not None
+    torch.testing.assert_close(tangent, expected)
+
+
+# On a GPU only
+
+
+CASES = [
+    *((heads, channels, dtype) for heads, channels in SHAPES for dtype in (torch.float32, torch.bfloat16)),
+    (3, 7, torch.float64), (8, 8, torch.float16),
+]  # fmt: skip
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("device", ["cuda"])
+@pytest.mark.parametrize("edge_dim", [None, 3])
+@pytest.mark.parametrize(("heads", "channels", "dtype"), CASES)
+@pytest.mark.parametrize("kind", ATTENTION)
+def test_attention_on_graphs_of_all_kinds(
+    kernels: Counter[str], device: str, kind: type[nn.Module], heads: int, channels: int, dtype: torch.dtype, edge_dim: int | None
+) -> None:
+    """A hub of degree 5000, isolated nodes, equal edges, self-loops, and two sets of nodes."""
+    for sources, targets, hub in ((50, 50, 5000), (60, 40, 0)):
+        edges = edges_between(sources, targets, 300, hub)
+        x: Any = randn(sources, 5) if sources == targets else (randn(sources, 5), randn(targets, 4, seed=1))
+        attr = [] if edge_dim is None else [randn(edges.shape[1], edge_dim, seed=2)]
+        layer = kind(5 if sources == targets else (5, 4), channels, heads=heads, edge_dim=edge_dim, dropout=0.0)
+        compare(layer, x, edges, *attr, device=device, dtype=dtype)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("device", ["cuda"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("width", [1, 7, 33, 64, 128])
+def test_convolutions_on_graphs_of_all_kinds(kernels: Counter[str], device: str, width: int, dtype: torch.dtype) -> None:
+    for hub in (0, 5000):
+        edges, x = edges_between(50, 50, 300, hub), randn(50, 5)
+        for layer in (SAGEConv(5, width), GraphConvolution(5, width), GCNConv(5, width)):
+            compare(layer, x, edges, device=device, dtype=dtype)
+        weight = randn(edges.shape[1], seed=1).abs() + 0.1
+        for layer in (GraphConv(5, width, aggr="mean"), GCNConv(5, width)):
+            compare(layer, x, edges, weight, device=device, dtype=dtype)
+
+
+def cuda_layers() -> list[tuple[nn.Module, bool]]:
+    """(layer, whether it gets features of the edges)"""
+    attention = [(kind(8, 4, heads=2, edge_dim=dim), dim is not None) for kind in ATTENTION for dim in (None, 3)]
+    return [*attention, (SAGEConv(8, 8), False), (GCNConv(8, 8), False), (GraphConvolution(8, 8), False)]
+
+
+def cuda_inputs(hub: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    edges = edges_between(50, 50, 300, hub)
+    return randn(50, 8, dtype=torch.float32).cuda(), edges.cuda(), randn(edges.shape[1], 3, dtype=torch.float32).cuda()
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("hub", [0, 5000])
+def test_a_step_does_not_wait_for_the_device_and_repeats_its_bits(hub: int) -> None:
+    x, edges, attr = cuda_inputs(hub)
+    for layer, with_attr in cuda_layers():
+        layer.cuda()
+        given = (attr,) if with_attr else ()
+
+        def step(layer: nn.Module = layer, given: tuple[Tensor, ...] = given) -> list[Tensor]:
+            leaf = x.clone().requires_grad_()
+            out = layer(leaf, edges, *given)
+            return [out, *torch.autograd.grad(out, [leaf, *layer.parameters()], torch.ones_like(out), allow_unused=True)]
+
+        first = step()
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            second = step()
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        assert all(a is b or torch.equal(a, b) for a, b in zip(first, second, strict=True)), layer
+
+
+@pytest.mark.cuda
+def test_a_step_can_be_captured_in_a_cuda_graph() -> None:
+    x, edges, attr = cuda_inputs()
+    x.requires_grad_()
+    for layer, with_attr in cuda_layers():
+        layer.cuda()
+        given, side = ((attr,) if with_attr else ()), torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(2):
+                layer(x, edges, *given).sum().backward()
+        torch.cuda.current_stream().wait_stream(side)
+        expected, x.grad = layer(x, edges, *given).detach().clone(), None
+        layer.zero_grad()
+        captured = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(captured):
+            out = layer(x, edges, *given)
+            out.sum().backward()
+        out.detach().zero_()
+        captured.replay()
+        torch.cuda.synchronize()
+        assert torch.equal(out, expected), layer
+        assert x.grad is not None
+        assert x.grad.abs().sum() > 0
+        x.grad = None
+
+
+@pytest.mark.cuda
+def test_edges_on_a_gpu_are_known_by_version_and_freed_with_their_tensor() -> None:
+    edges, x = edges_between(6, 6, 25).cuda(), torch.randn(6, 2, device="cuda")
+    before = neighbor_sum(x, edges, 6)
+    known = structure(edges, 6, 6)
+    assert structure(edges, 6, 6) is known
+    edges[:, 0] = 5
+    assert structure(edges, 6, 6) is not known
+    assert not torch.equal(neighbor_sum(x, edges, 6), before)
+    torch.testing.assert_close(neighbor_sum(x, edges, 6), neighbor_sum(x.cpu(), edges.cpu(), 6).cuda())
+    with torch.inference_mode():
+        made = edges.clone()  # has no version: it is compared
+        first = remember(made, "key", lambda: object())
+        assert remember(made, "key", lambda: object()) is first
+        made[0, 0] = 0
+        assert remember(made, "key", lambda: object()) is not first
+    gc.collect()
+    used = torch.cuda.memory_allocated()
+    large = torch.randint(100, (2, 100_000), device="cuda")
+    neighbor_sum(torch.randn(100, 2, device="cuda"), large, 100)
+    del large
+    assert torch.cuda.memory_allocated() <= used + 2**20
+
+
+@pytest.mark.cuda
+def test_bad_input_on_a_gpu_is_refused_when_a_graph_is_new() -> None:
+    x, edges, attr = cuda_inputs()
+    layer = GATConv(8, 4, edge_dim=3).cuda()
+    with pytest.raises(ValueError, match="but there are 50 nodes"):
+        layer(x, edges + 10, attr)
+    x[3, 1] = torch.nan
+    with pytest.raises(ValueError, match=r"x is NaN at \[3, 1\]"):
+        layer(x, edges, attr)
+    with pytest.raises(ValueError, match=r"x is NaN at \[3, 1\]"):
+        layer(x, edges, attr)
+    x[3, 1] = 0
+    attr[2, 0] = torch.nan
+    with pytest.raises(ValueError, match="edge_attr is NaN"):
+        layer(x, edges, attr)
+
+
+@pytest.mark.cuda
+def test_autocast_and_dropout_on_a_gpu() -> None:
+    x, edges, _ = cuda_inputs()
+    for kind in ATTENTION:
+        layer = kind(8, 4, heads=2, dropout=0.5).cuda()
+        expected = layer.eval()(x, edges)
+        with torch.autocast("cuda", torch.bfloat16):
+            assert_near(layer(x, edges).float(), expected, 0.05)
+        out = layer.train()(x, edges)
+        out.sum().backward()
+        assert torch.isfinite(out).all()
+        assert not torch.allclose(out, expected)
