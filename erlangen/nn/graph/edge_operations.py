@@ -111,8 +111,8 @@ class SortedEdges:
         return torch.stack([edge_dot(self.csr, q.to(exact), k.to(exact)) for q, k in pairs], dim=1)
 
     def fuses(self, x: Tensor) -> bool:
-        """Whether `leaky` is better than plain operations for features like x."""
-        return launch.usable(x)
+        """Whether `leaky` is better than plain operations for features like x (N, heads, C)."""
+        return launch.usable(x) or (x.device.type == "cpu" and x.shape[-1] > 1)
 
     def leaky(self, left: Tensor, right: Tensor, att: Tensor | None, given: Tensor | None, slope: float) -> Tensor:
         """Σ over the channels of att · LeakyReLU(left of the source + right of the target + given), (E, heads).

@@ -76,7 +76,7 @@ class GATConv(GraphAttention):
         heard = self.listen(x, edge_index, edge_attr, size)
         source, target = heard.source, heard.target
         h_src = self.split(self.lin(source) if self.shared else self.lin_src(source))  # (N_src, heads, C)
-        fuses = target is not None and heard.edges.fuses(h_src)
+        fuses = target is not None and heard.edges.fuses(h_src[..., :1])
         scores = self.fused_scores(heard, h_src) if fuses else self.plain_scores(heard, h_src)
         out, attention = self.attend(heard, scores, h_src)
         if self.residual and target is not None:

@@ -1,4 +1,4 @@
-"""The scores of GAT and GATv2 on the edges, on a GPU without a vector per edge.
+"""The scores of GAT and GATv2 on the edges, without a vector per edge: on a GPU by kernels, on a CPU some edges at a time.
 
     s_uv = Σ_c a_c z'_c,   z' = LeakyReLU(z),   z = l_u + r_v + e_uv                                        per head
 
@@ -6,11 +6,13 @@ With g the gradient of the scores and P = g · LeakyReLU'(z), in (E, heads, C):
 
     ∂l_u = a · Σ_v P_uv      ∂r_v = a · Σ_u P_uv      ∂e = a · P      ∂a = Σ P · z = Σ_u l_u · Σ_v P + Σ_v r_v · Σ_u P + Σ P · e
 
-Kernels compute the sums of P over the edges of a node without P itself. Derivatives of higher order, and of forward mode, use P.
+Kernels compute the sums of P over the edges of a node without P itself; a CPU stores a · P, but z only for as many edges as stay
+in its cache. Derivatives of higher order, and of forward mode, use both.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -20,6 +22,7 @@ from torch import Tensor
 from erlangen.nn.graph import gpu_scores
 from erlangen.nn.graph.csr import CSR, apply, first_order, of_sources, of_targets, product
 
+AT_ONCE = 2048  # edges on a CPU
 Gradients = tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None, None, None]
 
 
@@ -32,8 +35,11 @@ class _LeakyScores(torch.autograd.Function):
             return left.new_zeros(len(csr.col), left.shape[1])
         if (scores := gpu_scores.leaky_scores(csr, left, right, att, given, slope)) is not None:
             return scores
-        y = F.leaky_relu(sum_of_ends(csr, left, right, given), slope)
-        return (y if att is None else y * att).sum(-1)
+        scores = left.new_empty(len(csr.col), left.shape[1])
+        for some, z in pieces(csr, left, right, given):
+            y = F.leaky_relu(z, slope, inplace=True)
+            torch.sum(y if att is None else y.mul_(att), -1, out=scores[some])
+        return scores
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -45,9 +51,9 @@ class _LeakyScores(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> Gradients:
         left, right, att, given = ctx.saved_tensors
         inputs = (ctx.csr, left, right, att, given, grad, ctx.slope, ctx.needs_input_grad[2])
-        if first_order() and len(ctx.csr.col) and left.shape[1:].numel() and (fused := fused_gradients(*inputs)) is not None:
-            return fused
-        return plain_gradients(*inputs)
+        if not (first_order() and len(ctx.csr.col) and left.shape[1:].numel()):
+            return plain_gradients(*inputs)
+        return fused_gradients(*inputs) or gradients_in_pieces(*inputs)
 
     @staticmethod
     def jvp(
@@ -86,9 +92,18 @@ def sum_of_ends(csr: CSR, left: Tensor, right: Tensor, given: Tensor | None) -> 
     return z if given is None else z + given
 
 
+def pieces(csr: CSR, left: Tensor, right: Tensor, given: Tensor | None) -> Iterator[tuple[slice, Tensor]]:
+    """z of AT_ONCE edges after the other, (edges, heads, C), which may be overwritten."""
+    count = AT_ONCE if left.device.type == "cpu" else len(csr.col)
+    for start in range(0, len(csr.col), count):
+        some = slice(start, start + count)
+        z = left.index_select(0, csr.col[some]).add_(right.index_select(0, csr.row[some]))
+        yield some, z if given is None else z.add_(given[some])
+
+
 def slopes(z: Tensor, slope: float) -> Tensor:
     """LeakyReLU'(z), which has no derivative of its own."""
-    return torch.where(z.detach() > 0, 1.0, slope).to(z.dtype)
+    return torch.where(z.detach() > 0, z.new_ones(()), slope)  # two numbers would give float32
 
 
 def fused_gradients(
@@ -107,6 +122,22 @@ def fused_gradients(
     if d_att is not None and given is not None and of_edges is not None:
         d_att.add_((of_edges * given).sum(0))
     return of_left.mul_(att), of_right.mul_(att), d_att, None if of_edges is None else of_edges.mul_(att), None, None
+
+
+def gradients_in_pieces(
+    csr: CSR, left: Tensor, right: Tensor, att: Tensor | None, given: Tensor | None, grad: Tensor, slope: float,
+    needs_att: bool,
+) -> Gradients:  # fmt: skip
+    """The gradients, some edges at a time."""
+    scaled = left.new_empty(len(csr.col), *left.shape[1:])  # a · P
+    d_att = torch.zeros_like(att) if att is not None and needs_att else None
+    for some, z in pieces(csr, left, right, given):
+        part = slopes(z, slope).mul_(grad[some][..., None])  # P
+        if d_att is not None:
+            d_att += z.mul_(part).sum(0)
+        torch.mul(part, 1 if att is None else att, out=scaled[some])
+    d_left, d_right = (product(sums, scaled.flatten(1)) for sums in (csr.col_sums, csr.row_sums))
+    return d_left.view_as(left), d_right.view_as(right), d_att, None if given is None else scaled, None, None
 
 
 def plain_gradients(
