@@ -132,7 +132,7 @@ def gradients_in_pieces(
     scaled = left.new_empty(len(csr.col), *left.shape[1:])  # a · P
     d_att = torch.zeros_like(att) if att is not None and needs_att else None
     for some, z in pieces(csr, left, right, given):
-        part = slopes(z, slope).mul_(grad[some][..., None])  # P
+        part = torch.ops.aten.leaky_relu_backward(grad[some][..., None].expand_as(z), z, slope, False)  # P
         if d_att is not None:
             d_att += z.mul_(part).sum(0)
         torch.mul(part, 1 if att is None else att, out=scaled[some])
