@@ -109,8 +109,9 @@ def walk_counts(edge_index: Tensor, num_nodes: int, length: int) -> Tensor:
         _refuse_overflow(power.astype(np.float64) @ a.astype(np.float64), product := power @ a, n)
         power = product
     power.sort_indices()
-    # torch 2.10 refuses empty tensors that share their memory with NumPy
-    rowptr, col, count = (torch.tensor(part, dtype=torch.int64) for part in (power.indptr, power.indices, power.data))
+    parts = (torch.from_numpy(part.astype(np.int64)) for part in (power.indptr, power.indices, power.data))
+    # an empty array has stride 0, which torch 2.10 refuses
+    rowptr, col, count = (part.clone(memory_format=torch.contiguous_format) for part in parts)
     return torch.sparse_csr_tensor(rowptr, col, count, shape, check_invariants=True)
 
 
