@@ -30,18 +30,20 @@ def row_losses(
     target = tl.load(targets + row)
     valid = (target >= 0) & (target < vocabulary)
     at_target = tl.load(at + target, mask=valid, other=float("nan")).to(tl.float32)
-    best = float("-inf")
-    total = 0.0
+    best = tl.full((BLOCK,), -3e38, tl.float32)  # of each lane, which waits for the others once; -inf less -inf is NaN
+    total = tl.zeros((BLOCK,), tl.float32)
     for start in range(0, COLUMNS, BLOCK):
         column = start + tl.arange(0, BLOCK)
         x = tl.load(at + column, mask=column < vocabulary, other=-float("inf")).to(tl.float32)
-        above = tl.maximum(best, tl.max(x, 0))
-        total = total * tl.exp(best - above) + tl.sum(tl.exp(x - above), 0)
+        above = tl.maximum(best, x)
+        total = total * tl.exp(best - above) + tl.exp(x - above)
         best = above
-    loss = tl.log(total) - (at_target - best)
+    highest = tl.max(best, 0)
+    total = tl.sum(total * tl.exp(best - highest), 0)
+    loss = tl.log(total) - (at_target - highest)
     tl.store(losses + row, loss)
     if GRADIENT:
-        lse = tl.log(total) + best
+        lse = tl.log(total) + highest
         series = -loss * (1.0 - loss * (0.5 - loss * (1.0 / 6.0)))
         sure = tl.where(loss < 0.01, series, tl.exp(-loss) - 1.0)
         for start in range(0, COLUMNS, BLOCK):

@@ -21,7 +21,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-BLOCK, WARPS = 8192, 32  # numbers of a row that a program holds at a time; many warps, so that few rows share the cache
+BLOCK, WARPS = 4096, 32  # numbers of a row that a program holds at a time; many warps, so that few rows share the cache
 TRITON = importlib.util.find_spec("triton") is not None
 
 

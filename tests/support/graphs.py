@@ -44,7 +44,7 @@ def assert_near(actual: Tensor, expected: Tensor, bound: float) -> None:
 
 def gradients(y: Tensor, *leaves: Tensor) -> tuple[Tensor, ...]:
     """Of a weighted sum of y: no two outputs count alike. Leaves that y does not depend on get zeros."""
-    weights = torch.linspace(-1, 1, y.numel(), dtype=y.dtype).view_as(y)
+    weights = torch.linspace(-1, 1, y.numel(), dtype=y.dtype, device=y.device).view_as(y)
     return torch.autograd.grad((y * weights).sum(), leaves, allow_unused=True, materialize_grads=True)
 
 
