@@ -15,7 +15,15 @@ def cuda(monkeypatch: pytest.MonkeyPatch, devices: int, bfloat16: bool = True) -
 
 def cpu(monkeypatch: pytest.MonkeyPatch, **features: bool) -> None:
     """A processor with these features."""
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, **features})
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, **features}, raising=False)
+
+
+def test_an_older_torch_is_asked_in_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    for avx, amx in ((False, False), (True, False), (False, True)):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda avx=avx: avx)
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda amx=amx: amx)
+        assert has_bfloat16("cpu") == (avx or amx)
 
 
 def test_the_processor_is_always_there() -> None:
