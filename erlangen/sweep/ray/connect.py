@@ -67,7 +67,8 @@ def connected(
         with own_token() if address is None else contextlib.nullcontext():
             join(address, list(experiments)) if address else start(notify)
             try:
-                yield executor
+                with raylet_silent():
+                    yield executor
             finally:
                 ray.shutdown()
 
@@ -142,6 +143,19 @@ def own_token() -> Iterator[None]:
     finally:
         os.environ.pop("RAY_AUTH_MODE", None)
         os.environ.update({} if mode is None else {"RAY_AUTH_MODE": mode})
+
+
+@contextmanager
+def raylet_silent() -> Iterator[None]:
+    """Keep pages of Ray's own logs, which it prints when a machine dies, off stdout, which has our results alone."""
+    from ray._private import worker
+
+    before = getattr(worker, "print_to_stdstream", None)
+    worker.print_to_stdstream = lambda *args, **options: None
+    try:
+        yield
+    finally:
+        worker.print_to_stdstream = before
 
 
 def first_line(error: Exception) -> str:

@@ -32,8 +32,8 @@ class Ray:
     notify: Callable[[str], None] = lambda line: None
 
     def workers(self, device: str) -> int:
-        gpus = self.gpus(device)
-        slots = [min([has["CPU"] // self.job_cpus] + [has["GPU"] // gpus] * bool(gpus)) for has in self.machines(device).values()]
+        takes = {"CPU": float(self.job_cpus), "GPU": self.gpus(device)}
+        slots = [min(has[name] // each for name, each in takes.items() if each) for has in self.machines(device).values()]
         return max(1, int(sum(slots)))
 
     def best_device(self) -> str:

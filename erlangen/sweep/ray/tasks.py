@@ -31,10 +31,10 @@ from erlangen.sweep.ray.node import Needs, Refused, work
 if TYPE_CHECKING:
     from erlangen.sweep.ray.executor import Machines, Ray
 
-LOST_MACHINE = "the machine that it ran on was lost"
+LOST_MACHINE = "the machine was lost"
 LOST: dict[type[RayError], str] = {
-    OutOfMemoryError: "its machine ran out of memory, so that Ray ended its worker (try more --job-cpus: fewer jobs at a time)",
-    WorkerCrashedError: "its worker died",
+    OutOfMemoryError: "the machine ran out of memory, and Ray ended the worker (try more --job-cpus: fewer jobs at once)",
+    WorkerCrashedError: "the worker died",
     NodeDiedError: LOST_MACHINE,
     TaskUnschedulableError: LOST_MACHINE,
     ObjectLostError: LOST_MACHINE,
@@ -62,6 +62,7 @@ class Tasks:
         self.refused: dict[str, dict[str, str]] = {name: {} for name in needs}  # experiment -> machine -> why
         self.machines: dict[str, Machines] = {bundle[0].device: {} for bundle in bundles}  # device -> those that can
         self.looked, self.room = float("-inf"), 0
+        self.lost = Counter[str]()  # cause -> jobs that run once more, since it was last said
 
     def outcomes(self) -> Generator[Done | Failed, None, None]:
         """Each job's outcome as it ends."""
@@ -72,6 +73,7 @@ class Tasks:
                 self.submit()
                 for task in ended(list(self.tasks)):
                     yield from self.take(task, self.tasks.pop(task))
+                self.tell_of_lost()
         finally:
             for task in self.tasks:
                 ray.cancel(task, force=True)
@@ -137,8 +139,17 @@ class Tasks:
         """Jobs whose worker or machine is gone: each by itself once more, or failed."""
         self.looked = float("-inf")
         self.deaths.update(map(id, jobs))
-        self.waiting.extendleft((job,) for job in reversed(jobs) if self.deaths[id(job)] < ATTEMPTS)
+        once_more = [(job,) for job in jobs if self.deaths[id(job)] < ATTEMPTS]
+        self.waiting.extendleft(reversed(once_more))
+        self.lost[cause] += len(once_more)
         yield from (Failed(job, f"{cause}, twice") for job in jobs if self.deaths[id(job)] >= ATTEMPTS)
+
+    def tell_of_lost(self) -> None:
+        """One line for each cause, however many jobs a machine took with it."""
+        for cause, jobs in self.lost.items():
+            if jobs:
+                self.cluster.notify(f"{jobs} {'jobs run' if jobs > 1 else 'job runs'} once more: {cause}")
+        self.lost.clear()
 
     def refuse(self, experiment: str, machine: str, reason: str) -> None:
         """Leave a machine out, and say so once."""
