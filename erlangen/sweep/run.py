@@ -101,6 +101,8 @@ def run_all(
             with closing(compute_missing(pool, executor, workers, request.timeout, say, progress or silent)) as ended:
                 for plan, failed in ended:
                     results[plan.name] = finish(plan, failed, say)
+                    if len(plans) > 1:
+                        say(f"{plan.name}: {'not judged' if isinstance(results[plan.name], Exception) else 'judged'}")
     return {name: results[name] for name in names}
 
 
