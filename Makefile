@@ -46,5 +46,5 @@ bench: .venv/installed
 	    echo "No CPU build of $(TORCH) for this Python: installing the registry's, which brings about 5 GB of CUDA libraries." >&2; \
 	  fi; \
 	fi
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,graph,images,onnx,gpt]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,graph,images,onnx,gpt,ray]'
 	touch $@

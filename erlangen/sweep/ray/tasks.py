@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -121,7 +121,7 @@ class Tasks:
     def take(self, task: Any, jobs: tuple[Job, ...]) -> Generator[Done | Failed, None, None]:
         """What a task came to: outcomes, or jobs that must run once more."""
         try:
-            machine, found = ray.get(task)
+            machine, found = patient(ray.get, task)
         except tuple(LOST) as error:
             yield from self.again(jobs, next(cause for kind, cause in LOST.items() if isinstance(error, kind)))
         except RayError as error:
@@ -169,7 +169,15 @@ def on_machine(
 
 def ended(tasks: list[Any]) -> list[Any]:
     """The tasks that have ended, as soon as one has; none after a while, so that somebody looks at the machines."""
-    if not tasks or not ray.wait(tasks, timeout=POLL)[0]:
+    if not tasks or not patient(ray.wait, tasks, timeout=POLL)[0]:
         return []
-    done: list[Any] = ray.wait(tasks, num_returns=len(tasks), timeout=0)[0]
+    done: list[Any] = patient(ray.wait, tasks, num_returns=len(tasks), timeout=0)[0]
     return done
+
+
+def patient(call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """What a blocking function of Ray's returns. What a signal's handler raises meanwhile is raised here: Ray would hide it."""
+    try:
+        return call(*args, **options)
+    except SystemError as error:
+        raise error.__cause__ or error from None
