@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -29,11 +30,13 @@ from erlangen.sweep.local import Done, Failed
 from erlangen.sweep.ray import connect
 from erlangen.sweep.ray.executor import Ray
 from erlangen.sweep.ray.node import needs_of
+from erlangen.sweep.ray.privacy import LOOPBACK, NO_STATISTICS, token
 from erlangen.sweep.ray.tasks import Tasks
 
 TOY = "support.toy"
 RAY = ("run", TOY, "--executor", "ray", "--out", "run")
 TESTS = Path(__file__).parents[1]
+WAIT = 1.5  # seconds of a job
 # A machine that is lost is noticed after some seconds rather than half a minute.
 QUICKLY = {"health_check_initial_delay_ms": 1000, "health_check_period_ms": 1000, "health_check_failure_threshold": 3}
 
@@ -47,7 +50,7 @@ def cluster() -> Iterator[Any]:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(ray_constants, "ENABLE_RAY_CLUSTER", False)  # read from the environment when Ray is imported
-        for name, value in {**connect.QUIET, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": connect.token()}.items():
+        for name, value in {**NO_STATISTICS, **LOOPBACK, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token()}.items():
             patched.setenv(name, value)
         patched.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]))
         Config.initialize("")  # has the environment read again
@@ -75,10 +78,10 @@ def lose(cluster: Any, machine: Any) -> None:
 
 
 class Removing:
-    """Progress that removes a machine as soon as a job has ended and there is one on every core. marks: what jobs write."""
+    """Progress that, once a job has ended, loses a machine at the start of one that it computes. marks: what jobs write."""
 
     def __init__(self, cluster: Any, machine: Any, marks: Path) -> None:
-        self.cluster, self.machine, self.marks, self.ended = cluster, machine, marks, 0
+        self.cluster, self.machine, self.marks = cluster, machine, marks
 
     def __call__(self, jobs: object, workers: int) -> Removing:
         return self
@@ -90,17 +93,21 @@ class Removing:
         pass
 
     def advance(self, job: object) -> None:
-        self.ended += 1
         if self.machine is not None:
-            wait_for(lambda: len(list(self.marks.iterdir())) >= self.ended + 2)
+            wait_for(self.has_started_a_job)
             lose(self.cluster, self.machine)
             self.machine = None
+
+    def has_started_a_job(self) -> bool:
+        new = [mark for mark in self.marks.iterdir() if time.time() - mark.stat().st_mtime < WAIT / 3]
+        processes = family(self.machine.all_processes["raylet"][0].process.pid) if new else ()
+        return any(int(mark.read_text() or 0) in processes for mark in new)
 
 
 def test_a_machine_lost_on_the_way_changes_no_file(cluster: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     machine, lines = cluster.add_node(num_cpus=1), list[str]()
     (tmp_path / "marks").mkdir()
-    settings = {"tasks": ("hold",), "wait": 1.0, "where": str(tmp_path / "marks")}
+    settings = {"tasks": ("hold",), "wait": WAIT, "where": str(tmp_path / "marks")}
     with connect.connected(cluster.address, experiments=[TOY], notify=lines.append) as executor:
         assert executor.workers("cpu") == 2
         addresses = addresses_of(os.getpid())

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import secrets
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,16 +22,12 @@ from erlangen.experiments.modules import find
 from erlangen.sweep.fingerprint import reachable
 from erlangen.sweep.local import environment_for_children
 from erlangen.sweep.machine import cores
+from erlangen.sweep.ray.privacy import LOOPBACK, NO_STATISTICS, own_token, silent_raylet
 
 if TYPE_CHECKING:
     from erlangen.sweep.ray.executor import Ray
 
 MISSING = "Ray is not installed: pip install 'erlangen[ray]'"
-QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # where a cluster spans one machine, Ray's address is the loopback's
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # no warning about it
-}
 
 
 @contextmanager
@@ -52,8 +45,7 @@ def connected(
     job_gpus: what a job takes of a machine. notify: called with lines for people. Where this process is connected to a cluster
     already, that one is used and stays connected. Raises ErlangenError where Ray is missing or cannot be reached.
     """
-    environment = dict(QUIET) if address is None else {"RAY_USAGE_STATS_ENABLED": "0"}
-    with environment_for_children(environment):
+    with environment_for_children(NO_STATISTICS | (LOOPBACK if address is None else {})):
         try:
             import ray
         except ImportError:
@@ -67,7 +59,7 @@ def connected(
         with own_token() if address is None else contextlib.nullcontext():
             join(address, list(experiments)) if address else start(notify)
             try:
-                with raylet_silent():
+                with silent_raylet():
                     yield executor
             finally:
                 ray.shutdown()
@@ -85,6 +77,15 @@ def start(notify: Callable[[str], None]) -> None:
         except Exception as second:
             raise ErlangenError(f"Ray does not start on this machine: {first_line(second)}") from second
         notify(f"Ray started at the second attempt; the first one failed: {first}")
+    if (own := own_address()) != "127.0.0.1":
+        notify(f"Ray listens at {own}, too, because your program imported it first; only a secret token lets anyone in")
+
+
+def own_address() -> str:
+    import ray.util
+
+    client: Any = ray.util  # which has no types
+    return str(client.get_node_ip_address())
 
 
 def join(address: str, experiments: list[str]) -> None:
@@ -125,37 +126,6 @@ def place_of(name: str) -> Path:
     if module is None or not (module.folders or module.file):
         raise ErlangenError(f"the package {name} cannot be sent to the cluster: it has no folder")
     return module.folders[0] if module.folders else module.file or Path()
-
-
-@cache
-def token() -> str:
-    """Of the clusters that this process starts; Ray keeps the first that it has read."""
-    return secrets.token_hex(32)
-
-
-@contextmanager
-def own_token() -> Iterator[None]:
-    """A cluster that is started inside demands our token. Which it does by itself where RAY_AUTH_MODE is not set."""
-    mode = os.environ.pop("RAY_AUTH_MODE", None)
-    try:
-        with environment_for_children({"RAY_AUTH_TOKEN": token()}):
-            yield
-    finally:
-        os.environ.pop("RAY_AUTH_MODE", None)
-        os.environ.update({} if mode is None else {"RAY_AUTH_MODE": mode})
-
-
-@contextmanager
-def raylet_silent() -> Iterator[None]:
-    """Keep pages of Ray's own logs, which it prints when a machine dies, off stdout, which has our results alone."""
-    from ray._private import worker
-
-    before = getattr(worker, "print_to_stdstream", None)
-    worker.print_to_stdstream = lambda *args, **options: None
-    try:
-        yield
-    finally:
-        worker.print_to_stdstream = before
 
 
 def first_line(error: Exception) -> str:

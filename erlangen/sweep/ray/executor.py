@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
-
-import ray
 
 from erlangen.errors import ErlangenError
 from erlangen.records.runs import Job
 from erlangen.sweep.executor import Local
 from erlangen.sweep.local import Done, Failed, together
+from erlangen.sweep.ray.calls import Machines, machines
 from erlangen.sweep.ray.node import needs_of
 from erlangen.sweep.ray.tasks import Tasks
-
-Machines: TypeAlias = dict[str, dict[str, float]]  # id -> resources
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +64,3 @@ class Ray:
             yield from Tasks(self, together(shared), needs, timeout, limit).outcomes()
         if alone:
             yield from Tasks(self, [(job,) for job in alone], needs, timeout, 1, exclusive=True).outcomes()
-
-
-def machines() -> Machines:
-    """The machines of the cluster that are alive."""
-    client: Any = ray  # which has no types
-    return {node["NodeID"]: {"CPU": 0.0, "GPU": 0.0} | node["Resources"] for node in client.nodes() if node["Alive"]}

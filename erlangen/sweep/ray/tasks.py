@@ -8,40 +8,24 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import ray
-from ray.exceptions import (
-    NodeDiedError,
-    ObjectLostError,
-    OutOfMemoryError,
-    RayError,
-    RayTaskError,
-    TaskUnschedulableError,
-    WorkerCrashedError,
-)
+from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from erlangen.records.runs import Job
 from erlangen.sweep.local import ATTEMPTS, Done, Failed
-from erlangen.sweep.ray.node import Needs, Refused, work
+from erlangen.sweep.ray.calls import LOST, POLL, TASK, Machines, ended, patient
+from erlangen.sweep.ray.node import Needs, Refused
 
 if TYPE_CHECKING:
-    from erlangen.sweep.ray.executor import Machines, Ray
+    from erlangen.sweep.ray.executor import Ray
 
-LOST_MACHINE = "the machine was lost"
-LOST: dict[type[RayError], str] = {
-    OutOfMemoryError: "the machine ran out of memory, and Ray ended the worker (try more --job-cpus: fewer jobs at once)",
-    WorkerCrashedError: "the worker died",
-    NodeDiedError: LOST_MACHINE,
-    TaskUnschedulableError: LOST_MACHINE,
-    ObjectLostError: LOST_MACHINE,
-}
 NOWHERE = "no machine of the Ray cluster is left that can compute it"
 PENDING = 100  # tasks beyond those that can run: no core waits for this process, and an autoscaler sees them
-POLL = 5.0  # seconds between two looks at the machines
 
 
 class Tasks:
@@ -102,7 +86,7 @@ class Tasks:
         while self.waiting and len(self.tasks) < self.room:
             jobs = self.waiting.popleft()
             fresh = self.exclusive or jobs[0].device != "cpu"  # no job has a clock or a GPU's memory that another has used
-            task = on_machine.options(**self.place(jobs[0])).remote(jobs, self.needs[jobs[0].experiment], self.timeout, fresh)
+            task = TASK.options(**self.place(jobs[0])).remote(jobs, self.needs[jobs[0].experiment], self.timeout, fresh)
             self.tasks[task] = jobs
 
     def place(self, job: Job) -> dict[str, Any]:
@@ -157,27 +141,3 @@ class Tasks:
             self.cluster.notify(f"left out: {reason}")
         self.refused[experiment][machine] = reason
         self.looked = float("-inf")
-
-
-@ray.remote(max_retries=0)  # retries are ours to count
-def on_machine(
-    jobs: tuple[Job, ...], needs: Needs, timeout: float | None, fresh: bool
-) -> tuple[str, list[Done | Failed] | Refused]:
-    """A task: the machine's id, and what came of the jobs there."""
-    return ray.get_runtime_context().get_node_id(), work(jobs, needs, timeout, fresh)
-
-
-def ended(tasks: list[Any]) -> list[Any]:
-    """The tasks that have ended, as soon as one has; none after a while, so that somebody looks at the machines."""
-    if not tasks or not patient(ray.wait, tasks, timeout=POLL)[0]:
-        return []
-    done: list[Any] = patient(ray.wait, tasks, num_returns=len(tasks), timeout=0)[0]
-    return done
-
-
-def patient(call: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """What a blocking function of Ray's returns. What a signal's handler raises meanwhile is raised here: Ray would hide it."""
-    try:
-        return call(*args, **options)
-    except SystemError as error:
-        raise error.__cause__ or error from None
