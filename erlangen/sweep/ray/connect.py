@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -57,7 +58,8 @@ def connected(
             yield executor
             return
         with own_token() if address is None else contextlib.nullcontext():
-            join(address, list(experiments)) if address else start(notify)
+            with code(experiments) as sent:
+                join(address, sent) if address else start(sent, notify)
             try:
                 with silent_raylet():
                     yield executor
@@ -65,9 +67,9 @@ def connected(
                 ray.shutdown()
 
 
-def start(notify: Callable[[str], None]) -> None:
+def start(sent: dict[str, Any], notify: Callable[[str], None]) -> None:
     """A cluster of this machine; the first start after a boot may take longer than Ray waits, so there is a second."""
-    options: dict[str, Any] = {"address": "local", "num_cpus": cores(), "include_dashboard": False}
+    options: dict[str, Any] = {"address": "local", "num_cpus": cores(), "include_dashboard": False, "runtime_env": sent}
     try:
         initialize(**options)
     except Exception as error:
@@ -88,12 +90,12 @@ def own_address() -> str:
     return str(client.get_node_ip_address())
 
 
-def join(address: str, experiments: list[str]) -> None:
-    """Connect to a running cluster, and send it our code and the user's."""
+def join(address: str, sent: dict[str, Any]) -> None:
+    """Connect to a running cluster."""
     if "://" in address:
         raise ErlangenError(f"--address {address}: run erlangen on a machine of the cluster, and give HOST:PORT or auto")
     try:
-        initialize(address=address, runtime_env={"py_modules": packages(experiments), "excludes": ["__pycache__/", "*.pyc"]})
+        initialize(address=address, runtime_env=sent)
     except Exception as error:
         raise ErlangenError(f"cannot use the Ray cluster at {address}: {first_line(error)}") from error
 
@@ -111,6 +113,17 @@ def initialize(**options: Any) -> None:
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)
+
+
+@contextmanager
+def code(experiments: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """What Ray is told to send to the machines: our code and the user's, so that both are there, and the same.
+
+    Workers start in a folder that is empty: files of the directory where the run is started, which Ray would have them import
+    first, must not hide installed packages.
+    """
+    with tempfile.TemporaryDirectory() as empty:
+        yield {"working_dir": empty, "py_modules": packages(experiments), "excludes": ["__pycache__/", "*.pyc"]}
 
 
 def packages(experiments: Iterable[str]) -> list[str]:

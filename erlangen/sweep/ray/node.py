@@ -10,6 +10,7 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -30,14 +31,15 @@ _spare: list[Worker] = []  # at most one, from job to job
 class Needs:
     """What the jobs of an experiment find on the machine that plans the run, and must find wherever they run.
 
-    versions: of Python and of packages. code: fingerprint of what computes the jobs. folder: the working directory. data:
-    $ERLANGEN_DATA, or ''. files: files and folders that the jobs name, with their digests.
+    versions: of Python and of packages. code: fingerprint of what computes the jobs. folder: the working directory. path: where
+    modules are looked for. data: $ERLANGEN_DATA, or ''. files: files and folders that the jobs name, with their digests.
     """
 
     experiment: str
     versions: tuple[tuple[str, str], ...]
     code: str
     folder: str
+    path: tuple[str, ...]
     data: str
     files: tuple[tuple[str, str], ...]
 
@@ -59,6 +61,7 @@ def needs_of(experiment: str, jobs: Sequence[Job]) -> Needs:
         versions=versions(),
         code=fingerprint(f"{module_name(experiment)}.run"),
         folder=os.getcwd(),
+        path=tuple(map(os.path.abspath, sys.path)),
         data=os.path.abspath(Path(os.environ[VARIABLE]).expanduser()) if reads and os.environ.get(VARIABLE) else "",
         files=tuple((name, digest(name)) for name in files),
     )
@@ -79,6 +82,7 @@ def obstacle(needs: Needs) -> str:
             return f"has {name} {ours or 'not installed'}, and the machine that plans the run has {theirs}: install the same"
     if Path(needs.folder).is_dir():
         os.chdir(needs.folder)
+    sys.path += [place for place in needs.path if place not in sys.path]  # where machines share folders; last, as a last resort
     try:
         code = fingerprint(f"{module_name(needs.experiment)}.run")
     except ErlangenError as error:
