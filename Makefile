@@ -25,6 +25,7 @@ lint: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/command_line.py
+	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/padding.py
 	$(BIN)/python benchmarks/graph.py
 	$(BIN)/python benchmarks/audit.py
