@@ -5,13 +5,14 @@ python benchmarks/sweep.py [--jobs 12] [--trivial 10000] [--rounds 3] [--json -]
 Run it on a machine with two idle cores. Workers and cluster are started anew in every run, and counted, except for the start of
 the cluster, which is given apart.
 
-On paper, 1,000 machines of 16 cores, from a run on a virtual machine whose two cores (Intel Xeon) were busy with other work (Ray 2.60,
-10,000 trivial jobs): the driver spends 4.0 ms of CPU on a job and 8.6 ms of wall time, most of it on a file with fsync. It keeps up
-with 116 jobs a second, and 16,000 cores with it if a job takes 140 s on the average. For shorter jobs the driver breaks first: it is one
-process that writes one file at a time. The remedy is larger jobs, such as several seeds in one. Its memory did not grow (-0.9 MB over
-9,000 jobs). Behind it comes the start: every worker imports torch from the shared folder, 16,000 times at once, and reads its data
-there; install both on the machines' own disks, at the same paths. Resuming is no limit (10,000 files in 1.0 s). Exclusive jobs do not
-scale at all: they run one after another on one machine, because their times are compared.
+On paper, 1,000 machines of 16 cores, from a run on a virtual machine whose two cores (Intel Xeon) were busy with other work
+(Ray 2.60, 10,000 trivial jobs): the driver spends 4.0 ms of CPU on a job and 8.6 ms of wall time, most of it on a file with
+fsync. It keeps up with 116 jobs a second, and 16,000 cores with it if a job takes 140 s on the average. For shorter jobs the
+driver breaks first: it is one process that writes one file at a time. The remedy is larger jobs, such as several seeds in one.
+Its memory did not grow (-0.9 MB over 9,000 jobs). Behind it comes the start: every worker imports torch from the shared folder,
+16,000 times at once, and reads its data there; install both on the machines' own disks, at the same paths. Resuming is no limit
+(10,000 files in 1.0 s). Exclusive jobs do not scale at all: they run one after another on one machine, because their times are
+compared.
 """
 
 from __future__ import annotations
