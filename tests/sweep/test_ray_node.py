@@ -148,3 +148,29 @@ def test_the_default_is_this_machine(tmp_path: Path) -> None:
         assert executor == Local()
     out = erlangen("run", TOY, "--executor", "slurm", cwd=tmp_path)
     assert (out.returncode, out.stderr.count("\n"), list(tmp_path.iterdir())) == (2, 1, [])
+
+
+@pytest.mark.parametrize("failures", [0, 1, 2])
+def test_a_first_start_that_fails_is_repeated_once_and_told_of(failures: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts, lines = list[dict[str, object]](), list[str]()
+
+    def initialize(**options: object) -> None:
+        attempts.append(options)
+        if len(attempts) <= failures:
+            raise TimeoutError(f"attempt {len(attempts)}\nand more")
+
+    monkeypatch.setattr(connect, "initialize", initialize)
+    monkeypatch.setattr(connect, "own_address", lambda: "127.0.0.1")
+    if failures == 2:
+        with pytest.raises(ErlangenError, match=r"^Ray does not start on this machine: attempt 2$"):
+            connect.start({}, lines.append)
+    else:
+        connect.start({}, lines.append)
+    assert len(attempts) == 1 + bool(failures)
+    assert all(options["address"] == "local" and options["include_dashboard"] is False for options in attempts)
+    assert lines == ["Ray started at the second attempt; the first one failed: attempt 1"] * (failures == 1)
+
+
+def test_a_remote_client_is_refused_with_what_to_do_instead() -> None:
+    with pytest.raises(ErlangenError, match="run erlangen on a machine of the cluster"):
+        connect.join("ray://head:10001", {})
