@@ -25,6 +25,7 @@ lint: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/command_line.py
+	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/padding.py
 	$(BIN)/python benchmarks/graph.py
 	$(BIN)/python benchmarks/audit.py
@@ -46,5 +47,5 @@ bench: .venv/installed
 	    echo "No CPU build of $(TORCH) for this Python: installing the registry's, which brings about 5 GB of CUDA libraries." >&2; \
 	  fi; \
 	fi
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,graph,images,onnx,gpt]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,graph,images,onnx,gpt,ray]'
 	touch $@

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from erlangen.errors import BREACHED, FAILED, NOT_MEASURED, USAGE
+from erlangen.errors import BREACHED, FAILED, INTERNAL, NOT_MEASURED, USAGE
 from erlangen.records.runs import Verdict
 
 
@@ -23,5 +23,5 @@ def exit_code(verdicts: Sequence[Verdict], any_failed: bool, strict: bool, absen
 
 
 def worst(codes: Collection[int]) -> int:
-    """The exit code of several experiments: failed jobs first, then an unwritten file, what was not measured, --strict."""
-    return next((code for code in (FAILED, USAGE, NOT_MEASURED, BREACHED) if code in codes), 0)
+    """The exit code of several experiments: internal errors first, then failed jobs, unwritten files, what was not measured."""
+    return next((code for code in (INTERNAL, FAILED, USAGE, NOT_MEASURED, BREACHED) if code in codes), 0)

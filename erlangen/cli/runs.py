@@ -6,20 +6,23 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from erlangen.cli.executors import Address, Cpus, Gpus, Kind, executor_for
 from erlangen.cli.exit_codes import exit_code, worst
 from erlangen.cli.outputs import Csv, Json, Outputs, as_json
+from erlangen.cli.run_results import code_of, print_results, say_absent
 from erlangen.cli.targets import check_recipes, complete, experiments_named
-from erlangen.cli.terminal import Progress, Stopped, report_error, say
-from erlangen.cli.verdict_text import print_claims, unmeasured
+from erlangen.cli.terminal import Progress, Stopped, say
+from erlangen.cli.verdict_text import print_claims
 from erlangen.errors import USAGE, ErlangenError
 
 if TYPE_CHECKING:
-    from erlangen.records.runs import Claim
+    from erlangen.sweep.executor import Executor
     from erlangen.sweep.load import LoadedRun
+    from erlangen.sweep.request import Request
 
 Option = typer.Option
 Names = Annotated[
@@ -42,59 +45,51 @@ def run(
     fresh: Annotated[bool, Option("--fresh", help="Recompute all results, even those at hand.")] = False,
     force: Annotated[bool, Option("--force", help="Replace the verdicts of another recipe.")] = False,
     strict: Strict = False,
+    executor: Kind = "local",
+    address: Address = None,
+    job_cpus: Cpus = None,
+    job_gpus: Gpus = None,
     json_file: Json = None,
 ) -> None:
     """Run experiments and judge their claims.
 
     NAME is an experiment (padding), a claim (C5), a topic (cnns, transformers, graphs), all, or a package of your own. An
-    interrupted run resumes where it stopped. `erlangen show NAME --keys` lists the keys of --set; a changed recipe has a
+    interrupted run resumes where it stopped. The jobs of several experiments run as one pool, here or with --executor ray on a
+    cluster. `erlangen show NAME --keys` lists the keys of --set; a changed recipe has a
     folder of its own. Exit code 4: a job failed; 5: something was not measured.
     """
     from erlangen.records.files import to_json
+    from erlangen.sweep.request import Request
 
     experiments = experiments_named(names)
     if out is not None and len(experiments) > 1:
         raise ErlangenError("--out names one folder, but several experiments are to run: leave it out, or run them one by one")
     check_recipes(experiments, preset, seeds, settings or [])
     outputs = Outputs({"--json": json_file})
-    rows: list[object] = []
-    contents = {"--json": lambda: as_json(rows)}
-    codes = []
-    for name in experiments:
-        try:
-            result = run_experiment(
-                name, preset=preset, seeds=seeds, settings=settings, out=out, workers=workers, precision=precision,
-                device=device, timeout=job_timeout, fresh=fresh, force=force,
-            )  # fmt: skip
-        except ErlangenError as error:
-            if len(experiments) == 1:
-                raise
-            codes.append(report_error(error, f"{name}: "))  # one that lacks its data, say, does not stop the others
-            continue
-        rows += [to_json(verdict) for verdict in result.verdicts]
-        asked = claims_named(names, result.run.claims)
-        absent = unmeasured(asked, result.verdicts, result.answers)
-        codes += [USAGE if outputs.write(contents) else 0, exit_code(result.verdicts, bool(result.failed), strict, absent)]
-        if not outputs.to_stdout():
-            print_claims(result.answers, result.verdicts, asked)
-            print(f"\nReport: {result.folder / 'report.html'}", flush=True)
-        elif absent:
-            say(f"{name}: this run did not measure {', '.join(absent)}")
-    outputs.print(contents, lambda: None)
+    request = Request(
+        preset=preset, seeds=seeds, settings=settings, out=out, workers=workers, precision=precision, device=device,
+        timeout=job_timeout, fresh=fresh, force=force, command=shlex.join(["erlangen", *sys.argv[1:]]),
+    )  # fmt: skip
+    with executor_for(executor, address, job_cpus, job_gpus, experiments) as chosen:
+        results = perform(experiments, request, chosen)
+    if len(results) == 1 and isinstance(error := results[experiments[0]], Exception):
+        raise error  # as for any other command
+    finished = {name: result for name, result in results.items() if not isinstance(result, Exception)}
+    contents = {"--json": lambda: as_json([to_json(verdict) for result in finished.values() for verdict in result.verdicts])}
+    unwritten = outputs.write(contents)
+    codes = [USAGE] * bool(unwritten) + [code_of(name, result, names, strict) for name, result in results.items()]
+    for name, result in finished.items() if outputs.to_stdout() else ():
+        say_absent(name, result, names)
+    outputs.print(contents, lambda: print_results(results, names))
     raise SystemExit(worst(codes))
 
 
-def claims_named(names: Sequence[str], claims: Sequence[Claim]) -> list[str]:
-    """The claims of an experiment that were asked for by their ids."""
-    return [claim.id for claim in claims if claim.id.upper() in (name.upper() for name in names)]
-
-
-def run_experiment(name: str, **options: Any) -> LoadedRun:
-    """One experiment, with progress on stderr."""
-    from erlangen.sweep.run import run as perform
+def perform(experiments: Sequence[str], request: Request, executor: Executor) -> dict[str, LoadedRun | Exception]:
+    """The experiments as one pool of jobs, with progress on stderr."""
+    from erlangen.sweep.run import run_all
 
     try:
-        return perform(name, **options, command=shlex.join(["erlangen", *sys.argv[1:]]), notify=say, progress=Progress)
+        return run_all(experiments, request, executor=executor, notify=say, progress=Progress)
     except Stopped as stopped:
         say(f"erlangen: {stopped}: every finished job is kept; run the same command again to resume")
         raise

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import platform
 import signal
 import sys
 import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, cast
@@ -40,11 +41,12 @@ WORKER_ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Done:
-    """A job that was measured, with its wall seconds."""
+    """A job that was measured, with its wall seconds and the machine that computed it."""
 
     job: Job
     measurements: list[Measurement]
     seconds: float
+    machine: str = field(default_factory=platform.node)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Failed:
     details: str = ""
 
 
-def execute(jobs: Sequence[Job], workers: int, timeout: float | None = None) -> Iterator[Done | Failed]:
+def execute(jobs: Sequence[Job], workers: int, timeout: float | None = None) -> Generator[Done | Failed, None, None]:
     """Run the jobs, yielding each as it ends. Ordinary jobs share `workers` processes; exclusive ones follow, one at a time.
 
     timeout: wall seconds for a job; past them its process is killed and the job has failed. Closing the iterator ends the
@@ -64,10 +66,10 @@ def execute(jobs: Sequence[Job], workers: int, timeout: float | None = None) -> 
     """
     shared = together([job for job in jobs if not job.exclusive])
     if shared:
-        yield from _pool(shared, min(workers, len(shared)), timeout, fresh=False)
+        yield from pool(shared, min(workers, len(shared)), timeout, fresh=False)
     alone = [(job,) for job in jobs if job.exclusive]
     if alone:
-        yield from _pool(alone, 1, timeout, fresh=True)
+        yield from pool(alone, 1, timeout, fresh=True)
 
 
 def together(jobs: Sequence[Job]) -> list[tuple[Job, ...]]:
@@ -84,7 +86,7 @@ def together(jobs: Sequence[Job]) -> list[tuple[Job, ...]]:
     return [bundle for group in groups.values() for bundle in group]
 
 
-class _Worker:
+class Worker:
     """A process and the two pipes to it: jobs, and a lifeline whose closing, by our death too, ends the process."""
 
     def __init__(self) -> None:
@@ -120,16 +122,21 @@ class _Worker:
         self.lifeline.close()
 
 
-def _pool(bundles: Sequence[tuple[Job, ...]], size: int, timeout: float | None, fresh: bool) -> Iterator[Done | Failed]:
-    """Bundles of jobs in order on `size` processes; with `fresh`, each in a process of its own."""
+def pool(
+    bundles: Sequence[tuple[Job, ...]], size: int, timeout: float | None, fresh: bool, spare: list[Worker] | None = None
+) -> Generator[Done | Failed, None, None]:
+    """Bundles of jobs in order on `size` processes; with `fresh`, each in a process of its own.
+
+    spare: idle workers, which are used first; those that are idle at the end are left there, and end only with this process.
+    """
     waiting = list(reversed(bundles))
     deaths: Counter[int] = Counter()
-    idle: list[_Worker] = []
-    busy: list[_Worker] = []
+    idle: list[Worker] = [] if spare is None else spare
+    busy: list[Worker] = []
     try:
         while waiting or busy:
             while waiting and len(busy) < size:
-                worker = idle.pop() if idle else _Worker()
+                worker = idle.pop() if idle and not fresh else Worker()
                 busy.append(worker)
                 try:
                     worker.give(waiting[-1], timeout)
@@ -161,14 +168,14 @@ def _pool(bundles: Sequence[tuple[Job, ...]], size: int, timeout: float | None, 
                     outcomes = [Failed(job, cause) for job in worker.jobs if deaths[id(job)] >= ATTEMPTS]
                 yield from outcomes
     finally:
-        for worker in busy + idle:
+        for worker in busy + (idle if spare is None else []):
             worker.end()
 
 
 def _cause_of_death(exitcode: int | None) -> str:
     if exitcode is not None and exitcode < 0:
         name = signal.Signals(-exitcode).name
-        hint = " (out of memory? try fewer --workers)" if name == "SIGKILL" else ""
+        hint = " (out of memory? try fewer --workers, or with Ray more --job-cpus)" if name == "SIGKILL" else ""
         return f"was killed by {name}{hint}"
     return f"ended with exit code {exitcode}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from erlangen.experiments import Experiment, load, module_name, planned_jobs
 from erlangen.experiments.user_code import user_code
 from erlangen.records.runs import Job, JobResult, Precision, Run
 from erlangen.sweep.differences import changes
+from erlangen.sweep.executor import Executor
 from erlangen.sweep.fingerprint import fingerprint
 from erlangen.sweep.machine import machine, processor, versions
 from erlangen.sweep.store import Store
@@ -31,11 +32,10 @@ class Plan:
 
     name: str
     recipe: Any
+    device: str
     store: Store
     jobs: dict[str, Job]
     found: dict[str, JobResult]
-    workers: int
-    seconds: float
     memory_mb: int
     lock: IO[str]
 
@@ -43,16 +43,19 @@ class Plan:
     def todo(self) -> dict[str, Job]:
         return {key: job for key, job in self.jobs.items() if key not in self.found}
 
-    def announcement(self) -> str:
-        """'padding: 7 of 120 found, running 113 on 2 workers; about 41 min on an idle machine, 1.4 GB memory, 1 MB disk'"""
-        left = len(self.todo)
-        if not left:
-            return f"{self.name}: all {len(self.jobs)} jobs found, nothing to compute"
-        found = f"{len(self.found)} of {len(self.jobs)} found, running {left}" if self.found else f"running {left} jobs"
-        return (
-            f"{self.name}: {found} on {self.workers} worker{'s' * (self.workers > 1)}; about {duration(self.seconds)} on an idle "
-            f"machine, {self.memory_mb * self.workers / 1000:.1f} GB memory, {max(left * JOB_FILE_KB / 1000, 0.1):.1f} MB disk"
-        )
+
+def announcement(plans: Sequence[Plan], workers: int) -> str:
+    """'padding: 7 of 120 found, running 113 on 2 workers; about 41 min on an idle machine, 1.4 GB memory, 1 MB disk'"""
+    jobs, todo = sum(len(plan.jobs) for plan in plans), [job for plan in plans for job in plan.todo.values()]
+    left, name = len(todo), plans[0].name if len(plans) == 1 else f"{len(plans)} experiments"
+    if not left:
+        return f"{name}: all {jobs} jobs found, nothing to compute"
+    found = f"{jobs - left} of {jobs} found, running {left}" if left < jobs else f"running {left} jobs"
+    memory = max(plan.memory_mb for plan in plans if plan.todo) * workers / 1000
+    return (
+        f"{name}: {found} on {workers} worker{'s' * (workers > 1)}; about {duration(expected_seconds(todo, workers))} on an idle "
+        f"machine, {memory:.1f} GB memory, {max(left * JOB_FILE_KB / 1000, 0.1):.1f} MB disk"
+    )
 
 
 def duration(seconds: float) -> str:
@@ -80,6 +83,7 @@ def prepare(
     workers: int,
     precision: Precision,
     device: str,
+    executor: Executor,
     notify: Callable[[str], None],
     fresh: bool = False,
     force: bool = False,
@@ -92,10 +96,7 @@ def prepare(
     """
     experiment = load(name)
     jobs = keyed_jobs(name, recipe, precision, device)
-    if device != "cpu" or precision != "float32":
-        from erlangen.train.precision import check_device  # torch, so only where there is something to check
-
-        check_device(device, precision)
+    executor.check_device(device, precision)
     store = Store(folder)
     lock = store.open(describe(name, experiment, recipe, preset, command, workers, jobs), force, notify)
     try:
@@ -110,12 +111,9 @@ def prepare(
     except BaseException:
         lock.close()
         raise
-    workers = max(1, min(workers, len(todo)))
-    seconds = expected_seconds(todo, workers)
     return Plan(
-        name=name, recipe=recipe, store=store, jobs=jobs, found=found, workers=workers, seconds=seconds,
-        memory_mb=experiment.MEMORY_MB, lock=lock,
-    )  # fmt: skip
+        name=name, recipe=recipe, device=device, store=store, jobs=jobs, found=found, memory_mb=experiment.MEMORY_MB, lock=lock
+    )
 
 
 def keyed_jobs(name: str, recipe: Any, precision: Precision, device: str) -> dict[str, Job]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from pathlib import Path
@@ -25,6 +26,8 @@ def play(task: Toy, job: Job) -> list[Measurement]:
         if task.what == "die-once":
             mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    if task.what == "hog":
+        exhaust_memory()
     if task.what == "hold":
         mark.write_text(str(os.getpid()))
     if task.what != "add":
@@ -33,3 +36,13 @@ def play(task: Toy, job: Job) -> list[Measurement]:
         mark.write_text(f"{os.getpid()} {start} {time.time()}")
     found = [Measurement("sum", add(1, 1) + job.seed)]
     return found * 2 if task.what == "repeat" else found
+
+
+def exhaust_memory() -> None:
+    """Ask for more than the process may have; the limit is its own again afterwards, since other jobs follow in it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, hard))
+    try:
+        bytearray(16 << 30)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

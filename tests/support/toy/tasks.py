@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-What: TypeAlias = Literal["add", "wait", "fail", "die", "die-once", "hold", "note", "note-alone", "repeat"]
+What: TypeAlias = Literal["add", "wait", "fail", "die", "die-once", "hold", "note", "note-alone", "repeat", "hog"]
 
 
 @dataclass(frozen=True, kw_only=True)
