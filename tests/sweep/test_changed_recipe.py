@@ -24,7 +24,7 @@ def name(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     """An experiment whose recipe has an edge that no job knows; jobs run here, since starting a worker takes seconds."""
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path not in ("", str(tmp_path))])
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("erlangen.sweep.run.execute", lambda jobs, workers, timeout: map(compute, jobs))
+    monkeypatch.setattr("erlangen.sweep.local.execute", lambda jobs, workers, timeout: (compute(job) for job in jobs))
     package = f"own_{zlib.crc32(request.node.nodeid.encode())}"
     home = write_experiment(tmp_path, package, init=EDGE, tasks=STEPS)
     file = home / "__init__.py"

@@ -23,7 +23,7 @@ def name(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     """A package name of its own for every test, in an empty working directory; jobs run without workers."""
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path not in ("", str(tmp_path))])
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("erlangen.sweep.run.execute", lambda jobs, workers, timeout: map(compute, jobs))
+    monkeypatch.setattr("erlangen.sweep.local.execute", lambda jobs, workers, timeout: (compute(job) for job in jobs))
     return f"own_{zlib.crc32(request.node.nodeid.encode())}"
 
 

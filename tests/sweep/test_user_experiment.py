@@ -30,7 +30,7 @@ def name(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs without workers, where it is not they that matter: starting one takes seconds."""
-    monkeypatch.setattr("erlangen.sweep.run.execute", lambda jobs, workers, timeout: map(compute, jobs))
+    monkeypatch.setattr("erlangen.sweep.local.execute", lambda jobs, workers, timeout: (compute(job) for job in jobs))
 
 
 @pytest.mark.parametrize("place", ["", "lab.", "lab.deep."])
