@@ -7,6 +7,7 @@ import sys
 
 import torch
 import torch_geometric.nn
+from torch_geometric.nn.models import basic_gnn
 
 LAYERS = ("GCNConv", "GATConv", "GATv2Conv", "TransformerConv", "SAGEConv", "GraphConv")
 
@@ -17,7 +18,9 @@ def main() -> None:
         from erlangen.nn.graph import pyg
 
         for name in LAYERS:
-            setattr(torch_geometric.nn, name, getattr(pyg, name))
+            for place in (torch_geometric.nn, basic_gnn):  # whose models import their layers from elsewhere
+                if hasattr(place, name):
+                    setattr(place, name, getattr(pyg, name))
     torch.manual_seed(int(seed))
     torch.set_num_threads(1)
     sys.argv = [script, *arguments]

@@ -15,6 +15,7 @@ import pytest
 CHECKOUT = Path(os.environ.get("ERLANGEN_PEERS", "")) / "pytorch_geometric"
 CORA = Path(os.environ.get("ERLANGEN_DATA", "")) / "planetoid" / "Cora"
 SEEDS = 4
+EXAMPLES = [("gcn.py", ["--epochs", "100"]), ("gat.py", ["--epochs", "60"]), ("graph_sage_unsup.py", [])]
 
 pytestmark = [
     pytest.mark.slow,
@@ -46,14 +47,22 @@ def run(folder: Path, side: str, seed: int, script: str, *arguments: str) -> str
         str(folder / "examples" / script),
         *arguments,
     ]
-    out = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path}, cwd=folder)
+    out = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([path, os.environ.get("PYTHONPATH", "")])},
+        cwd=folder,
+    )
     if lacking := re.search(r"No module named '(matplotlib|sklearn)'", out.stderr):
         pytest.skip(f"{script} came as far as what needs {lacking[1]}")
+    if "requires either 'pyg-lib' or 'torch-sparse'" in out.stderr:
+        pytest.skip(f"{script} samples neighbors, for which PyG needs pyg-lib or torch-sparse")
     assert out.returncode == 0, out.stderr
     return out.stdout
 
 
-@pytest.mark.parametrize(("script", "arguments"), [("gcn.py", ["--epochs", "100"]), ("gat.py", ["--epochs", "60"])])
+@pytest.mark.parametrize(("script", "arguments"), EXAMPLES)
 def test_scores_are_those_of_pygs_layers(folder: Path, script: str, arguments: list[str]) -> None:
     scores: dict[str, list[float]] = {}
     for side in ("pyg", "ours"):
@@ -61,7 +70,7 @@ def test_scores_are_those_of_pygs_layers(folder: Path, script: str, arguments: l
         scores[side] = [100 * float(re.findall(r"Test: ([0-9.]+)", text)[-1]) for text in printed]
     noise = max(stdev(scores["pyg"]), stdev(scores["ours"]), 0.5) * (2 / SEEDS) ** 0.5
     assert abs(fmean(scores["ours"]) - fmean(scores["pyg"])) < 4 * noise, scores
-    assert min(scores["ours"]) > 75
+    assert min(scores["ours"]) > 70
 
 
 @pytest.mark.parametrize("script", ["explain/gnn_explainer.py", "link_pred.py", "autoencoder.py"])
