@@ -31,6 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(CHECKOUT / "examples", made / "examples")
     for where in (made / "data", made / "examples" / "data"):  # one folder up, and two
         shutil.copytree(CORA, where / "Planetoid" / "Cora")
+    shutil.copytree(CORA, made / "data" / "Cora" / "Cora")
     return made
 
 
