@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from erlangen.models.head_loss import head_loss
+from erlangen.models.head_loss import head_loss, product_dtype
 from erlangen.nn.attention import AttentionConfig, CausalSelfAttention, Context, Form, Positions, context
 from erlangen.nn.cache import KeyValueCache
 from erlangen.nn.dropout import dropout
@@ -237,8 +237,7 @@ class GPT(nn.Module):
 
 def _product_like(h: Tensor) -> Tensor:
     """An empty tensor with the dtype in which products run, which is autocast's if autocast is enabled."""
-    kind = h.device.type
-    return h.new_empty(0, dtype=torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else h.dtype)
+    return h.new_empty(0, dtype=product_dtype(h, h))
 
 
 def _initialize(module: nn.Module) -> None:
