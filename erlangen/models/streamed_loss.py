@@ -21,7 +21,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-BLOCK, WARPS = 4096, 32  # numbers of a row that a program holds at a time; many warps, so that few rows share the cache
+# numbers of a row that a program holds at a time, in lanes of 16 bytes; many warps, so that few rows share the cache
+LANES, NUMBERS, WARPS = 1024, 8, 32
 TRITON = importlib.util.find_spec("triton") is not None
 
 
@@ -35,8 +36,8 @@ def streamed_loss(h: Tensor, weight: Tensor, targets: Tensor, vocabulary: int, g
     losses = torch.empty(len(logits), dtype=torch.float32, device=logits.device)
     with on(logits.device):
         kernels().row_losses[(len(logits),)](
-            logits, targets, losses, len(logits), vocabulary, COLUMNS=logits.shape[1], BLOCK=BLOCK, GRADIENT=gradient,
-            num_warps=WARPS,
+            logits, targets, losses, len(logits), vocabulary, COLUMNS=logits.shape[1], LANES=LANES,
+            NUMBERS=NUMBERS, GRADIENT=gradient, num_warps=WARPS,
         )  # fmt: skip
     return losses.mean(), logits if gradient else logits.new_empty(())
 

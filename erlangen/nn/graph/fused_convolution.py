@@ -119,6 +119,11 @@ def convolve(
     return joined(near, (total / csr.divisor if mean else total).to(h.dtype), own, root)
 
 
+def convolved(h: Tensor, weight: Tensor, bias: Tensor | None, csr: CSR, entries: Tensor | None) -> Tensor:
+    """A H Wᵀ + bias (rows, out): h (cols, F), weight (out, F), bias (out,) or None, and the entries of A (E,) in its order."""
+    return apply(_Convolution, h, None, weight, bias, None, entries, csr, False)
+
+
 def joined(near: nn.Linear, aggregated: Tensor, own: nn.Linear | None, root: Tensor | None) -> Tensor:
     """near(aggregated) + own(root), as far as there is a root."""
     out: Tensor = near(aggregated)

@@ -14,10 +14,11 @@ from erlangen.nn.graph import launch
 from erlangen.nn.graph.aggregate import aggregate
 from erlangen.nn.graph.algebra import add_self_loops
 from erlangen.nn.graph.checks import check_edge_index, check_edge_weight
-from erlangen.nn.graph.csr import neighbor_sum, of_sources, of_targets, product, structure
+from erlangen.nn.graph.csr import CSR, neighbor_sum, of_sources, of_targets, product, structure
 from erlangen.nn.graph.features import check_features
+from erlangen.nn.graph.fused_convolution import convolved
 from erlangen.nn.graph.inputs import Edges, Flow, Graph, read_graph
-from erlangen.nn.graph.linear import linear, reset
+from erlangen.nn.graph.linear import linear, plain, reset
 from erlangen.nn.graph.message_passing import call_message, message_factors, overrides
 from erlangen.nn.graph.remember import remember
 
@@ -100,13 +101,14 @@ class GCNConv(nn.Module):
         self.lin = linear(in_channels, out_channels, bias=False, glorot=True)
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         self._cached_edge_index: tuple[Tensor, Tensor | None] | None = None
+        self._cached_entries: tuple[object, CSR, Tensor] | None = None  # the cached graph, sorted
 
     def reset_parameters(self) -> None:
         """Draw the weights anew, and forget a cached graph."""
         reset(self.lin, glorot=True)
         if self.bias is not None:
             nn.init.zeros_(self.bias)
-        self._cached_edge_index = None
+        self._cached_edge_index = self._cached_entries = None
 
     def message(self, x_j: Tensor, edge_weight: Tensor | None) -> Tensor:
         """The features of the source of every edge, times its weight, (E, F)."""
@@ -121,8 +123,10 @@ class GCNConv(nn.Module):
         read = read_graph(edge_index, self.flow) if known is None else Graph(known[0], known[1], None, False)
         check_features(x, static=True, graph=read.edges)
         nodes = x.shape[-2]
+        if (entries := self._entries(x, read, edge_weight)) is not None:
+            return convolved(x, self.lin.weight, self.bias, *entries)
         edges, weight = known or self._weighted(read, nodes, edge_weight)
-        if self.cached:
+        if self.cached and known is None:
             self._cached_edge_index = (edges, weight)
         h, factors = self.lin(x), message_factors(self, edges)
         if factors is not None:
@@ -136,6 +140,28 @@ class GCNConv(nn.Module):
             out = neighbor_sum(h, edges, nodes, weight)
         out = out.to(h.dtype) if edge_weight is None else out
         return out if self.bias is None else out + self.bias
+
+    def _entries(self, x: Tensor, graph: Graph, edge_weight: Tensor | None) -> tuple[CSR, Tensor] | None:
+        """The structure of a graph whose weights are known from an earlier call, and these weights in its order.
+
+        None where there are no such weights, or where somebody listens to the linear layer or changes the messages: then the
+        layer consists of several functions.
+        """
+        known, nodes = self._cached_edge_index, x.shape[-2]
+        dense = isinstance(x, Tensor) and x.ndim == 2 and not torch.is_autocast_enabled(x.device.type)
+        heard = not plain(self.lin) or overrides(self, GCNConv, "message", "weights") or hasattr(self, "message_factors")
+        if not dense or heard or not self.normalize or torch.compiler.is_compiling():
+            return None
+        if known is not None:
+            if known[1] is None or known[1].requires_grad:
+                return None
+            if self._cached_entries is None or self._cached_entries[0] is not known or self._cached_entries[1].rows != nodes:
+                self._cached_entries = (known, *sorted_entries(*known, nodes))
+            return self._cached_entries[1:]
+        if self.cached or edge_weight is not None or graph.value is not None or graph.stated is not None:
+            return None
+        key = ("entries", nodes, self.lin.weight.dtype, self.improved, self.add_self_loops)
+        return remember(graph.edges, key, lambda: sorted_entries(*self.weights(graph.edges, nodes), nodes))
 
     def _weighted(self, graph: Graph, nodes: int, edge_weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """The edges and their weights, of whatever was passed as the graph."""
@@ -173,6 +199,13 @@ def ones(edges: Tensor, added: int, loop: float, dtype: torch.dtype) -> Tensor:
     weight = torch.ones(edges.shape[1], dtype=dtype, device=edges.device)
     weight[edges.shape[1] - added :] = loop
     return weight
+
+
+def sorted_entries(edges: Tensor, weight: Tensor | None, num_nodes: int) -> tuple[CSR, Tensor]:
+    """The structure of the edges (2, E), and their weights (E,) in its order, in float32 at least."""
+    assert weight is not None
+    csr = structure(edges, num_nodes, num_nodes)
+    return csr, weight.to(torch.promote_types(weight.dtype, torch.float32)).index_select(0, csr.order)
 
 
 def _looped(edge_index: Tensor, num_nodes: int) -> Tensor:

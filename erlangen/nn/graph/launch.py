@@ -20,6 +20,7 @@ TRITON = importlib.util.find_spec("triton") is not None
 DEVICES = ("cuda",)
 TILE = 1024  # numbers that a warp holds at a time
 _FAILED: set[tuple[object, ...]] = set()  # kernels, with their constants, that did not compile
+_COMPILED: dict[tuple[object, ...], Any] = {}  # by kernel, constants and traits of what it is given
 
 
 def usable(x: Tensor) -> bool:
@@ -53,19 +54,35 @@ def edge_blocks(heads: int, channels: int, edges: int) -> tuple[dict[str, Any], 
 
 
 def start(kernel: str, grid: tuple[int, int], given: tuple[Any, ...], constants: dict[str, Any], warps: int = 4) -> bool:
-    """Start a kernel on the device of its first tensor. False, and a warning the first time, if it does not compile."""
-    key = (kernel, given[0].dtype, *constants.values())
+    """Start a kernel on the device of its first tensor. False, and a warning the first time, if it does not compile.
+
+    A kernel that is compiled for such arguments is started without asking Triton which one fits, a question that takes several
+    times as long as starting it, and longer than the sums over a small graph.
+    """
+    device = given[0].get_device()
+    key = (kernel, device, warps, *constants.values(), *map(traits, given))
+    compiled = _COMPILED.get(key)
+    if compiled is not None and torch.cuda.current_device() == device:
+        compiled[(*grid, 1)](*given, *constants.values())  # it knows the constants, and expects as many arguments
+        return True
     if key in _FAILED:
         return False
     try:
         with on(given[0].device):
-            kernels()[kernel][grid](*given, **constants, num_warps=warps)
+            compiled = kernels()[kernel][grid](*given, **constants, num_warps=warps)
     except Exception as error:  # a compiler that is missing or fails may raise anything
         _FAILED.add(key)
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         warnings.warn(f"a graph layer uses plain operations, which are slower, because Triton failed: {reason}", stacklevel=3)
         return False
+    if compiled is not None:  # Triton's interpreter compiles nothing
+        _COMPILED[key] = compiled
     return True
+
+
+def traits(given: Tensor | int) -> tuple[object, ...]:
+    """All that a compiled kernel assumes about an argument: dtype and alignment of a tensor, the width of an integer."""
+    return (given.dtype, given.data_ptr() % 16 == 0) if isinstance(given, Tensor) else (given < 2**31,)
 
 
 def on(device: torch.device) -> AbstractContextManager[object]:

@@ -143,3 +143,55 @@ def test_bad_input_is_named(add_self_loops: bool, x: Tensor, edge_index: Tensor,
         message, weight = "node 1 add up to -1", torch.tensor([-2.0])
     with pytest.raises(ValueError, match=message):
         GCNConv(3, 2, add_self_loops=add_self_loops)(x, edge_index, weight)
+
+
+@pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.parametrize("improved", [True, False])
+@pytest.mark.parametrize("add_self_loops", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_known_weights_give_what_several_functions_give(
+    cached: bool, improved: bool, add_self_loops: bool, dtype: torch.dtype
+) -> None:
+    """With the weights of an earlier call the layer is one function. With a hook on the linear layer it is several."""
+    torch.manual_seed(0)
+    layer = with_random_bias(GCNConv(3, 2, improved, cached, add_self_loops)).to(dtype)
+    edges, x = EDGES.clone(), torch.randn(5, 3, dtype=dtype).requires_grad_()
+    leaves, seen = (x, *layer.parameters()), []
+    layer(x, edges)
+    one = layer(x, edges)
+    assert "Convolution" in type(one.grad_fn).__name__
+    handle = layer.lin.register_forward_hook(lambda *_: seen.append(1))
+    several = layer(x, edges)
+    handle.remove()
+    assert seen
+    bound = 2 * torch.finfo(dtype).eps
+    assert_near(one, several, bound)
+    for a, b in zip(gradients(one, *leaves), gradients(several, *leaves), strict=True):
+        assert_near(a, b, 2 * bound)
+    edges[:, 0] = 4  # a cached graph stays, another one does not
+    assert torch.equal(layer(x, edges), one) == cached
+
+
+def test_layers_that_share_a_graph_have_weights_of_their_own() -> None:
+    x, layers = (
+        torch.randn(5, 3).double(),
+        [GCNConv(3, 2, improved, add_self_loops=loops) for improved, loops in [(0, 1), (1, 1), (0, 0)]],
+    )
+    for layer in (*layers, *layers):
+        layer.double().load_state_dict(layers[0].double().state_dict())
+        loops = 2.0 if layer.improved else 1.0
+        a = adjacency(EDGES, 5, torch.ones(7, dtype=torch.float64))
+        a = a + torch.diag((a.diag() == 0) * loops) if layer.add_self_loops else a
+        scale = torch.where(a.sum(1) > 0, a.sum(1).rsqrt(), 0)
+        assert_near(layer(x, EDGES), scale[:, None] * a * scale @ x @ layer.lin.weight.T + layer.bias, 1e-12)
+
+
+def test_a_cached_graph_refuses_too_few_nodes() -> None:
+    layer = GCNConv(3, 2, cached=True)
+    for _ in range(2):
+        layer(torch.randn(5, 3), EDGES)
+    with pytest.raises(ValueError, match="but there are 4 nodes"):
+        layer(torch.randn(4, 3), EDGES)
+    assert layer(torch.randn(6, 3), EDGES).shape == (6, 2)
+    layer.reset_parameters()
+    assert layer._cached_edge_index is layer._cached_entries is None

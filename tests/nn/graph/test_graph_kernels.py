@@ -4,18 +4,16 @@ On a GPU everything runs as users have it. Elsewhere the kernels run in Triton's
 installed: TRITON_INTERPRET=1 python -m pytest tests/nn/graph/test_graph_kernels.py
 """
 
-import copy
-import gc
 import importlib.util
 import os
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
 import pytest
 import torch
-from support.graphs import assert_near, gradients, with_random_bias
+from support.graph_kernels import ATTENTION, SHAPES, compare, edges_between, randn, results
+from support.graphs import assert_near, gradients
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -28,7 +26,6 @@ from erlangen.nn.graph import (
     GraphConv,
     GraphConvolution,
     SAGEConv,
-    TransformerConv,
     checks,
     compact,
     edge_softmax,
@@ -44,98 +41,6 @@ interpreter = pytest.mark.skipif(not INTERPRETED, reason="needs Triton and TRITO
 by_device = pytest.mark.parametrize(
     "device", [pytest.param("cpu", marks=interpreter), pytest.param("cuda", marks=pytest.mark.cuda)]
 )
-ATTENTION = (GATConv, GATv2Conv, TransformerConv)
-SHAPES = [(1, 1), (3, 7), (8, 8), (2, 33), (1, 64), (2, 128)]  # heads, channels
-BOUND = {torch.float32: 2e-5, torch.float64: 1e-11, torch.bfloat16: 0.05, torch.float16: 0.05}
-# LeakyReLU has its other slope where z is rounded across 0: in bfloat16, a CPU's gradients are off by up to 0.27 of the largest.
-OF_GRADIENTS = {**BOUND, torch.float32: 2e-4, torch.bfloat16: 0.5, torch.float16: 0.5}
-
-
-@pytest.fixture(autouse=True)
-def untried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "_FAILED", set())
-
-
-@pytest.fixture
-def kernels(device: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
-    """How often each kernel was started; every start must succeed."""
-    if device == "cuda":
-        pytest.importorskip("triton")
-    else:
-        monkeypatch.setattr(launch, "DEVICES", ("cpu",))
-        patch_interpreter(monkeypatch)
-    torch.manual_seed(0)
-    started: Counter[str] = Counter()
-    start = launch.start
-
-    def counted(kernel: str, *given: Any, **options: Any) -> bool:
-        done = start(kernel, *given, **options)
-        assert done, f"{kernel} failed"
-        started[kernel] += 1
-        return done
-
-    monkeypatch.setattr(launch, "start", counted)
-    yield started
-    assert started
-
-
-def patch_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Triton 3.6 reads the ends of a loop by int(array of one number), which NumPy no longer allows."""
-    from triton.runtime import interpreter as module
-
-    before = module._patch_lang_tensor
-
-    def patched(tensor: Any, scope: Any) -> None:
-        before(tensor, scope)
-        scope.set_attr(tensor, "__index__", lambda self: int(self.handle.data.item()))
-
-    monkeypatch.setattr(module, "_patch_lang_tensor", patched)
-
-
-def edges_between(sources: int, targets: int, count: int, hub: int = 0) -> Tensor:
-    """Random edges with equal ones; the last target, and the last source, have none. hub: more edges that reach target 0."""
-    generator = torch.Generator().manual_seed(3)
-    source, target = (torch.randint(n - 1, (count,), generator=generator) for n in (sources, targets))
-    pair = torch.stack([source, target])
-    pair[:, 1] = pair[:, 0]
-    more = torch.stack([torch.randint(sources - 1, (hub,), generator=generator), torch.zeros(hub, dtype=torch.int64)])
-    return torch.cat([pair, more], 1)[:, torch.randperm(count + hub, generator=generator)]
-
-
-def randn(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
-    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)).to(dtype)
-
-
-def results(layer: nn.Module, x: Any, edge_index: Tensor, *edge_values: Tensor) -> list[Tensor]:
-    """The output and the gradients of features, edge values and weights, on the CPU in float64."""
-    leaves = [one.clone().requires_grad_() for one in (x if isinstance(x, tuple) else (x,))]
-    values = [one.clone().requires_grad_() for one in edge_values]
-    out = layer(tuple(leaves) if isinstance(x, tuple) else leaves[0], edge_index, *values)
-    weights = (torch.arange(out.numel(), device=out.device) % 7 + 1).to(out.dtype).view_as(out) / 8  # exact in every dtype
-    inputs = [*leaves, *values, *layer.parameters()]
-    grads = torch.autograd.grad((out * weights).sum(), inputs, allow_unused=True, materialize_grads=True)
-    return [one.detach().cpu().double() for one in (out, *grads)]
-
-
-def compare(
-    layer: nn.Module, x: Any, edge_index: Tensor, *values: Tensor, device: str, dtype: torch.dtype = torch.float32
-) -> None:
-    """A layer and its gradients on the device against the CPU in float64, both from numbers that are exact in `dtype`."""
-    layer = with_random_bias(layer).to(dtype)
-
-    def moved(one: Any) -> Any:
-        return tuple(moved(part) for part in one) if isinstance(one, tuple) else one.to(device, dtype)
-
-    ours = results(copy.deepcopy(layer).to(device), moved(x), edge_index.to(device), *(moved(one) for one in values))
-    exact = tuple(one.to(dtype).double() for one in x) if isinstance(x, tuple) else x.to(dtype).double()
-    devices, launch.DEVICES = launch.DEVICES, ()
-    try:
-        theirs = results(layer.double(), exact, edge_index, *(one.to(dtype).double() for one in values))
-    finally:
-        launch.DEVICES = devices
-    assert_near(ours[0], theirs[0], BOUND[dtype])
-    for a, b in zip(ours[1:], theirs[1:], strict=True):
-        assert_near(a, b, OF_GRADIENTS[dtype])
 
 
 # Without a GPU, and without Triton
@@ -437,158 +342,3 @@ def test_forward_mode_within_a_backward_pass(kernels: Counter[str], device: str)
     (expected,) = torch.autograd.grad(product(csr, other, v).sum(), other)
     assert tangent is not None
     torch.testing.assert_close(tangent, expected)
-
-
-# On a GPU only
-
-
-CASES = [
-    *((heads, channels, dtype) for heads, channels in SHAPES for dtype in (torch.float32, torch.bfloat16)),
-    (3, 7, torch.float64), (8, 8, torch.float16),
-]  # fmt: skip
-
-
-@pytest.mark.cuda
-@pytest.mark.parametrize("device", ["cuda"])
-@pytest.mark.parametrize("edge_dim", [None, 3])
-@pytest.mark.parametrize(("heads", "channels", "dtype"), CASES)
-@pytest.mark.parametrize("kind", ATTENTION)
-def test_attention_on_graphs_of_all_kinds(
-    kernels: Counter[str], device: str, kind: type[nn.Module], heads: int, channels: int, dtype: torch.dtype, edge_dim: int | None
-) -> None:
-    """A hub of degree 5000, isolated nodes, equal edges, self-loops, and two sets of nodes."""
-    for sources, targets, hub in ((50, 50, 5000), (60, 40, 0)):
-        edges = edges_between(sources, targets, 300, hub)
-        x: Any = randn(sources, 5) if sources == targets else (randn(sources, 5), randn(targets, 4, seed=1))
-        attr = [] if edge_dim is None else [randn(edges.shape[1], edge_dim, seed=2)]
-        layer = kind(5 if sources == targets else (5, 4), channels, heads=heads, edge_dim=edge_dim, dropout=0.0)
-        compare(layer, x, edges, *attr, device=device, dtype=dtype)
-
-
-@pytest.mark.cuda
-@pytest.mark.parametrize("device", ["cuda"])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("width", [1, 7, 33, 64, 128])
-def test_convolutions_on_graphs_of_all_kinds(kernels: Counter[str], device: str, width: int, dtype: torch.dtype) -> None:
-    for hub in (0, 5000):
-        edges, x = edges_between(50, 50, 300, hub), randn(50, 5)
-        for layer in (SAGEConv(5, width), GraphConvolution(5, width), GCNConv(5, width)):
-            compare(layer, x, edges, device=device, dtype=dtype)
-        weight = randn(edges.shape[1], seed=1).abs() + 0.1
-        for layer in (GraphConv(5, width, aggr="mean"), GCNConv(5, width)):
-            compare(layer, x, edges, weight, device=device, dtype=dtype)
-
-
-def cuda_layers() -> list[tuple[nn.Module, bool]]:
-    """(layer, whether it gets features of the edges)"""
-    attention = [(kind(8, 4, heads=2, edge_dim=dim), dim is not None) for kind in ATTENTION for dim in (None, 3)]
-    return [*attention, (SAGEConv(8, 8), False), (GCNConv(8, 8), False), (GraphConvolution(8, 8), False)]
-
-
-def cuda_inputs(hub: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-    edges = edges_between(50, 50, 300, hub)
-    return randn(50, 8, dtype=torch.float32).cuda(), edges.cuda(), randn(edges.shape[1], 3, dtype=torch.float32).cuda()
-
-
-@pytest.mark.cuda
-@pytest.mark.parametrize("hub", [0, 5000])
-def test_a_step_does_not_wait_for_the_device_and_repeats_its_bits(hub: int) -> None:
-    x, edges, attr = cuda_inputs(hub)
-    for layer, with_attr in cuda_layers():
-        layer.cuda()
-        given = (attr,) if with_attr else ()
-
-        def step(layer: nn.Module = layer, given: tuple[Tensor, ...] = given) -> list[Tensor]:
-            leaf = x.clone().requires_grad_()
-            out = layer(leaf, edges, *given)
-            return [out, *torch.autograd.grad(out, [leaf, *layer.parameters()], torch.ones_like(out), allow_unused=True)]
-
-        first = step()
-        torch.cuda.set_sync_debug_mode("error")
-        try:
-            second = step()
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
-        assert all(a is b or torch.equal(a, b) for a, b in zip(first, second, strict=True)), layer
-
-
-@pytest.mark.cuda
-def test_a_step_can_be_captured_in_a_cuda_graph() -> None:
-    x, edges, attr = cuda_inputs()
-    x.requires_grad_()
-    for layer, with_attr in cuda_layers():
-        layer.cuda()
-        given, side = ((attr,) if with_attr else ()), torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(2):
-                layer(x, edges, *given).sum().backward()
-        torch.cuda.current_stream().wait_stream(side)
-        expected, x.grad = layer(x, edges, *given).detach().clone(), None
-        layer.zero_grad()
-        captured = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(captured):
-            out = layer(x, edges, *given)
-            out.sum().backward()
-        out.detach().zero_()
-        captured.replay()
-        torch.cuda.synchronize()
-        assert torch.equal(out, expected), layer
-        assert x.grad is not None
-        assert x.grad.abs().sum() > 0
-        x.grad = None
-
-
-@pytest.mark.cuda
-def test_edges_on_a_gpu_are_known_by_version_and_freed_with_their_tensor() -> None:
-    edges, x = edges_between(6, 6, 25).cuda(), torch.randn(6, 2, device="cuda")
-    before = neighbor_sum(x, edges, 6)
-    known = structure(edges, 6, 6)
-    assert structure(edges, 6, 6) is known
-    edges[:, 0] = 5
-    assert structure(edges, 6, 6) is not known
-    assert not torch.equal(neighbor_sum(x, edges, 6), before)
-    torch.testing.assert_close(neighbor_sum(x, edges, 6), neighbor_sum(x.cpu(), edges.cpu(), 6).cuda())
-    with torch.inference_mode():
-        made = edges.clone()  # has no version: it is compared
-        first = remember(made, "key", lambda: object())
-        assert remember(made, "key", lambda: object()) is first
-        made[0, 0] = 0
-        assert remember(made, "key", lambda: object()) is not first
-    gc.collect()
-    used = torch.cuda.memory_allocated()
-    large = torch.randint(100, (2, 100_000), device="cuda")
-    neighbor_sum(torch.randn(100, 2, device="cuda"), large, 100)
-    del large
-    assert torch.cuda.memory_allocated() <= used + 2**20
-
-
-@pytest.mark.cuda
-def test_bad_input_on_a_gpu_is_refused_when_a_graph_is_new() -> None:
-    x, edges, attr = cuda_inputs()
-    layer = GATConv(8, 4, edge_dim=3).cuda()
-    with pytest.raises(ValueError, match="but there are 50 nodes"):
-        layer(x, edges + 10, attr)
-    x[3, 1] = torch.nan
-    with pytest.raises(ValueError, match=r"x is NaN at \[3, 1\]"):
-        layer(x, edges, attr)
-    with pytest.raises(ValueError, match=r"x is NaN at \[3, 1\]"):
-        layer(x, edges, attr)
-    x[3, 1] = 0
-    attr[2, 0] = torch.nan
-    with pytest.raises(ValueError, match="edge_attr is NaN"):
-        layer(x, edges, attr)
-
-
-@pytest.mark.cuda
-def test_autocast_and_dropout_on_a_gpu() -> None:
-    x, edges, _ = cuda_inputs()
-    for kind in ATTENTION:
-        layer = kind(8, 4, heads=2, dropout=0.5).cuda()
-        expected = layer.eval()(x, edges)
-        with torch.autocast("cuda", torch.bfloat16):
-            assert_near(layer(x, edges).float(), expected, 0.05)
-        out = layer.train()(x, edges)
-        out.sum().backward()
-        assert torch.isfinite(out).all()
-        assert not torch.allclose(out, expected)
