@@ -120,7 +120,7 @@ def survey(folder: Path, only: str) -> None:
             "delta": DELTA,
             library: version(library),
         }
-        setting |= {name: version(name) for name in ("erlangen", "torch")}
+        setting |= {"erlangen": erlangen.__version__, "torch": version("torch")}
         setting |= {"select": SELECT[domain]} if domain in SELECT else {}
         for place, (name, build) in enumerate(models.items()):
             path = folder / domain / f"{re.sub('[^a-z0-9]+', '-', name.lower())}.json"

@@ -17,18 +17,14 @@ from erlangen.auditing.domain import load_domain
 from erlangen.nn.tf32 import EPSILON, tf32
 
 pytestmark = pytest.mark.cuda
-ON_CPU_ONLY = ("deep, no mask", "off by one")  # their masks are made on the CPU
+SOUND = [q for q in QUESTIONS if q.dtype == torch.float32 and not (q.hidden and q.domain != "images")]
 
 
 def on_cuda(x: Any) -> Any:
     return x.cuda() if isinstance(x, torch.Tensor) else x
 
 
-@pytest.mark.parametrize(
-    "question",
-    [q for q in QUESTIONS if q.dtype == torch.float32 and q.name not in ON_CPU_ONLY and not (q.hidden and q.domain != "images")],
-    ids=lambda question: question.label,
-)
+@pytest.mark.parametrize("question", SOUND, ids=lambda question: question.label)
 @pytest.mark.parametrize("coarse", [False, True], ids=["float32", "tf32"])
 def test_soundness_on_a_gpu(question: Question, coarse: bool) -> None:
     """In TF32 less can be told, but nothing wrong may be said."""
@@ -44,15 +40,8 @@ def test_soundness_on_a_gpu(question: Question, coarse: bool) -> None:
     assert check.judgment in allowed, f"{check.judgment}: {check.reason} (twin: {found.twin})"
 
 
-ON_THE_CPU = ("one class", "answers by place", "coordinates")  # these models make tensors there
-IMAGES = [
-    case
-    for case in CASES
-    if case.domain == "images"
-    and case.fast
-    and isinstance(case.model(0, torch.float32), nn.Module)
-    and not any(name in case.name for name in ON_THE_CPU)
-]
+FAST = [case for case in CASES if case.domain == "images" and case.fast]
+IMAGES = [case for case in FAST if isinstance(case.model(0, torch.float32), nn.Module)]
 CHANGED = frozenset(["exact", "holds"])  # TF32 may turn one into the other
 
 

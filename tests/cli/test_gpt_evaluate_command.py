@@ -38,14 +38,15 @@ def trained(train: Command, tmp_path: Path) -> dict:
 
 
 def test_windows_give_the_losses_of_the_training_and_sliding_ones_name_themselves(trained: dict, run: Command) -> None:
-    out = run("run", "--precision", "float32", "--json", "-")
+    options = ("--precision", "float32", "--device", "cpu")  # those of the training
+    out = run("run", *options, "--json", "-")
     assert out.code == 0, out.err
     scores = json.loads(out.out)["scores"]
     assert [one["part"] for one in scores] == ["train", "validation", "test"] * 2
     assert scores[1:3] == trained["scores"]
     assert all("sliding windows of 8 with their second half scored" in one["evaluation"] for one in scores[3:])
     assert [one["tokens"] for one in scores[:3]] == [one["tokens"] for one in scores[3:]]
-    shown = run("run", "--precision", "float32").out
+    shown = run("run", *options).out
     for one in scores:
         assert f"{one['nats_per_token']:.4f} [{one['interval'][0]:.4f}" in shown
 

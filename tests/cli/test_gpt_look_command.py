@@ -21,6 +21,7 @@ from erlangen.models.gpt2 import save_gpt2
 from erlangen.records.files import from_json
 from erlangen.records.inspection import Look
 from erlangen.train.checkpoint import save
+from erlangen.train.precision import best_device
 
 ALPHABET = "\n abcdefghijklmnop"
 PROMPT = "ab abc abc\nno"
@@ -59,7 +60,7 @@ def fault(*args: object) -> str:
 def test_the_tables_hold_what_the_model_says(run: Path):
     from erlangen.train.checkpoint import load_checkpoint
 
-    result = command(run, "--prompt", PROMPT, "--top", 3)
+    result = command(run, "--prompt", PROMPT, "--top", 3, "--device", "cpu")
     assert result.exit_code == 0, result.exception
     model = load_checkpoint(run / "best.safetensors").model
     record = look(model, TOKENIZER.encode(PROMPT), 3)
@@ -109,7 +110,7 @@ def test_a_file_of_a_run_is_taken_as_named(run: Path):
 
 
 def test_the_device_may_be_named(run: Path):
-    result = command(run, "--prompt", PROMPT, "--device", "cpu")
+    result = command(run, "--prompt", PROMPT, "--device", best_device())
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == command(run, "--prompt", PROMPT).stdout
     assert "--device tpu is unknown" in fault(run, "--prompt", PROMPT, "--device", "tpu")

@@ -18,12 +18,12 @@ from erlangen.sweep.run import run
 TINY = {
     "padding": {"rows": "Net1/circular", "epochs": 2, "train": 400, "validation": 200, "test": 100},
     "fairytales": {
-        "corpus": "tales", "dictionary": "training", "characters": 1024, "views": 4, "block": 128,
+        "corpus": "tales", "dictionary": "training", "characters": 1024, "views": 8, "block": 128,
         "layers": 1, "width": 16, "heads": 2, "dropout": 0.0, "evaluations": 4, "samples": 2, "length": 40,
         "tale_steps": 4, "tale_samples": 4,
     },
     "sampling": {
-        "corpus": "tales", "dictionary": "training", "characters": 1024, "views": 4, "block": 128, "memorizing_layers": 1,
+        "corpus": "tales", "dictionary": "training", "characters": 1024, "views": 6, "block": 128, "memorizing_layers": 1,
         "memorizing_width": 16, "heads": 2, "batch": 4, "prompts": 8, "length": 40,
     },
     "attention-cost": {
@@ -54,6 +54,14 @@ def tiny_jobs(name: str, **options: str) -> list[Job]:
 
 def test_which_experiments_run_on_a_gpu():
     assert {name for name in names() if "cuda" in devices(name)} == set(TINY)
+
+
+@pytest.mark.parametrize("name", sorted(TINY))
+def test_the_tiny_settings_are_accepted(name: str):
+    """The tests that compute with them run on a GPU alone, so without one nothing else would notice that they are refused."""
+    for precision in precisions(name):
+        assert "cuda" in {job.device for job in tiny_jobs(name, device="cuda", precision=precision)}
+    assert {job.device for job in tiny_jobs(name, device="cpu")} == {"cpu"}
 
 
 @pytest.mark.parametrize("name", names())

@@ -18,6 +18,7 @@ from erlangen.experiments.kit.evidence import Evidence
 from erlangen.experiments.noisy_neighbors import CLAIMS, QUOTES, Recipe
 from erlangen.experiments.noisy_neighbors.claims import COMPARED, FAR, GAINS, HEARD, KINDS, LOSES, NEAR, REGIMES, SEPARATED
 from erlangen.experiments.noisy_neighbors.figures import figures
+from erlangen.experiments.noisy_neighbors import judge
 from erlangen.experiments.noisy_neighbors.judge import answers, verdicts
 from erlangen.experiments.noisy_neighbors.tasks import LAYERS, NOISES
 from erlangen.records.runs import Job, JobResult, Measurement, Verdict
@@ -400,14 +401,16 @@ def test_the_answer_leaves_out_a_graph_that_was_not_measured(layer: str):
     assert "points on Cora" not in made.sentence
 
 
-def test_rivals_do_not_decide_the_answer():
+def test_rivals_do_not_decide_the_answer(monkeypatch: pytest.MonkeyPatch):
     """The report is refuted, whatever holds of the literature's statements."""
     world = replace(FALSE, easy=0.5, hard=1.0, leads=8.0, lags=-4.0)
     made = verdicts(RECIPE, evidence(world))
     assert {judged(world)[part].verdict for part in [*EASY, *GAINS]} == {"supported"}
     own = [replace(verdict, of="extension", quote="") if verdict.of == "report" else verdict for verdict in made]
-    for stated in (made, own):  # of a graph of the user's the report says nothing
-        assert answers(RECIPE, evidence(world), stated)[1].answer == "refuted"
+    assert answers(RECIPE, evidence(world), made)[1].answer == "refuted"
+    assert answers(RECIPE, evidence(world), own)[1].answer == "not measured"
+    monkeypatch.setattr(judge, "beyond_the_report", lambda data: "on your graph")  # of which the report says nothing
+    assert answers(RECIPE, evidence(world), own)[1].answer == "refuted"
 
 
 def test_no_accuracy_is_drawn_outside_0_to_100():

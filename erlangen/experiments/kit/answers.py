@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from erlangen.experiments.kit.wording import with_minus_signs
 from erlangen.records.runs import Answer, AnswerOutcome, Of, Verdict
 
-HEADLINES: tuple[Of, ...] = ("report", "rival", "claim", "extension", "control")
+HEADLINES: tuple[Of, ...] = ("report", "rival", "claim")
 """The first kind that a claim has decides its answer."""
 
 
@@ -27,7 +27,7 @@ def answer(
     best. needs: what a recipe must have for the claim to be judged, as in "the rows a and b". beyond: see `Answer`. Where nothing
     was measured, the sentence says so in place of the judge's own.
     """
-    own = headline([verdict for verdict in verdicts if verdict.claim == claim])
+    own = headline([verdict for verdict in verdicts if verdict.claim == claim], bool(beyond))
     outcome = combine(own)
     if outcome == "supported" and not whole:
         outcome = "partly"
@@ -38,9 +38,13 @@ def answer(
     return Answer(claim=claim, answer=outcome, sentence=with_minus_signs(sentence), figure=figure, beyond=beyond)
 
 
-def headline(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """The parts that decide a claim's answer: the report's; without any, its rivals'; then the claim's own; then the rest."""
-    return next((kept for of in HEADLINES if (kept := [verdict for verdict in verdicts if verdict.of == of])), [])
+def headline(verdicts: Sequence[Verdict], beyond: bool = False) -> list[Verdict]:
+    """The parts that decide a claim's answer: the report's; without any, its rivals'; then the claim's own.
+
+    Extensions say nothing of what was claimed. They decide only an answer that says it is about something else, with `beyond`.
+    """
+    kinds: tuple[Of, ...] = (*HEADLINES, "extension") if beyond else HEADLINES
+    return next((kept for of in kinds if (kept := [verdict for verdict in verdicts if verdict.of == of])), [])
 
 
 def combine(verdicts: Sequence[Verdict]) -> AnswerOutcome:

@@ -68,7 +68,7 @@ class Recipe:
     validation: Annotated[int, Ge(50), Le(100_000)] = 5_000
     test: Annotated[int, Ge(50), Le(100_000)] = 10_000
     width: Annotated[float, Gt(0), Le(16)] = 1.0
-    rates: tuple[Rate, ...] = (1e-3, 3e-3, 9e-3)
+    rates: tuple[Rate, ...] = (3e-4, 1e-3, 3e-3, 9e-3)
     trial: Annotated[int, Ge(1), Le(100)] = 2
     step: Annotated[int, Ge(1), Le(45)] = 30
     interpolation: Literal["nearest", "bilinear"] = "nearest"

@@ -18,7 +18,8 @@ def masses(x: Tensor) -> Tensor:
 def grids(x: Tensor, first: float = 0.5) -> tuple[Tensor, Tensor]:
     """Rows (H, 1) and columns (W,) of the pixels, counted from `first`."""
     h, w = x.shape[-2:]
-    return torch.arange(h, dtype=x.dtype)[:, None] + first, torch.arange(w, dtype=x.dtype) + first
+    rows, columns = (torch.arange(side, dtype=x.dtype, device=x.device) for side in (h, w))
+    return rows[:, None] + first, columns + first
 
 
 def moments(x: Tensor, first: float = 0.5) -> tuple[Tensor, Tensor]:
@@ -44,7 +45,7 @@ class Extents(nn.Module):
         y = torch.cat([center if self.kind == "cxcywh" else low, second], -1)
         if self.normalized:
             last = 0 if self.first else 1
-            y = y / torch.tensor([x.shape[-1] - last, x.shape[-2] - last] * 2, dtype=x.dtype)
+            y = y / x.new_tensor([x.shape[-1] - last, x.shape[-2] - last] * 2)
         if not self.by_mass:
             return y
         mass = masses(x).mean((2, 3))
@@ -61,7 +62,7 @@ class Anchors(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.layer(x)
-        h = (h + self.layer(x.flip(-1)).flip(-1) * torch.tensor([-1, 1, 1, 1, 1])[:, None, None]) if self.flip else h
+        h = (h + self.layer(x.flip(-1)).flip(-1) * x.new_tensor([-1, 1, 1, 1, 1])[:, None, None]) if self.flip else h
         rows, columns = (self.stride * at for at in grids(h))
         width, height = (h[:, 2:4] / 4).exp().unbind(1)
         y = torch.stack([columns + h[:, 0].tanh(), rows + h[:, 1].tanh(), width, height, h[:, 4]], -1).flatten(1, 2)
@@ -80,7 +81,7 @@ class Circle(nn.Module):
         for at, dims in zip(grids(x)[::-1], (2, 3), strict=True):
             side = at.numel()
             phase = (at.flatten() - 0.5) * (2 * torch.pi / side)
-            weights = m.sum(dims) * (torch.linspace(1, 2, side, dtype=x.dtype) if self.lag else 1)
+            weights = m.sum(dims) * (torch.linspace(1, 2, side, dtype=x.dtype, device=x.device) if self.lag else 1)
             places.append(torch.atan2((weights * phase.sin()).sum(-1), (weights * phase.cos()).sum(-1)) * side / (2 * torch.pi))
         return torch.stack(places, -1) % x.shape[-1]
 
@@ -118,7 +119,7 @@ class Ramp(nn.Module):
         self.boxes = Extents()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.boxes(x * torch.linspace(0.2, 3, x.shape[-1], dtype=x.dtype))
+        return self.boxes(x * torch.linspace(0.2, 3, x.shape[-1], dtype=x.dtype, device=x.device))
 
 
 def objects(seed: int, dtype: torch.dtype) -> Tensor:

@@ -47,7 +47,7 @@ class Rotated(Attention):
 
     def forward(self, ids: Tensor, attention_mask: Tensor | None = None, position_ids: Tensor | None = None) -> Tensor:
         slower = 4 if self.dynamic and ids.shape[1] > 6 else 1
-        positions = torch.arange(ids.shape[1]).expand(len(ids), -1) if position_ids is None else position_ids
+        positions = place(ids) - 1 if position_ids is None else position_ids
         return super().forward(ids, attention_mask, positions // slower)
 
 
@@ -116,7 +116,7 @@ def length(ids: Tensor) -> Tensor:
 
 
 def place(ids: Tensor) -> Tensor:
-    return torch.arange(1, ids.shape[1] + 1).double().log().expand(len(ids), -1)
+    return torch.arange(1, ids.shape[1] + 1, device=ids.device).expand(len(ids), -1)
 
 
 def count(token: int) -> Callable[[Tensor], Tensor]:
@@ -148,7 +148,7 @@ def position_40_sees_41(i: Tensor, j: Tensor) -> Tensor:
 
 
 def short_sees_all(i: Tensor, j: Tensor) -> Tensor:
-    return (j <= i) | torch.tensor(len(i) < 4)
+    return (j <= i) | (len(i) < 4)
 
 
 def halves(h: Tensor) -> Tensor:
@@ -167,11 +167,15 @@ def if_odd(h: Tensor) -> Tensor:
 
 
 def from_the_end(h: Tensor) -> Tensor:
-    return h + torch.arange(h.shape[1], 0, -1, dtype=h.dtype)[:, None]
+    return h + torch.arange(h.shape[1], 0, -1, dtype=h.dtype, device=h.device)[:, None]
 
 
 def from_the_start(h: Tensor) -> Tensor:
-    return h + torch.arange(h.shape[1], dtype=h.dtype)[:, None]
+    return h + torch.arange(h.shape[1], dtype=h.dtype, device=h.device)[:, None]
+
+
+def share_of_the_way(h: Tensor) -> Tensor:
+    return h + torch.linspace(0, 1, h.shape[1], dtype=h.dtype, device=h.device)[:, None]
 
 
 def text(name: str, make: Callable[[], nn.Module], expected: str, **more: Any) -> Case:
@@ -187,13 +191,13 @@ def text(name: str, make: Callable[[], nn.Module], expected: str, **more: Any) -
 TEXTS = [
     # How long the text is, in a scale or in a place counted from the end: replaced tokens do not show it, cut ones do.
     text("scaled by the length", scaled(length), BROKEN),
-    text("scaled by the place", scaled(place), EXACT),
+    text("scaled by the place", scaled(lambda ids: place(ids).double().log()), EXACT),
     text("length as a feature", lambda: Changed(lambda y, ids: y + ids.shape[1] / 100), BROKEN),
     text("places from the end", lambda: Mixed(from_the_end), BROKEN),
     text("places from the start", lambda: Mixed(from_the_start), EXACT),
-    text("share of the way", lambda: Mixed(lambda h: h + torch.linspace(0, 1, h.shape[1], dtype=h.dtype)[:, None]), BROKEN),
+    text("share of the way", lambda: Mixed(share_of_the_way), BROKEN),
     text("divided by the length", lambda: Mixed(lambda h: h.cumsum(1) / h.shape[1]), BROKEN),
-    text("divided by the place", lambda: Mixed(lambda h: h.cumsum(1) / torch.arange(1, h.shape[1] + 1)[:, None]), EXACT),
+    text("divided by the place", lambda: Mixed(lambda h: h.cumsum(1) / place(h[..., 0])[..., None]), EXACT),
     text("rotary, slower in long texts", lambda: Rotated(True), BROKEN),
     text("rotary", lambda: Rotated(False), EXACT),
     text("all of a short text", lambda: Attention(short_sees_all, 1), BROKEN),
@@ -271,14 +275,14 @@ def instance_norm(h: Tensor) -> Tensor:
 
 
 def norm_so_far(h: Tensor) -> Tensor:
-    n = torch.arange(1, h.shape[-1] + 1, dtype=h.dtype)
+    n = torch.arange(1, h.shape[-1] + 1, dtype=h.dtype, device=h.device)
     mean = h.cumsum(-1) / n
     return (h - mean) / (1 + (h.square().cumsum(-1) / n - mean.square()).clamp(min=0)).sqrt()
 
 
 def slow_waves(x: Tensor) -> Tensor:
     waves = torch.fft.rfft(x.double())  # there is no transform in bfloat16
-    return torch.fft.irfft(waves * torch.linspace(1, 0, waves.shape[-1]), n=x.shape[-1]).to(x.dtype)
+    return torch.fft.irfft(waves * torch.linspace(1, 0, waves.shape[-1], device=x.device), n=x.shape[-1]).to(x.dtype)
 
 
 class Recurrent(nn.Module):

@@ -246,7 +246,7 @@ CASES = [
     case("centered over the batch", lambda: Then(lambda y: y - y.mean(0)), {"translation": EXACT, "batch-composition": BROKEN}),
     case(
         "answers by place in the batch",
-        lambda: Then(lambda y: y + torch.arange(len(y), dtype=y.dtype)[:, None]),
+        lambda: Then(lambda y: y + torch.arange(len(y), dtype=y.dtype, device=y.device)[:, None]),
         {"batch-composition": BROKEN},
     ),
     case("sees the neighbor before it", lambda: Then(lambda y: y + y.roll(1, 0)), {"batch-composition": BROKEN}),
@@ -314,7 +314,7 @@ CASES = [
     # One class for every input: exact, but flips say nothing.
     case(
         "one class",
-        lambda: Then(lambda y: y + torch.tensor([100.0, 0, 0, 0, 0], dtype=y.dtype)),
+        lambda: Then(lambda y: y + y.new_tensor([100.0, 0, 0, 0, 0])),
         KEPT,
         inputs=small,
         no_classes=True,

@@ -53,7 +53,7 @@ class Peaks(nn.Module):
     def detect(self, image: Tensor) -> dict[str, Tensor]:
         y = self.maps(image)
         if self.mirrored:
-            y = y + self.maps(image.flip(-1)).flip(-1) * torch.tensor([-1, 1, 1, 1, 1, 1]).to(y)[:, None, None]
+            y = y + self.maps(image.flip(-1)).flip(-1) * y.new_tensor([-1, 1, 1, 1, 1, 1])[:, None, None]
         peaks = y[4] == max_pool2d(pad(y[None, 4:5], (1, 1, 1, 1), mode="circular"), 3, 1)[0, 0]
         rows, columns = (peaks & (y[4] > y[4].mean() + self.least * y[4].std())).nonzero(as_tuple=True)
         order = y[4, rows, columns].argsort(descending=True)
@@ -91,7 +91,7 @@ def boxes_alone(record: dict[str, Tensor], places: Tensor) -> dict[str, Tensor]:
 
 def turned_over(record: dict[str, Tensor], places: Tensor) -> dict[str, Tensor]:
     """In an order that has nothing to do with the scores."""
-    order = (places * torch.tensor([7, 13])).sum(1).remainder(11).argsort(stable=True)
+    order = (places * places.new_tensor([7, 13])).sum(1).remainder(11).argsort(stable=True)
     return {name: part[order] for name, part in record.items()}
 
 
@@ -121,9 +121,12 @@ class Listed(nn.Module):
     def forward(self, x: Tensor) -> Any:
         y = self.layer(x).relu().mean((2, 3))
         y = y - y.mean(0) if self.centered else y
-        return {"tensors": list, "numbers": Tensor.tolist, "arrays": lambda y: {"y": y.numpy(), "z": y.sum(1).numpy()}}[
-            self.kind
-        ](y)
+        return {"tensors": list, "numbers": Tensor.tolist, "arrays": arrays}[self.kind](y)
+
+
+def arrays(y: Tensor) -> dict[str, Any]:
+    """Two arrays of NumPy, which holds numbers of the CPU alone."""
+    return {"y": y.cpu().numpy(), "z": y.sum(1).cpu().numpy()}
 
 
 def detector(name: str, make: Callable[[], nn.Module], expected: dict[str, Any], output: str | None = None) -> Case:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from auditing.oracles.case import BROKEN, EXACT, UNMEASURED, Case, served
 from auditing.oracles.images import Averaged, Patches, coordinates, noise, strong, turn
-from auditing.oracles.series import waves
+from auditing.oracles.series import ramp, waves
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -73,7 +73,7 @@ def rows(h: Tensor) -> Tensor:
 
 
 def top_heavy(h: Tensor) -> Tensor:
-    return h * torch.linspace(0, 2, h.shape[2], dtype=h.dtype)[:, None]
+    return h * torch.linspace(0, 2, h.shape[2], dtype=h.dtype, device=h.device)[:, None]
 
 
 def symmetric(layer: nn.Conv2d) -> nn.Conv2d:
@@ -240,7 +240,7 @@ SERIES = [
     series("valid", lambda: conv1d(2, 3), TIME),
     series("valid, stride 2", lambda: conv1d(2, 4, stride=2), TIME),
     series("valid, stride 3", lambda: conv1d(2, 5, stride=3), TIME),
-    series("valid, of a ramp", lambda: Steps(lambda x: x * torch.linspace(-1, 1, 24, dtype=x.dtype), conv1d(2, 3)), LATE),
+    series("valid, of a ramp", lambda: Steps(ramp, conv1d(2, 3)), LATE),
     series("full", lambda: conv1d(2, 3, padding=2), LATE | {"time-shift-zeros": EXACT}),
     series("full, wrapped around", lambda: conv1d(2, 3, circular=2), TIME),
     series("two heads", lambda: Steps(conv1d(2, 3, circular=1), mean, nn.Linear(6, 20), heads(2, 10)), TIME),

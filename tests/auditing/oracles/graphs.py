@@ -111,7 +111,7 @@ class WithBatch(nn.Module):
 
     def forward(self, x: Tensor, edge_index: Tensor, batch: Tensor) -> Tensor:
         h = self.layers(x, edge_index)
-        sums = torch.zeros(int(batch.max()) + 1, h.shape[1], dtype=h.dtype).index_add(0, batch, h)
+        sums = h.new_zeros(int(batch.max()) + 1, h.shape[1]).index_add(0, batch, h)
         sizes = torch.bincount(batch)[:, None]
         if self.normalize:
             h = h - 5 * (sums / sizes)[batch]  # five times, so that one node more shows
@@ -131,7 +131,7 @@ class PooledAlone(nn.Module):
 
 def numbered(x: Tensor) -> Tensor:
     """A node's number is a feature."""
-    return x + torch.arange(len(x), dtype=x.dtype)[:, None] / 3
+    return x + torch.arange(len(x), dtype=x.dtype, device=x.device)[:, None] / 3
 
 
 class Mutating(Layers):

@@ -124,7 +124,7 @@ def standardized(eps: float, dims: tuple[int, ...]) -> Callable[[Tensor], Tensor
 
 def coordinates(x: Tensor) -> Tensor:
     """One channel more that says how far right a pixel is."""
-    ramp = torch.linspace(-5, 5, x.shape[-1], dtype=x.dtype).expand(len(x), 1, *x.shape[-2:])
+    ramp = torch.linspace(-5, 5, x.shape[-1], dtype=x.dtype, device=x.device).expand(len(x), 1, *x.shape[-2:])
     return torch.cat([x, ramp], 1)
 
 

@@ -86,7 +86,7 @@ class Language(nn.Module):
         h = self.embed(ids)
         if self.positions in ("absolute", "wrong"):
             h = h + self.place(position_ids)
-        seen = torch.ones(length, length, dtype=torch.bool)
+        seen = torch.ones(length, length, dtype=torch.bool, device=ids.device)
         if self.mask != "none":
             seen = seen.tril(1 if self.mask == "off by one" else 0)
         if self.mask == "one leak" and length > 4:
@@ -94,7 +94,7 @@ class Language(nn.Module):
         seen = seen.expand(len(ids), -1, -1)
         if attention_mask is not None and self.positions != "deaf":
             seen = seen & (attention_mask[:, None, :] != 0)
-        seen = seen | torch.eye(length, dtype=torch.bool)
+        seen = seen | torch.eye(length, dtype=torch.bool, device=ids.device)
         for layer in self.layers:
             q, k, v = layer(h).chunk(3, -1)  # (B, T, C)
             if self.positions == "rotary":
@@ -108,7 +108,7 @@ class Language(nn.Module):
 
 def turned(x: Tensor, position: Tensor) -> Tensor:
     """Rotary: each pair of features turned by its own angle a position."""
-    rate = 100.0 ** -(torch.arange(WIDTH // 2, dtype=x.dtype) / (WIDTH // 2))
+    rate = 100.0 ** -(torch.arange(WIDTH // 2, dtype=x.dtype, device=x.device) / (WIDTH // 2))
     angle = position[..., None] * rate  # (B, T, C/2)
     a, b = x.chunk(2, -1)
     return torch.cat([a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()], -1)
@@ -125,7 +125,7 @@ def aggregated(h: Tensor, edge_index: Tensor, how: str = "sum") -> Tensor:
 def first_neighbor(x: Tensor, edge_index: Tensor, layer: nn.Module) -> Tensor:
     """Each node's first edge in the list counts: depends on the order of edges."""
     h = layer(x)
-    first = torch.zeros(len(x), dtype=torch.long)
+    first = edge_index.new_zeros(len(x))
     for source, target in reversed(edge_index.T.tolist()):
         first[target] = source
     return h + h[first]
@@ -295,7 +295,7 @@ def cases() -> list[Case]:
         Case(
             "random",
             "images",
-            lambda: Apply(lambda x: x.mean((-2, -1)) + torch.randn(len(x), 3)),
+            lambda: Apply(lambda x: x.mean((-2, -1)) + torch.randn(len(x), 3, device=x.device)),
             {"translation": "not measured"},
             IMAGE,
             sure={"repeat": "broken", "batch-composition": "not measured"},
@@ -354,7 +354,7 @@ def cases() -> list[Case]:
         Case(
             "constant",
             "images",
-            lambda: Apply(lambda x: torch.ones(len(x), 3, dtype=x.dtype) + 0 * x.sum()),
+            lambda: Apply(lambda x: x.new_ones(len(x), 3) + 0 * x.sum()),
             {"translation": "not measured"},
             IMAGE,
             sure=NOTHING,

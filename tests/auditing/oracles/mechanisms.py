@@ -54,8 +54,8 @@ def pooled(s: Any, x: Tensor) -> Tensor:
 def dropped(s: Any, x: Tensor, by_row: bool) -> Tensor:
     """Dropout that was left on, with a seed of its own: the same channels for all, or others for each place in the batch."""
     h = s.body(x).mean((2, 3))
-    mask = torch.rand(h.shape if by_row else h.shape[1:], generator=torch.Generator().manual_seed(7)) > 0.3
-    return s.head(h * mask)  # type: ignore[no-any-return]
+    drawn = torch.rand(h.shape if by_row else h.shape[1:], generator=torch.Generator().manual_seed(7), device="cpu")
+    return s.head(h * (drawn > 0.3).to(h.device))  # type: ignore[no-any-return]
 
 
 def quantized(y: Tensor, scale: Tensor) -> Tensor:
@@ -81,9 +81,9 @@ def spectral(s: Any, x: Tensor, ramp: bool) -> Tensor:
     """The lowest frequencies multiplied by fixed numbers, as a neural operator does."""
     waves = torch.fft.rfft2(s.body(x))
     kept = torch.zeros_like(waves)
-    kept[..., :4, :4] = waves[..., :4, :4] * torch.linspace(0.5, 2, 16).view(4, 4).to(x)
+    kept[..., :4, :4] = waves[..., :4, :4] * torch.linspace(0.5, 2, 16, device=x.device).view(4, 4).to(x)
     y = torch.fft.irfft2(kept, s=x.shape[-2:])
-    return y * torch.linspace(1, 2, x.shape[-1]).to(x) if ramp else y
+    return y * torch.linspace(1, 2, x.shape[-1], device=x.device).to(x) if ramp else y
 
 
 def distribution(s: Any, x: Tensor, part: int) -> Normal:
@@ -99,9 +99,14 @@ def covariance(x: Tensor, weight: Tensor | float) -> Tensor:
     return flat @ flat.mT / flat.shape[-1]
 
 
+def brighter(x: Tensor) -> Tensor:
+    """Weights of 144 pixels, (144,)"""
+    return torch.linspace(0, 2, 144, device=x.device).to(x).square()
+
+
 def window(s: Any, ids: Tensor, ahead: int) -> Tensor:
     """Attention to three tokens before, to the first one, and to some ahead."""
-    h, places = s.embed(ids), torch.arange(ids.shape[1])
+    h, places = s.embed(ids), torch.arange(ids.shape[1], device=ids.device)
     distance = places[:, None] - places
     seen = ((distance <= 3) & (distance >= -ahead)) | ((places == 0) & (distance >= 0))
     scores = (h @ h.mT).masked_fill(~seen, -torch.inf)
@@ -140,9 +145,9 @@ def pairs(s: Any, ids: Tensor, ahead: bool) -> Tensor:
 
 def beside_rare(s: Any, ids: Tensor, step: int) -> Tensor:
     """A rare token, one of twenty, also sees the next token, or the one before."""
-    h, rare = s.embed(ids), (ids == RARE)[..., None]
-    rare = rare & (torch.arange(ids.shape[1]) != (ids.shape[1] - 1 if step > 0 else 0))[:, None]
-    return s.head(h + rare * h.roll(-step, 1))  # type: ignore[no-any-return]
+    h, places = s.embed(ids), torch.arange(ids.shape[1], device=ids.device)
+    rare = (ids == RARE) & (places != (ids.shape[1] - 1 if step > 0 else 0))
+    return s.head(h + rare[..., None] * h.roll(-step, 1))  # type: ignore[no-any-return]
 
 
 def of_rare(s: Any, ids: Tensor, later: bool, next_only: bool = False) -> Tensor:
@@ -186,7 +191,7 @@ class Selection(nn.Module):
         self.layer, self.head, self.by_score = nn.Linear(4, 8), nn.Linear(8, 3), by_score
 
     def forward(self, x: Tensor, edge_index: Tensor, batch: Tensor | None = None) -> Tensor:
-        batch = torch.zeros(len(x), dtype=torch.long) if batch is None else batch
+        batch = edge_index.new_zeros(len(x)) if batch is None else batch
         h = self.layer(x + torch.zeros_like(x).index_add(0, edge_index[1], x[edge_index[0]])).tanh()
         graphs = [h[batch == k] for k in range(int(batch.max()) + 1)]
         kept = [rows[rows.sum(1).topk(3).indices] if self.by_score else rows[:3] for rows in graphs]
@@ -200,7 +205,7 @@ IMAGES: dict[str, Kind] = {
     "seeded dropout of places in the batch": (MIXED, lambda s, x: dropped(s, x, True)),
     "quantized by row": (ALONE, lambda s, x: quantized(y := pooled(s, x), y.abs().amax(1, keepdim=True) / 127)),
     "quantized by batch": (MIXED, lambda s, x: quantized(y := pooled(s, x), y.abs().amax() / 127)),
-    "quantized in fixed steps": ({"translation": NEAR}, lambda s, x: quantized(pooled(s, x), torch.tensor(0.01).to(x))),
+    "quantized in fixed steps": ({"translation": NEAR}, lambda s, x: quantized(pooled(s, x), x.new_tensor(0.01))),
     "sorted and put back": (SHIFTED, lambda s, x: in_order_of_brightness(s, x, True)),
     "sorted and left so": (MIXED, lambda s, x: in_order_of_brightness(s, x, False)),
     "softmax over classes": (ALONE, lambda s, x: pooled(s, x).softmax(1)),
@@ -213,7 +218,7 @@ IMAGES: dict[str, Kind] = {
     "a distribution, scaled by a part": (MOVED, lambda s, x: distribution(s, x, 5)),
     "a sparse map beside classes": (SHIFTED, lambda s, x: {"map": s.body(x).to_sparse(), "classes": pooled(s, x)}),
     "a covariance": (SHIFTED, lambda s, x: covariance(x, 1.0)),
-    "a weighted covariance": ({"translation": LARGE}, lambda s, x: covariance(x, torch.linspace(0, 2, 144).to(x).square())),
+    "a weighted covariance": ({"translation": LARGE}, lambda s, x: covariance(x, brighter(x))),
     "one class in one": (SHIFTED, lambda s, x: functional.one_hot(x.amax((2, 3)).argmax(1), 3).to(x)),
     "similarity within the batch": (SHIFTED, lambda s, x: {"z": (z := pooled(s, x)), "all": z @ z.mT}),
 }

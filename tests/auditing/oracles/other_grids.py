@@ -24,7 +24,7 @@ def upward1d(kernel: int, stride: int, **more: Any) -> nn.Module:
 
 
 def ramp(x: Tensor) -> Tensor:
-    return x * torch.linspace(0, 2, x.shape[-1], dtype=x.dtype)
+    return x * torch.linspace(0, 2, x.shape[-1], dtype=x.dtype, device=x.device)
 
 
 class Attention(nn.Module):
@@ -50,7 +50,7 @@ class Spectrogram(nn.Module):
         self.center, self.is_complex = center, is_complex
 
     def forward(self, x: Tensor) -> Tensor:
-        window = torch.hann_window(8, dtype=x.dtype)
+        window = torch.hann_window(8, dtype=x.dtype, device=x.device)
         y = torch.stft(x[:, 0], 8, 4, center=self.center, return_complex=True, window=window)
         return y if self.is_complex else y.abs()
 

@@ -42,13 +42,13 @@ def two(s: Any, ids: Tensor, leak: float) -> tuple[Tensor, Tensor]:
 
 def without_two(y: Tensor) -> Tensor:
     """Logits with two classes that are never predicted."""
-    return y.masked_fill(torch.arange(y.shape[-1]) % 5 == 1, -torch.inf)
+    return y.masked_fill(torch.arange(y.shape[-1], device=y.device) % 5 == 1, -torch.inf)
 
 
 def unless_first(s: Any, x: Tensor) -> Tensor:
     """A class that is predicted only if the first point lies on one side."""
     y = s.head(s.each(x).amax(1))
-    return torch.where((torch.arange(N) == 3) & (x[:, :1, 0] < 0), -torch.inf, y)
+    return torch.where((torch.arange(N, device=x.device) == 3) & (x[:, :1, 0] < 0), -torch.inf, y)
 
 
 CASES = [

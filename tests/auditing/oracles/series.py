@@ -58,7 +58,7 @@ def spectrum(x: Tensor) -> Tensor:
 
 
 def ramp(x: Tensor) -> Tensor:
-    return x * torch.linspace(-1, 1, x.shape[-1], dtype=x.dtype)
+    return x * torch.linspace(-1, 1, x.shape[-1], dtype=x.dtype, device=x.device)
 
 
 class Recurrent(nn.Module):

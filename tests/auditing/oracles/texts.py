@@ -60,11 +60,12 @@ class Attention(nn.Module):
         if position_ids is None:
             counted = mask if self.counts == "mask" else torch.ones_like(mask)
             position_ids = (counted.cumsum(1) - 1).clamp(min=0)
-        i, j = torch.meshgrid(torch.arange(length), torch.arange(length), indexing="ij")
+        places = torch.arange(length, device=ids.device)
+        i, j = torch.meshgrid(places, places, indexing="ij")
         seen = self.sees(i, j).expand(len(ids), -1, -1)
         if not self.deaf:
             seen = seen & (mask[:, None, :] != 0)
-        seen = seen | torch.eye(length, dtype=torch.bool)  # padding sees itself at least: no row is empty
+        seen = seen | torch.eye(length, dtype=torch.bool, device=ids.device)  # padding sees itself at least: no row is empty
         h = self.tokens(ids)
         if self.where == "absolute":
             h = h + self.places(position_ids)
@@ -81,7 +82,7 @@ class Attention(nn.Module):
 
 def rotated(x: Tensor, position: Tensor) -> Tensor:
     """Pairs of features turned by an angle that grows with the position, each pair at a rate of its own."""
-    rates = 10.0 ** -torch.arange(D // 2, dtype=x.dtype)
+    rates = 10.0 ** -torch.arange(D // 2, dtype=x.dtype, device=x.device)
     angle = position[..., None].to(x.dtype) * rates  # (B, T, D/2)
     u, v = x.chunk(2, -1)
     return torch.cat([u * angle.cos() - v * angle.sin(), u * angle.sin() + v * angle.cos()], -1)

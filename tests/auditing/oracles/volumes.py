@@ -51,7 +51,7 @@ def with_class(h: Tensor) -> Tensor:
 
 def depth_ramp(x: Tensor) -> Tensor:
     """Deeper slices are brighter."""
-    return x * torch.linspace(0.2, 2, x.shape[2], dtype=x.dtype)[:, None, None]
+    return x * torch.linspace(0.2, 2, x.shape[2], dtype=x.dtype, device=x.device)[:, None, None]
 
 
 class Isotropic(nn.Module):

@@ -283,7 +283,9 @@ def test_the_reports_own_sentences_decide_the_answer_and_an_extension_never_does
     base = verdict(compared(world(better(1))))
     parts = [replace(base, part="a", of="extension", verdict="refuted"), replace(base, part="b", verdict="supported")]
     assert answer("X1", parts, "It does.").answer == "supported"
-    assert answer("X1", parts[:1], "It does not.").answer == "refuted"
+    alone = answer("X1", parts[:1], "It does not.", needs="the arm plain")
+    assert (alone.answer, alone.sentence) == ("not measured", "This run did not measure the claim: it needs the arm plain.")
+    assert answer("X1", parts[:1], "It does not.", beyond="on your text").answer == "refuted"
     assert answer("X1", [base], "It does; why is open.", whole=False).answer == "partly"
     assert answer("X1", [replace(base, verdict="refuted")], "It does not.", whole=False).answer == "refuted"
     gone = answer("X1", [replace(base, verdict="not measured", next_step="no result of toy")], "Never shown.")
