@@ -15,10 +15,9 @@ from scipy import stats
 
 from erlangen.experiments import planned_jobs
 from erlangen.experiments.kit.evidence import Evidence
-from erlangen.experiments.noisy_neighbors import CLAIMS, QUOTES, Recipe
+from erlangen.experiments.noisy_neighbors import CLAIMS, QUOTES, Recipe, judge
 from erlangen.experiments.noisy_neighbors.claims import COMPARED, FAR, GAINS, HEARD, KINDS, LOSES, NEAR, REGIMES, SEPARATED
 from erlangen.experiments.noisy_neighbors.figures import figures
-from erlangen.experiments.noisy_neighbors import judge
 from erlangen.experiments.noisy_neighbors.judge import answers, verdicts
 from erlangen.experiments.noisy_neighbors.tasks import LAYERS, NOISES
 from erlangen.records.runs import Job, JobResult, Measurement, Verdict
