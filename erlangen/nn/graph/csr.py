@@ -23,6 +23,8 @@ from erlangen.nn.graph.checks import check_edge_index
 from erlangen.nn.graph.compact import Compact, compact
 from erlangen.nn.graph.remember import remember
 
+FEW = 2**18  # numbers on the edges; up to as many, a CPU takes all heads at once
+
 
 @dataclass(frozen=True, eq=False)
 class CSR:
@@ -116,11 +118,20 @@ def sum_rows(csr: CSR, x: Tensor, weight: Tensor | None) -> Tensor:
         return x.new_zeros(csr.rows, *x.shape[1:])
     if (sums := gpu_sums.row_sums(csr, x, weight)) is not None:
         return sums
+    if x.ndim == 3 and weight is None:
+        return sum_rows(csr, x.flatten(1), None).view(csr.rows, *x.shape[1:])
+    if x.ndim == 3 and few(csr, x):
+        rows = x.index_select(0, csr.col).mul_(cast(Tensor, weight)[..., None])  # (E, heads, C)
+        return sum_rows(csr.row_sums, rows, None)
     if x.ndim == 3:
-        weights = [None] * x.shape[1] if weight is None else weight.unbind(1)
-        return torch.stack([sum_rows(csr, h.contiguous(), w) for h, w in zip(x.unbind(1), weights, strict=True)], dim=1)
+        return torch.stack([sum_rows(csr, h, w) for h, w in zip(x.unbind(1), cast(Tensor, weight).unbind(1), strict=True)], dim=1)
     weight = None if weight is None else weight.contiguous()
     return F.embedding_bag(csr.col, x.contiguous(), csr.rowptr, mode="sum", include_last_offset=True, per_sample_weights=weight)
+
+
+def few(csr: CSR, x: Tensor) -> bool:
+    """Whether a vector per edge costs less than an operation per head. x (N, heads, C)."""
+    return len(csr.col) * x.shape[1:].numel() <= FEW
 
 
 def first_order() -> bool:
@@ -176,9 +187,11 @@ class _EdgeDot(torch.autograd.Function):
         if (dots := gpu_sums.edge_dots(csr, a, b)) is not None:
             return dots
         # sampled_addmm refuses matrices with more entries than places, and cannot be traced
-        unsupported = len(csr.col) > csr.rows * csr.cols or torch.compiler.is_compiling() or a.ndim == 3
-        if unsupported or a.device.type != "cpu":
-            return (a[csr.row] * b[csr.col]).sum(-1)
+        unsupported = len(csr.col) > csr.rows * csr.cols or torch.compiler.is_compiling() or a.device.type != "cpu"
+        if unsupported or (a.ndim == 3 and few(csr, a)):
+            return (a.index_select(0, csr.row) * b.index_select(0, csr.col)).sum(-1)
+        if a.ndim == 3:
+            return torch.stack([_EdgeDot.forward(q, k, csr) for q, k in zip(a.unbind(1), b.unbind(1), strict=True)], dim=1)
         # This takes 1.2 ms, the line above 78 ms (200k edges, F = 64), because it does not copy rows.
         empty, size = a.new_zeros(len(csr.col)), (csr.rows, csr.cols)
         zeros = torch.sparse_csr_tensor(csr.rowptr, csr.col, empty, size, check_invariants=False)

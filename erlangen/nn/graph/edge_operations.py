@@ -1,7 +1,7 @@
 """What attention does on the edges of a graph: gather from both ends, dot, softmax over a node's edges, and weighted sums.
 
-`SortedEdges` works on a CSR structure, without a row per edge where that can be avoided: on a CPU head by head, on a GPU by
-kernels for all heads at once (see `launch`). `PlainEdges` does the same with plain operations on edges in the given
+`SortedEdges` works on a CSR structure, without a row per edge where that can be avoided: on a CPU head by head unless the graph is
+small, on a GPU by kernels for all heads at once (see `launch`). `PlainEdges` does the same with plain operations on edges in the given
 order: torch.compile and torch.export can trace them, a CSR structure they cannot.
 """
 
@@ -77,11 +77,7 @@ def attend(csr: CSR, attention: Tensor, value: Tensor, of_edges: Tensor | None =
     of_edges (E, heads, C): added to the value on each edge.
     """
     exact = torch.promote_types(value.dtype, torch.float32)
-    if launch.usable(value):
-        out = product(csr, value.to(exact), attention.to(exact))
-    else:
-        heads = [product(csr, v.to(exact), a.to(exact)) for v, a in zip(value.unbind(1), attention.unbind(1), strict=True)]
-        out = torch.stack(heads, dim=1)
+    out = product(csr, value.to(exact), attention.to(exact))
     if of_edges is not None:
         weighted = attention[..., None].to(exact) * of_edges.to(exact)
         out = out + product(csr.row_sums, weighted.flatten(1)).view_as(out)
@@ -105,10 +101,7 @@ class SortedEdges:
     def dot(self, query: Tensor, key: Tensor) -> Tensor:
         """query (N_dst, heads, C) and key (N_src, heads, C) -> their product on each edge and head, (E, heads)."""
         exact = torch.promote_types(query.dtype, torch.float32)
-        if launch.usable(query):
-            return edge_dot(self.csr, query.to(exact), key.to(exact))
-        pairs = zip(query.unbind(1), key.unbind(1), strict=True)
-        return torch.stack([edge_dot(self.csr, q.to(exact), k.to(exact)) for q, k in pairs], dim=1)
+        return edge_dot(self.csr, query.to(exact), key.to(exact))
 
     def fuses(self, x: Tensor) -> bool:
         """Whether `leaky` is better than plain operations for features like x (N, heads, C)."""

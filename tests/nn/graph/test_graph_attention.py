@@ -1,6 +1,7 @@
 """Oracles: softmax over a loop of neighbors, PyG's GATConv, GATv2Conv and TransformerConv, torch's own dot-product attention."""
 
 import copy
+from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import assume, given, strategies as st
 from support.graphs import Drawn, assert_near, directed_graphs, gradients, with_random_bias
 from torch import Tensor
 
-from erlangen.nn.graph import GATConv, GATv2Conv, TransformerConv, edge_softmax
+from erlangen.nn.graph import GATConv, GATv2Conv, TransformerConv, csr as sums, edge_softmax
 from erlangen.nn.graph.algebra import add_self_loops, complete_graph, self_loops
 from erlangen.nn.graph.csr import structure
 
@@ -57,11 +58,19 @@ def test_edge_softmax_and_its_derivatives_equal_finite_differences() -> None:
     assert torch.autograd.gradgradcheck(lambda s: edge_softmax(csr, s), scores)
 
 
+@pytest.fixture(scope="module", params=[0, 2**18], ids=["head by head", "all heads at once"])
+def heads(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A graph counts as a large one, or as a small one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sums, "FEW", request.param)
+        yield
+
+
 @by_layer
 @pytest.mark.parametrize("concat", [True, False])
 @given(directed_graphs())
 def test_layers_and_gradients_are_pygs_with_the_same_weights(
-    pyg: ModuleType, dtype: torch.dtype, kind: Layer, concat: bool, graph: Drawn
+    heads: None, pyg: ModuleType, dtype: torch.dtype, kind: Layer, concat: bool, graph: Drawn
 ) -> None:
     loops = graph.edge_index[0, self_loops(graph.edge_index)]
     assume(len(loops) == len(loops.unique()))  # PyG merges several loops at one node
@@ -152,7 +161,7 @@ def test_edge_features_go_with_their_edges(kind: Layer, graph: Drawn) -> None:
 
 
 @by_layer
-def test_gradients_with_edge_features_equal_finite_differences(kind: Layer) -> None:
+def test_gradients_with_edge_features_equal_finite_differences(heads: None, kind: Layer) -> None:
     torch.manual_seed(0)
     layer, x = kind(3, 2, heads=3, edge_dim=2).double(), torch.randn(5, 3, dtype=torch.float64, requires_grad=True)
     edge_attr = torch.randn(7, 2, dtype=torch.float64, requires_grad=True)
