@@ -1,8 +1,8 @@
 """What attention does on the edges of a graph: gather from both ends, dot, softmax over a node's edges, and weighted sums.
 
-`SortedEdges` works on a CSR structure, without a row per edge where that can be avoided: on a CPU head by head unless the graph is
-small, on a GPU by kernels for all heads at once (see `launch`). `PlainEdges` does the same with plain operations on edges in the given
-order: torch.compile and torch.export can trace them, a CSR structure they cannot.
+`SortedEdges` works on a CSR structure, without a row per edge where that can be avoided: on a CPU head by head, unless the graph
+is small; on a GPU by kernels for all heads at once (see `launch`). `PlainEdges` does the same with plain operations on edges in
+the given order: torch.compile and torch.export can trace them, a CSR structure they cannot.
 """
 
 from __future__ import annotations

@@ -5,9 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from erlangen.nn.graph.csr import CSR, apply, edge_dot, neighbor_sum, product, structure, sum_rows, transposed_product
+from erlangen.nn.graph import gpu_sums, launch
+from erlangen.nn.graph.csr import (
+    CSR,
+    apply,
+    edge_dot,
+    first_order,
+    neighbor_sum,
+    product,
+    structure,
+    sum_rows,
+    transposed_product,
+)
 from erlangen.nn.graph.linear import plain
 
 
@@ -29,6 +41,8 @@ class _Convolution(torch.autograd.Function):
         csr: CSR,
         mean: bool,
     ) -> Tensor:
+        if (out := on_gpu(h, root, w, bias, b, entries, csr, mean)) is not None:
+            return out
         exact = torch.promote_types(h.dtype, torch.float32)
         out = sum_rows(csr, (h @ w.T).to(exact), entries)
         out = (out.div_(csr.divisor) if mean else out).to(h.dtype)
@@ -46,10 +60,12 @@ class _Convolution(torch.autograd.Function):
         (h, root, w, b, entries), csr = ctx.saved_tensors, ctx.csr
         needs_h, needs_root, needs_w, needs_bias, needs_b, needs_entries, *_ = ctx.needs_input_grad
         grad_h = grad_root = grad_w = grad_b = grad_entries = None
-        shared = grad.to(torch.promote_types(h.dtype, torch.float32))
-        shared = shared / csr.divisor if ctx.mean else shared  # D⁻¹ ∂Y
+        spread = mean_spread(csr, grad) if ctx.mean and entries is None else None  # S
+        if spread is None:
+            shared = grad.to(torch.promote_types(h.dtype, torch.float32))
+            shared = shared / csr.divisor if ctx.mean else shared  # D⁻¹ ∂Y
         if needs_h or needs_w:
-            spread = transposed_product(csr, shared, entries).to(h.dtype)  # S
+            spread = transposed_product(csr, shared, entries).to(h.dtype) if spread is None else spread
             grad_h = spread @ w if needs_h else None
             grad_w = spread.T @ h if needs_w else None
         if needs_entries:
@@ -79,6 +95,24 @@ class _Convolution(torch.autograd.Function):
             if changed is not None and b is not None:
                 out = out + left @ right.T
         return out if d_bias is None else out + d_bias
+
+
+def on_gpu(
+    h: Tensor, root: Tensor | None, w: Tensor, bias: Tensor | None, b: Tensor | None, entries: Tensor | None, csr: CSR, mean: bool
+) -> Tensor | None:  # fmt: skip
+    """`_Convolution.forward` with as few kernels as there can be, whose start takes longest on a small graph; None elsewhere."""
+    if not launch.fits(h) or not len(csr.col) or not h.numel() or not w.numel():
+        return None
+    own = None if b is None else F.linear(h if root is None else root, b, bias)
+    out = gpu_sums.row_sums(csr, h @ w.T, entries, mean=mean, onto=own)
+    return out if out is None or bias is None or own is not None else out.add_(bias)
+
+
+def mean_spread(csr: CSR, grad: Tensor) -> Tensor | None:
+    """Aᵀ D⁻¹ ∂Y by one kernel, which divides as it gathers; None where it does not run or its derivative is wanted."""
+    if not launch.fits(grad) or not first_order() or not len(csr.col) or not grad.numel():
+        return None
+    return gpu_sums.divided_sums(csr.transpose, grad, csr.divisor)
 
 
 def convolve(

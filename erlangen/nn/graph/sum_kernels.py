@@ -26,19 +26,22 @@ def block(number, CHANNELS: tl.constexpr, BLOCK_H: tl.constexpr, BLOCK_C: tl.con
 def row_sums(
     x, weight, col, order, rowptr, out,
     HEADS: tl.constexpr, CHANNELS: tl.constexpr, WEIGHTED: tl.constexpr, ORDERED: tl.constexpr, GATHERED: tl.constexpr,
+    DIVIDED: tl.constexpr, MEAN: tl.constexpr, ADDED: tl.constexpr,
     BLOCK_E: tl.constexpr, BLOCK_H: tl.constexpr, BLOCK_C: tl.constexpr,
 ):  # fmt: skip
     """out (rows, F) = Σ over the entries of a row of weight (E, HEADS) · x (cols, F). One program: a row, a block of features.
 
-    ORDERED: the weight of entry e is weight[order[e]]. GATHERED: its x is x[col[e]], else x[e].
+    ORDERED: the weight of entry e is weight[order[e]]. GATHERED: its x is x[col[e]], else x[e]. DIVIDED: x / weight in place of
+    weight · x. MEAN: the sum is divided by the number of entries. ADDED: and added to what is in out.
     """
     row = tl.program_id(0).to(tl.int64)
     h, c = block(tl.program_id(1), CHANNELS, BLOCK_H, BLOCK_C)
     f = h[:, None] * CHANNELS + c[None, :]
     real = (h < HEADS)[:, None] & (c < CHANNELS)[None, :]
+    begin = tl.load(rowptr + row)
     end = tl.load(rowptr + row + 1)
     total = tl.zeros((BLOCK_E, BLOCK_H, BLOCK_C), x.dtype.element_ty)
-    for start in range(tl.load(rowptr + row), end, BLOCK_E):
+    for start in range(begin, end, BLOCK_E):
         e = start + tl.arange(0, BLOCK_E)
         live = e < end
         u = e.to(tl.int64)
@@ -51,9 +54,19 @@ def row_sums(
             if ORDERED:
                 place = tl.load(order + e, mask=live, other=0).to(tl.int64)
             mask = live[:, None] & (h < HEADS)[None, :]
-            terms *= tl.load(weight + (place * HEADS)[:, None] + h[None, :], mask=mask, other=0.0)[:, :, None]
+            factors = tl.load(weight + (place * HEADS)[:, None] + h[None, :], mask=mask, other=1)[:, :, None]
+            if DIVIDED:
+                terms /= factors.to(terms.dtype)
+            else:
+                terms *= factors
         total += terms
-    tl.store(out + row * (HEADS * CHANNELS) + f, tl.sum(total, 0), mask=real)
+    result = tl.sum(total, 0)
+    if MEAN:
+        result /= tl.maximum(end - begin, 1).to(result.dtype)
+    at = out + row * (HEADS * CHANNELS) + f
+    if ADDED:
+        result += tl.load(at, mask=real, other=0.0)
+    tl.store(at, result, mask=real)
 
 
 @triton.jit(do_not_specialize=["edges"])

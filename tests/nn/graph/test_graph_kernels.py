@@ -344,3 +344,19 @@ def test_forward_mode_within_a_backward_pass(kernels: Counter[str], device: str)
     (expected,) = torch.autograd.grad(product(csr, other, v).sum(), other)
     assert tangent is not None
     torch.testing.assert_close(tangent, expected)
+
+
+@by_device
+@pytest.mark.parametrize("hub", [0, 1100], ids=["", "hub"])
+def test_means_are_divided_and_added_to_by_their_kernel(kernels: Counter[str], device: str, hub: int) -> None:
+    edges, between = edges_between(8, 8, 20, hub), edges_between(8, 6, 20, hub)
+    for root in (True, False):
+        for layer in (SAGEConv(5, 4, root_weight=root), GraphConvolution(5, 3, root_weight=root, bias=not root)):
+            compare(layer, randn(8, 5), edges, device=device)
+        pair = (randn(8, 5), randn(6, 4, seed=1))
+        compare(SAGEConv((5, 4), 3, root_weight=root), pair, between, device=device)
+    if not hub:
+        kernels.clear()
+        out = GraphConvolution(5, 3).to(device)(randn(8, 5, dtype=torch.float32).to(device), edges.to(device))
+        out.sum().backward()
+        assert kernels == {"row_sums": 2}  # one each way, with nothing before or after them
