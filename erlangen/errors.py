@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 BREACHED = 1  # `audit`: a threshold was breached; `run --strict`: a verdict is refuted or inconclusive
-USAGE = 2  # usage or configuration; a folder that is full or cannot be written
+USAGE = 2  # usage or configuration: no such option, file or name; a folder that is full or cannot be written
 INTERNAL = 3  # an internal error
-FAILED = 4  # the user's model, data or experiment failed, or any job did
+FAILED = 4  # a model, a file or an experiment of the user's is there, but cannot be read, loaded or run; or a job failed
 NOT_MEASURED = 5  # something that was asked for was not measured
 
 
@@ -18,9 +18,13 @@ class ErlangenError(Exception):
 class DamagedFileError(ErlangenError):
     """A file that does not hold what was written to it."""
 
+    exit_code = FAILED
+
 
 class NewerSchemaError(ErlangenError):
     """A file written by a newer version of erlangen."""
+
+    exit_code = FAILED
 
 
 class OlderSchemaError(DamagedFileError):

@@ -162,7 +162,13 @@ def cell(check: dict[str, Any]) -> str:
     if check["failures"] or check["error"] is None:  # some elements failed; the error is that of the others
         return f"{mark} fails"
     low, high = (f"{end:.2g}" if end is not None else "?" for end in check["interval"])
-    return f"{mark} {check['error']:.2g} [{low}, {high}]"
+    return f"{mark}{AT_RANDOM * by_parts(check)} {check['error']:.2g} [{low}, {high}]"
+
+
+def by_parts(check: dict[str, Any]) -> bool:
+    """Whether a check is broken by what the mean over the whole output hides, not by its interval or by any error at all."""
+    low = check["interval"][0]
+    return check["judgment"] == "broken" and not check["strict"] and (low is None or low <= DELTA)
 
 
 def page(folder: Path) -> str:
@@ -175,7 +181,7 @@ def page(folder: Path) -> str:
     settings = [(name, value) for record in everything for name, value in record["setting"].items()]
     versions = {name: value for name, value in settings if isinstance(value, str) and name != "of"}
     minutes = sum(record["audit"]["seconds"] for record in everything) / 60
-    marks = "; ".join(f"`{MARKS[judgment]}` {words}" for judgment, words in WORDS.items())
+    marks = "\n".join(f"- `{mark}` {words}" for mark, words in LEGEND.items())
     lines = [HEAD.format(
         models=len(everything), versions=", ".join(f"{name} {value}" for name, value in sorted(versions.items())), seed=SEED,
         inputs=INPUTS, elements=ELEMENTS["vision"],
@@ -200,12 +206,17 @@ def page(folder: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-WORDS = {
-    "exact": "exact: in float64, the error is only rounding",
-    "holds": "holds: the interval of the error is below δ",
-    "broken": "broken: the interval is above δ or, for causality, batch composition and left padding, there is any leak at all",
-    "undecided": "undecided",
-    "not measured": "not measured: the model does not take the argument, or returns nothing that could be compared",
+AT_RANDOM = "†"
+LEGEND = {
+    MARKS["exact"]: "exact: in float64, the error is only rounding.",
+    MARKS["holds"]: "holds: the interval of the error lies below δ.",
+    MARKS["broken"]: "broken: the interval lies above δ or, for causality, batch composition and left padding, there is any error "
+    "beyond rounding.",
+    MARKS["broken"] + AT_RANDOM: "broken, although the interval does not lie above δ: the feature with the largest value, which would be the "
+    "predicted class, changes about as often as between two unrelated inputs, or a single feature changes that much.",
+    f"{MARKS['broken']} fails": "broken: the model raises an error for some of the transformed inputs.",
+    MARKS["undecided"]: "undecided: the interval contains δ, or there are too few inputs for so many checks.",
+    MARKS["not measured"]: "not measured: the model does not take the argument, or returns nothing that could be compared.",
 }
 HEAD = """# Atlas: which library models have which symmetries
 
@@ -216,8 +227,11 @@ Seed {seed}, n = {inputs} inputs, up to {elements} random elements per input ({m
 
 A number is the mean error, RMS(f(g·x) - g·f(x)), divided by the spread of f(x) over inputs and sites. 0 means that the symmetry
 is exact; about 1.4 is the difference between the outputs of two different inputs. Brackets show the 95 % interval over inputs;
-δ = {delta}. The marks mean: {marks}. A star after a model means that no float64 twin could be made, so `exact` is decided in
-float32. Images of 3 × {side} × {side} are {images}; texts are {length} {texts} from a vocabulary of {vocabulary}; graphs have 12
+δ = {delta}. A star after a model means that no float64 twin could be made, so `exact` is decided in float32.
+
+{marks}
+
+Images of 3 × {side} × {side} are {images}; texts are {length} {texts} from a vocabulary of {vocabulary}; graphs have 12
 to {most} nodes with about six neighbors each: {graphs}."""
 NOTES = {
     "vision": "The audit is of the pooled features, without the classifier. Scales that start near 0 (ResNet's last norms, "

@@ -1,5 +1,6 @@
 """The atlas goes on where it stopped, names what failed, and its page says what the records say."""
 
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -64,3 +65,25 @@ def test_the_page_has_a_mark_for_each_check_and_names_what_failed(atlas: ModuleT
     assert cells[5].startswith("✗ ")
     assert cells[6] == "="  # it looks at no edge
     assert "Without a row: None failed: ValueError: no such layer." in page
+
+
+def check(**changes: object) -> dict[str, object]:
+    """A check's record, as far as a cell reads it."""
+    return {"judgment": "broken", "strict": False, "failures": {}, "error": 0.5, "interval": [0.3, 0.8]} | changes
+
+
+def test_a_cell_that_its_interval_does_not_decide_says_why(atlas: ModuleType) -> None:
+    assert atlas.cell(check()) == "✗ 0.5 [0.3, 0.8]"
+    assert atlas.cell(check(interval=[0.0079, 0.8])) == "✗† 0.5 [0.0079, 0.8]"
+    assert atlas.cell(check(interval=[None, 0.8])) == "✗† 0.5 [?, 0.8]"
+    assert atlas.cell(check(interval=[0.02, 0.25], strict=True)) == "✗ 0.5 [0.02, 0.25]"  # any error breaks a strict check
+    assert atlas.cell(check(failures={"order #4": "IndexError"})) == "✗ fails"
+
+
+def test_the_legend_explains_every_mark_of_the_page() -> None:
+    page = (EXAMPLES.parent / "docs" / "atlas.md").read_text(encoding="utf-8")
+    legend = set(re.findall(r"^- `(.+?)` ", page, re.M))
+    cells = [cell.strip() for line in page.splitlines() if line.startswith("| ") for cell in line.strip("|").split("|")[1:]]
+    marks = {match[0] for cell in cells if (match := re.match(r"[=–]|[✓✗?]†?( fails)?", cell))}
+    assert len(marks) > 5
+    assert marks <= legend

@@ -20,11 +20,12 @@ from erlangen.auditing.model import Model
 from erlangen.auditing.onnx import fixed_batch_of, is_session, session_function
 from erlangen.auditing.onnx_decoder import shows_decoder
 from erlangen.auditing.promises import OF_DECODERS, unpromised
+from erlangen.auditing.spelling import option
 from erlangen.auditing.ways import find_way, takes_batches
 
 UNDECLARED = (
-    "The graph shows no cache and no causal mask, so it may be an encoder: causality and left-padding are informational. Name "
-    "them (--symmetry causality) to make them count."
+    "The graph shows no cache and no causal mask, so it may be an encoder: causality and left-padding are informational. They "
+    "count if you ask for them by name."
 )
 
 
@@ -99,7 +100,7 @@ def call_all(model: Model, inputs: Sequence[Any], domain: Domain) -> list[Tensor
         size = min(model.batch_size, len(inputs))
         raise ModelError(
             f"{model.name} takes each input alone, but failed on {size} of them in one call: {describe_error(together)}; "
-            "give a smaller batch_size (--batch-size)"
+            f"give a smaller {option('batch_size')}"
         ) from together
     widths = {model.rows(y).shape[1] for y in outputs}
     if len(widths) > 1:

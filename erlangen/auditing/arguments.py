@@ -12,6 +12,7 @@ from torch import Tensor
 
 from erlangen.auditing.calling import ModelError
 from erlangen.auditing.model import Adapter
+from erlangen.auditing.spelling import option
 
 FILLED = {"ones": torch.ones_like, "zeros": torch.zeros_like}
 
@@ -68,8 +69,11 @@ def check_call(function: Callable[..., Any], adapter: Adapter, x: Any) -> None:
         if parameter.default is parameter.empty and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     ]
     if missing := [name for name in required if name not in given]:
-        state = f"; name a state with --state {missing[0]}=OUTPUT" if hasattr(function, "state") else ""
+        name = missing[0]
+        argument = option("argument", f"{name}=VALUE", python=f"arguments={{{name!r}: VALUE}}")
+        state_option = option("state", f"{name}=OUTPUT", python=f"state={{{name!r}: OUTPUT}}")
+        state = f"; name a state with {state_option}" if hasattr(function, "state") else ""
         raise ModelError(
-            f"the model also needs {' and '.join(missing)}: give it with --argument {missing[0]}=VALUE "
-            f"(arguments={{...}} in Python), where VALUE may be ones or zeros, like its first argument{state}"
+            f"the model also needs {' and '.join(missing)}: give it with {argument}, "
+            f"where VALUE may be ones or zeros, like its first argument{state}"
         )

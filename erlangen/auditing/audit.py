@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from erlangen._version import __version__
 from erlangen.auditing import numbers
 from erlangen.auditing.adapt import describe_model
 from erlangen.auditing.auditor import Auditor
-from erlangen.auditing.calling import Select
+from erlangen.auditing.calling import Select, with_article
 from erlangen.auditing.casting import cast_inputs
 from erlangen.auditing.catalog import find_checks
 from erlangen.auditing.checks import without_skipped
@@ -144,7 +145,7 @@ def run_audit(
         model=describe_model(auditor.model),
         domain=domain.name,
         inputs=len(items),
-        source=type(inputs).__name__,
+        source=f"given in Python as {with_article(type(inputs).__name__)}",
         shape=shapes[0] if len(shapes) == 1 else f"{shapes[0]}, and {len(shapes) - 1} other shapes",
         output=outputs[0].shape,
         precision=outputs[0].precision,
@@ -160,6 +161,7 @@ def run_audit(
         versions={"erlangen": __version__, "torch": torch.__version__, "python": platform.python_version()},
         machine={"system": platform.system(), "processor": platform.machine(), "threads": torch.get_num_threads()},
         seconds=time.perf_counter() - start,
+        date=datetime.now(UTC).date().isoformat(),
     )
 
 

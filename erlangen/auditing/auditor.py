@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,11 +14,14 @@ import torch
 from torch import Tensor
 
 from erlangen.auditing import numbers
+from erlangen.auditing.blame import place_of
+from erlangen.auditing.calling import describe_error
 from erlangen.auditing.class_scores import are_scores
 from erlangen.auditing.conditions import Condition, Elsewhere, Repeat
 from erlangen.auditing.declarations import Declaration
 from erlangen.auditing.domain import Domain
 from erlangen.auditing.model import Model
+from erlangen.auditing.not_finite import first_not_finite
 from erlangen.auditing.pair import Check, Elements, Outputs, Pair
 from erlangen.auditing.request import AuditRequest
 from erlangen.auditing.rewriter import NoTwinError
@@ -26,6 +31,7 @@ from erlangen.auditing.symmetry_check import SymmetryCheck
 from erlangen.auditing.tally import FLOOR, MARGIN, Bad, Exactness, Tally, count, rounding_floor, with_contrasts
 from erlangen.auditing.twin import Twin
 from erlangen.auditing.verdict import Evidence
+from erlangen.errors import ErlangenError
 from erlangen.statistics.clustered import Moments, RelativeError
 from erlangen.statistics.intervals import Interval
 
@@ -84,6 +90,30 @@ class Auditor:
         return np.random.default_rng([self.request.seed, *check.name.encode()])
 
     def measure(self, check: Check) -> Evidence:
+        """All numbers of a check; if it raises an error itself, only what that says, since all other checks must be reported."""
+        try:
+            return self.measure_pairs(check)
+        except Exception as error:
+            return self.unmeasured(check, describe_fault(error))
+
+    def unmeasured(self, check: Check, fault: str) -> Evidence:
+        """The evidence of a check that could not be made."""
+        nothing = Tally()
+        return Evidence(
+            sampled=nothing,
+            exactness=None,
+            estimate=self.estimate(nothing),
+            p=math.nan,
+            spread=self.spread,
+            rms=self.moments.rms,
+            eps=self.model.eps,
+            threshold=self.request.threshold,
+            strict=check.strict,
+            repeats=self.repeats,
+            fault=fault,
+        )
+
+    def measure_pairs(self, check: Check) -> Evidence:
         """All numbers of a check. Its p is that of this test alone."""
         sampled = self.sample(check)
         estimate = self.estimate(sampled)
@@ -108,7 +138,20 @@ class Auditor:
             column=numbers.worst_column(sampled, *self.columns) if sampled.columns else None,
             refusal=check.refusal(self.model) if isinstance(check, Condition) else "",
             scope=check.scope(self.inputs, self.outputs) if isinstance(check, SymmetryCheck) else "",
+            not_finite=self.where_not_finite(check, sampled),
+            exhausted=0 < max(map(len, sampled.errors.values()), default=0) < self.request.elements,
         )
+
+    def where_not_finite(self, check: Check, sampled: Tally) -> str:
+        """The layer that first returns NaN or infinity, for the first input with a pair of these; '' if that is not known."""
+        if sampled.first_not_finite is None:
+            return ""
+        i, element = sampled.first_not_finite
+        x, seed = self.inputs[i], self.request.seed
+        where = first_not_finite(self.model, x, seed)
+        if where or not isinstance(check, SymmetryCheck):
+            return where
+        return first_not_finite(self.model, check.symmetry.fitted(x, self.outputs[i]).act(x, element), seed)
 
     def amplified(self, sampled: Tally) -> float:
         """Rounding errors of the model in units of eps·RMS(y): those against its twin, or those that a check saw.
@@ -231,3 +274,13 @@ class Auditor:
             return None
         elements = check.draw(self.model, self.inputs, self.outputs, range(len(self.inputs)), 0, self.rng(check))
         return self.estimate(self.count_on_model(check, elements)).interval
+
+
+def describe_fault(error: Exception) -> str:
+    """Why a check raised an error. If no code but ours did, its traceback goes to stderr."""
+    if isinstance(error, ErlangenError):
+        return str(error)
+    if place_of(error):
+        return f"the check failed: {describe_error(error)}"
+    traceback.print_exception(error)
+    return f"internal error (please report it, with the lines above): {describe_error(error)}"

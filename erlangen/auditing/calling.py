@@ -10,6 +10,7 @@ from torch import Tensor
 
 from erlangen.auditing.blame import place_of
 from erlangen.auditing.containers import tensors_of
+from erlangen.auditing.spelling import option
 from erlangen.errors import FAILED, ErlangenError
 
 Select: TypeAlias = Callable[[Any], Tensor]
@@ -33,6 +34,11 @@ def describe_error(error: BaseException) -> str:
     text = " ".join(str(error).split())
     said = f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
     return said + place_of(error)
+
+
+def with_article(noun: str) -> str:
+    """`a Tensor`, `an OrderedDict`"""
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
 def argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
@@ -62,7 +68,8 @@ def main_tensor(output: Any) -> Tensor:
     if not isinstance(output, Tensor) and (tensors := list(tensors_of(output).values())):
         output = next((tensor for tensor in tensors if tensor.ndim and is_real(tensor)), tensors[0])
     if not isinstance(output, Tensor):
-        raise ModelError(f"the model returned a {type(output).__name__} instead of a tensor, and without one in it")
+        kind = with_article(type(output).__name__)
+        raise ModelError(f"the model returned {kind}; it must return a tensor, or a tuple, dict or object that holds one")
     return output
 
 
@@ -76,6 +83,6 @@ def split_batch(y: Tensor, batch: int) -> list[Tensor]:
     if y.ndim == 0 or len(y) != batch:
         raise ModelError(
             f"the model returned shape {tuple(y.shape)} for a batch of {batch}, but the first dimension must be the batch: "
-            "select or transpose the output with select="
+            f"select or transpose the output with {option('select')}"
         )
     return list((y[:, None] if y.ndim == 1 else y).unbind())

@@ -83,14 +83,22 @@ CHECKS: dict[str, dict[str, Question]] = {
 }
 
 
-def check_names(names: Iterable[str], domain: str | None) -> None:
-    """Raises ErlangenError, with a suggestion, for a name that no check of the domain has; of any domain, if it is None."""
-    known = [name for kind, checks in CHECKS.items() if kind in (domain or kind, ANY) for name in checks]
+def check_names(names: Iterable[str], domain: str | None, where: str = "") -> None:
+    """Raises ErlangenError, with a suggestion, for a name that no check of the domain has; of any domain, if it is None.
+
+    where: what the message starts with, such as the file that holds the names.
+    """
+    known = names_of(domain)
     for name in names:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             listed = f"the checks{f' for {domain}' if domain else ''} are {', '.join(dict.fromkeys(known))}"
-            raise ErlangenError(f"unknown check {name!r}; {f'did you mean {close[0]}?' if close else listed}")
+            raise ErlangenError(f"{where}unknown check {name!r}; {f'did you mean {close[0]}?' if close else listed}")
+
+
+def names_of(domain: str | None) -> list[str]:
+    """The names of all checks of a domain; of any domain, if it is None."""
+    return [name for kind, checks in CHECKS.items() if kind in (domain or kind, ANY) for name in checks]
 
 
 def without_skipped(checks: Sequence[AnyCheck], skip: Sequence[str]) -> list[AnyCheck]:

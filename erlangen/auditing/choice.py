@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from erlangen.auditing.spelling import option
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -31,7 +33,7 @@ class Choice:
         left = "; ".join(f"{shortened(names)} ({reason})" for reason, names in why.items())
         verb = "are judged" if len(self.names) > 1 else "is judged"
         rest = f", but not {left}" if left else ""
-        return (f"Of what the model returns, {shortened(self.names)} {verb}{rest}; --select NAME judges one alone.",)
+        return (f"Of what the model returns, {shortened(self.names)} {verb}{rest}; {option('select', 'NAME')} judges one alone.",)
 
 
 def shortened(names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from erlangen.auditing.calling import describe_error
+from erlangen.auditing.calling import ModelError, describe_error
 from erlangen.auditing.model import Model, map_tensors
 from erlangen.auditing.pair import Elements, Outputs, Pair
 from erlangen.auditing.rewriter import NoTwinError
@@ -201,11 +201,15 @@ class Elsewhere(Condition):
         return {} if self.refusal(model) else dict.fromkeys(indices, (self.name,))
 
     def pairs(self, model: Model, inputs: Sequence[Any], outputs: Outputs, elements: Elements) -> Iterator[Pair]:
-        assert model.module is not None
+        if model.module is None or not elements:
+            return
         device = model.device if self.device is None else torch.device(self.device)
         if self.device is not None and model.device.type == device.type:
             device = torch.device("cpu")  # a model that is there already is compared with itself elsewhere
-        copied = copy.deepcopy(model.module).to(device=device, dtype=self.dtype)
+        try:
+            copied = copy.deepcopy(model.module).to(device=device, dtype=self.dtype)
+        except Exception as error:
+            raise ModelError(f"the model cannot be copied to {device if self.device else self.name}: {describe_error(error)}") from error
 
         def cast(tensor: Tensor) -> Tensor:
             return tensor.to(dtype=self.dtype) if tensor.is_floating_point() and self.dtype else tensor

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from erlangen.auditing.output_kinds import Cycles, listed, parse_output, suggestion
+from erlangen.auditing.spelling import option
 from erlangen.errors import ErlangenError
 
 MAIN = ""  # in place of the name of the main output
@@ -45,7 +46,7 @@ def split_outputs(text: str) -> dict[str, str]:
             continue
         name = before.strip()
         if not name or name in kinds:
-            raise ErlangenError(f"--output {text}: each output needs a name of its own, {FORM}")
+            raise ErlangenError(f"{option('output', text)}: each output needs a name of its own, {FORM}")
         kinds[name] = after
     return kinds
 
@@ -66,7 +67,7 @@ def check_declared(named: Sequence[str], judged: Sequence[str], left_out: Mappin
         if name in judged:
             continue
         if not judged:
-            raise ErlangenError(f"there is only one output to judge: declare it without the name {name!r}, as in --output map")
+            raise ErlangenError(f"there is only one output to judge: declare it without the name {name!r}, as in {option('output', 'map')}")
         if name in left_out:
             raise ErlangenError(f"output {name!r} was declared, but cannot be judged: {left_out[name]}")
         hint = suggestion(name, judged, f"the model returns {listed(judged).replace(' or ', ' and ')}")

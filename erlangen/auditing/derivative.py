@@ -27,7 +27,10 @@ def derivative(auditor: Auditor, check: Check) -> float | None:
     if not isinstance(check, SymmetryCheck) or auditor.domain.smooth is None or model.module is None or not auditor.spread > 0:
         return None
     smooth = [auditor.domain.smooth(auditor.inputs[i]) for i in few]
-    tangents = [check.symmetry.tangent(x) for x in smooth]
+    try:
+        tangents = [check.symmetry.tangent(x) for x in smooth]
+    except Exception:
+        return None
     if not tangents[0] or y.ndim == 2 or (y.ndim == 3 and y.shape[1:] != smooth[0].shape[1:]):
         return None
 

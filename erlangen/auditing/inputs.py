@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from erlangen.auditing.calling import ModelError, describe_error
+from erlangen.auditing.calling import ModelError, describe_error, with_article
 from erlangen.auditing.domain import Domain, all_domains, load_domain
 from erlangen.auditing.layout import doubtful_layout, to_channels_first
 from erlangen.auditing.request import LAYOUTS
 from erlangen.auditing.single import split_inputs
+from erlangen.auditing.spelling import option
 from erlangen.errors import ErlangenError
 
 
@@ -123,7 +124,7 @@ def preprocessed(inputs: Sequence[Any], function: Callable[[Any], Any]) -> list[
         except Exception as error:
             raise ModelError(f"the preprocessing failed on input {place}: {describe_error(error)}") from error
         if type(results[-1]) is not type(x) or (isinstance(x, Tensor) and results[-1].ndim != x.ndim):
-            found = f"shape {tuple(y.shape)}" if hasattr(y, "shape") else f"a {type(y).__name__}"
+            found = f"shape {tuple(y.shape)}" if hasattr(y, "shape") else with_article(type(y).__name__)
             wanted = f"{x.ndim} axes, as its input has: no batch axis" if isinstance(x, Tensor) else type(x).__name__
             raise ModelError(f"the preprocessing returned {found} for input {place} instead of {wanted}")
     return results
@@ -134,10 +135,11 @@ def guess_domain(x: Tensor) -> Domain:
     possible = [domain for domain in all_domains() if len(domain.axes) == x.ndim]
     if len(possible) != 1:
         names = [domain.name for domain in possible or all_domains()]
-        gray = ["images"] if x.ndim == 2 and "images" not in names else []  # (B, H, W)
+        gray = x.ndim == 2 and "images" not in names  # (B, H, W)
         batch = "; a single color image needs a batch axis, (1, C, H, W)" if x.ndim == 2 else ""
-        choice = " or ".join([*(f"{name} (gray)" for name in gray), *names])
-        raise ModelError(f"cannot guess the domain of inputs of shape {tuple(x.shape)}: set the domain to {choice}{batch}")
+        first, *others = ["images", *names] if gray else names
+        choice = " or ".join([option("domain", first) + (" (gray)" if gray else ""), *others])
+        raise ModelError(f"cannot guess the domain of inputs of shape {tuple(x.shape)}: give {choice}{batch}")
     return possible[0]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from erlangen.auditing.calling import is_real, main_tensor, select_tensor
@@ -73,7 +74,9 @@ def reason_by_kind(name: str, tensor: Tensor) -> str | None:
         return "a cache"
     if any(word in name for word in INNER):
         return "of inner layers"
-    return None if is_real(tensor) else "no numbers but ids or a mask"
+    if is_real(tensor):
+        return None
+    return "a mask" if tensor.dtype == torch.bool else "integers: ids or a mask"
 
 
 def reason_by_shape(
@@ -82,7 +85,8 @@ def reason_by_shape(
     """The same by its shape in two calls. wanted: whether numbers for each pair of positions are judged, too."""
     firsts = [first_row(model, part, batch) for part, batch in zip(parts, batches, strict=False)]
     if any(row is None for row in firsts):
-        return "no part for each input"
+        single = all(part is not None and part.ndim == 0 for part in parts)
+        return "one value for the whole batch" if single else "no part for each input"
     if len({row.shape for row in firsts if row is not None}) > 1:
         return "its shape depends on the batch"
     pairwise = not wanted and is_pairwise(firsts[0], positions_of(domain, batches[0][0]))

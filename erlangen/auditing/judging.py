@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from erlangen.auditing import numbers
+from erlangen.auditing.advice import advise
 from erlangen.auditing.auditor import Auditor
 from erlangen.auditing.conditions import BatchComposition, BatchSize, Repeat, last_place
 from erlangen.auditing.derivative import derivative
@@ -94,7 +95,7 @@ def judgment_of(measured: Measured) -> OutputJudgment:
         judgment=measured.ruling.judgment,
         reason=measured.ruling.reason,
         error=numbers.finite(interval.estimate),
-        interval=(numbers.finite(interval.low), numbers.finite(interval.high)),
+        interval=numbers.ends(interval),
         leak=numbers.finite(exactness.leak) if exactness else None,
         floor=exactness.floor if exactness else None,
     )
@@ -105,17 +106,18 @@ def record(auditor: Auditor, check: Check, evidence: Evidence, ruling: Ruling, s
     start = time.perf_counter()
     sampled, exactness, interval = evidence.sampled, evidence.exactness, evidence.estimate.interval
     broken = ruling.judgment == "broken"
+    breaks = find_break(auditor, check, max(sampled.worst)) if broken and auditor.request.where and sampled.worst else None
     return Checked(
         name=check.name,
         kind="symmetry" if isinstance(check, SymmetryCheck) else "condition",
         judgment=ruling.judgment,
         reason=ruling.reason,
-        advice=check.advice if broken else ruling.remedy,
+        advice=advise(check, auditor.model, breaks) if broken else ruling.remedy,
         strict=check.strict,
         informational=is_informational(auditor, check, ruling),
         threshold=evidence.threshold,
         error=numbers.finite(interval.estimate),
-        interval=(numbers.finite(interval.low), numbers.finite(interval.high)),
+        interval=numbers.ends(interval),
         p=numbers.finite(evidence.p),
         detectable=numbers.finite(evidence.estimate.detectable(evidence.threshold)),
         inputs=len(sampled.errors),
@@ -131,7 +133,7 @@ def record(auditor: Auditor, check: Check, evidence: Evidence, ruling: Ruling, s
         curve=numbers.curve(sampled, len(auditor.inputs), auditor.moments),
         worst=tuple(worst_pair(auditor, check, bad) for bad in sorted(sampled.worst, reverse=True)[:3] if bad.error > 0),
         failures=tuple(f"{label}: {text}" for label, text in sampled.failures.items()),
-        breaks=find_break(auditor, check, max(sampled.worst)) if broken and auditor.request.where and sampled.worst else None,
+        breaks=breaks,
         seconds=seconds + time.perf_counter() - start,
     )
 

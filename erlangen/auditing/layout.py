@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 from torch import Tensor
 
 from erlangen.auditing.calling import ModelError
+from erlangen.auditing.spelling import option
 
 Channels: TypeAlias = Literal["first", "last", "none", "time-first"]  # where an array has its axis of channels
 COLORS = (1, 3, 4)  # channels of pictures: gray, RGB, RGBA
@@ -62,7 +63,7 @@ def guess_channels(shapes: Sequence[tuple[int, ...]], domain: str) -> Channels:
         return guess
     first, last = WORDS[domain]
     shown = " and ".join(str(shape) for shape in sorted(set(shapes))[:2])
-    raise ModelError(f"cannot tell which axis of {domain} of shape {shown} has the channels: give layout={first} or {last}")
+    raise ModelError(f"cannot tell which axis of {domain} of shape {shown} has the channels: give {option('layout', first)} or {last}")
 
 
 def guess_of_image(shape: tuple[int, ...]) -> Channels | None:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from erlangen.auditing.calling import ModelError, describe_error
+from erlangen.auditing.calling import ModelError, describe_error, with_article
 from erlangen.auditing.importing import import_module, remedy
 from erlangen.auditing.targets import parse_target
 from erlangen.errors import ErlangenError
@@ -40,7 +40,9 @@ def load_model(target: str, build: Mapping[str, Any] | None = None) -> tuple[Cal
     if isinstance(built, tuple) and len(built) == 2:
         return built[0], built[1]
     if not callable(built) and not hasattr(built, "run"):
-        raise ModelError(f"{target} returned a {type(built).__name__} instead of a torch module, a callable or (model, inputs)")
+        load = "; load it into a module first" if isinstance(built, Mapping) else ""
+        kind = with_article(type(built).__name__)
+        raise ModelError(f"{target} returned {kind} instead of a torch module, a callable or (model, inputs){load}")
     return built, None
 
 
@@ -102,7 +104,7 @@ def load_symmetry(target: str) -> Any:
     value = load_function("--symmetry", target)
     made = call_builder(value, target, parse_target(target).arguments) if inspect.isclass(value) else value
     if not hasattr(made, "name") or not (hasattr(made, "act") or hasattr(made, "pairs")):
-        raise ErlangenError(f"--symmetry {target} is a {type(made).__name__} instead of a Symmetry: see docs/audit.md")
+        raise ErlangenError(f"--symmetry {target} is {with_article(type(made).__name__)} instead of a Symmetry: see docs/audit.md")
     return made
 
 

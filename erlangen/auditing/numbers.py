@@ -143,8 +143,13 @@ def point(label: str, size: float | None, errors: Sequence[tuple[int, float]], n
     for i, error in errors:
         grouped.setdefault(i, []).append(error)
     interval = estimate(grouped, n, moments).interval
-    ends = (finite(interval.low), finite(interval.high))
-    return Point(label=label, size=size, error=finite(interval.estimate), interval=ends, inputs=len(grouped), pairs=len(errors))
+    return Point(label=label, size=size, error=finite(interval.estimate), interval=ends(interval), inputs=len(grouped), pairs=len(errors))
+
+
+def ends(interval: Interval) -> tuple[float | None, float | None]:
+    """The ends of an interval; (None, None) if either is not known: a bound on one side alone is hard to read."""
+    known = math.isfinite(interval.low) and math.isfinite(interval.high)
+    return (interval.low, interval.high) if known else (None, None)
 
 
 def finite(value: float) -> float | None:

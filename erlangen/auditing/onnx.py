@@ -13,6 +13,7 @@ from torch import Tensor
 
 from erlangen.auditing.calling import ModelError, describe_error
 from erlangen.auditing.part import NamedOutputs, named_outputs
+from erlangen.auditing.spelling import option
 
 DTYPES = {
     "float": torch.float32, "double": torch.float64, "float16": torch.float16, "bfloat16": torch.bfloat16, "bool": torch.bool,
@@ -87,7 +88,8 @@ class GraphFunction:
             listed = ", ".join(f"{name} {self.inputs[name].shape}" for name in self.inputs)
             raise ModelError(
                 f"the graph takes {len(free)} inputs here, but {len(tensors)} were given; its inputs are {listed}: give a "
-                "constant with --argument NAME=VALUE, and name a state with --state IN=OUT"
+                f"constant with {option('argument', 'NAME=VALUE', python='arguments={NAME: VALUE}')}, "
+                f"and name a state with {option('state', 'IN=OUT', python='state={IN: OUT}')}"
             )
         feeds: dict[str, Any] = {**dict(zip(free, tensors, strict=True)), **named}
         sizes = self.sizes(feeds)

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from erlangen.auditing.calling import ModelError
+from erlangen.auditing.calling import ModelError, with_article
 from erlangen.auditing.containers import parts_of, tensors_of
 
 
@@ -30,10 +30,10 @@ class Part:
         if part is None:
             part = tensors_of(output).get(self.name)
         if part is None:
-            there = f"it returns {', '.join(parts)}" if parts else f"it returns a {type(output).__name__}"
+            there = f"it returns {', '.join(parts)}" if parts else f"it returns {with_article(type(output).__name__)}"
             raise ModelError(f"the model returns no {self.name!r} to select; {there}")
         if not isinstance(part, Tensor):
-            raise ModelError(f"{self.name!r} of what the model returns is a {type(part).__name__} instead of a tensor")
+            raise ModelError(f"{self.name!r} of what the model returns is {with_article(type(part).__name__)} instead of a tensor")
         return part
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from erlangen.auditing.calling import describe_error
+from erlangen.auditing.calling import ModelError, describe_error, with_article
 from erlangen.auditing.domain import all_domains, load_domain
 from erlangen.auditing.folder import InputError, read_pictures
 from erlangen.auditing.inputs import generated
@@ -26,7 +26,7 @@ LENGTHS = ("max_position_embeddings", "n_positions", "max_seq_len", "block_size"
 def load_inputs(request: AuditRequest, model: Any = None) -> tuple[Any, tuple[str, ...]]:
     """The inputs that a request names, and what to know about them. model: its config limits the texts that are made.
 
-    Raises ErlangenError if they cannot be read or made.
+    Raises ModelError if they cannot be read, ErlangenError if they cannot be made.
     """
     if request.input is None:
         raise ErlangenError(
@@ -35,16 +35,30 @@ def load_inputs(request: AuditRequest, model: Any = None) -> tuple[Any, tuple[st
         )
     path = Path(request.input)
     try:
-        if path.is_dir():
-            return read_pictures(path, request.n)
-        if path.exists():
-            content = read_file(path)
-            if request.layout == "tbc" and isinstance(content, (np.ndarray, Tensor)) and content.ndim == 3:
-                return content[:, : request.n or None], ()
-            return first_rows(content, request.n), ()
-        return make_inputs(parse_shape(request.input), request, model)
+        return read_inputs(path, request) if path.exists() else make_inputs(parse_shape(request.input), request, model)
     except InputError as error:
-        raise ErlangenError(f"--input {request.input}: {error}") from None
+        kind = ModelError if path.exists() else ErlangenError
+        raise kind(f"--input {request.input}: {error}") from None
+
+
+def read_inputs(path: Path, request: AuditRequest) -> tuple[Any, tuple[str, ...]]:
+    """The first inputs in a file or folder, and what to know about them. Raises InputError if they cannot be read."""
+    if path.is_dir():
+        return read_pictures(path, request.n)
+    content = read_file(path)
+    if request.layout == "tbc" and isinstance(content, (np.ndarray, Tensor)) and content.ndim == 3:
+        return content[:, : request.n or None], ()
+    return first_rows(content, request.n), ()
+
+
+def describe_source(request: AuditRequest, domain: str) -> str:
+    """Where the inputs come from: `images.npy`, `returned by m.py:build`, `smooth random images, generated with seed 0`."""
+    if request.input is None:
+        return f"returned by {request.target}"
+    if Path(request.input).exists():
+        return request.input
+    smooth = "smooth " if domain in ("images", "volumes") else ""
+    return f"{smooth}random {domain}, generated with seed {request.seed}"
 
 
 def make_inputs(shape: tuple[int, ...], request: AuditRequest, model: Any = None) -> tuple[list[Any], tuple[str, ...]]:
@@ -120,7 +134,7 @@ def first_rows(content: Any, n: int) -> Any:
     if not isinstance(content, (np.ndarray, Tensor)) or not content.ndim or not len(content):
         single = getattr(content, "ndim", 1) == 0
         empty = hasattr(content, "ndim") or content in ([], ())
-        kind = "a single number" if single else "nothing" if empty else f"a {type(content).__name__}"
+        kind = "a single number" if single else "nothing" if empty else with_article(type(content).__name__)
         raise InputError(f"it contains {kind} instead of an array with one row per input, or a list of tensors")
     if isinstance(content, np.ndarray) and content.dtype.kind not in "biuf":
         raise InputError(f"it contains {content.dtype} entries instead of real numbers")

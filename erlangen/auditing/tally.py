@@ -74,6 +74,7 @@ class Tally:
     unmoved: int = 0
     ties: int = 0
     not_finite: int = 0
+    first_not_finite: tuple[int, Any] | None = None  # input and element
     largest: float = 0.0
     scale: float = 0.0  # sum of squares of the expected outputs
     entries: int = 0
@@ -107,6 +108,7 @@ class Tally:
         error = rms_of(expected, squares, self.worst_site)
         if not math.isfinite(error):
             self.not_finite += 1
+            self.first_not_finite = self.first_not_finite or (pair.input, pair.element)
             return
         self.scale += float(expected.square().sum())
         self.entries += pair.expected.numel()

@@ -154,6 +154,8 @@ def verify(twin: Model, model: Model, inputs: Sequence[Any], outputs: Sequence[T
     means another function: one that is random, keeps state, or jumps. outputs: the model's outputs, if already known.
     """
     outputs = model(inputs) if outputs is None else outputs
+    if not all(output.isfinite().all() for output in outputs):
+        raise NoTwinError("the output of the model itself is not finite")
     try:
         answers = twin(inputs)
     except NoTwinError:

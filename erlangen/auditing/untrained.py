@@ -62,7 +62,15 @@ def untrained_errors(
     moments = Moments.of(model.rows(y).double().numpy() for y in outputs)
     other = replace(auditor, model=model, outputs=dict(enumerate(outputs)), moments=moments)
     symmetries = [check for check in checks if isinstance(check, SymmetryCheck)]
-    return {check.name: finite(other.estimate(other.sample(check)).interval.estimate) for check in symmetries}, notes
+    return {check.name: error_of(other, check) for check in symmetries}, notes
+
+
+def error_of(auditor: Auditor, check: Check) -> float | None:
+    """The mean error of one check, in units of the spread; None if it cannot be measured."""
+    try:
+        return finite(auditor.estimate(auditor.sample(check)).interval.estimate)
+    except Exception:
+        return None
 
 
 def untrained(module: nn.Module, seed: int) -> tuple[nn.Module, tuple[str, ...]]:

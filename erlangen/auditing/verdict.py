@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from erlangen.auditing.numbers import Column
+from erlangen.auditing.spelling import option
 from erlangen.auditing.tally import Exactness, Tally
 from erlangen.records.audit import Flips, Judgment
 from erlangen.statistics.clustered import RelativeError
@@ -58,7 +59,8 @@ class Evidence:
     the threshold. p: of the test against the threshold, adjusted by Holm's method. eps: of the model's coarsest operation.
     served_floor: what rounding may add up to in the model as it is served, in units of RMS(y). bitwise: whether equal means equal
     in every bit. by_constants: whether the symmetry rests on the values of constants, which are stored in the model's precision.
-    refusal: why the check cannot be asked, if that is known.
+    refusal: why the check cannot be asked, if that is known. fault: the error that it raised. not_finite: where the model first
+    returns NaN or infinity, if that is known. exhausted: whether an input has no more elements than were drawn.
     """
 
     sampled: Tally
@@ -80,6 +82,9 @@ class Evidence:
     column: Column | None = None
     refusal: str = ""
     scope: str = ""
+    fault: str = ""
+    not_finite: str = ""
+    exhausted: bool = False
 
     @property
     def in_float64(self) -> bool:
@@ -115,6 +120,8 @@ def judge(evidence: Evidence) -> Ruling:
 
 def judge_measured(evidence: Evidence) -> Ruling | None:
     """Rules 1 to 3."""
+    if evidence.fault:
+        return Ruling("not measured", evidence.fault)
     tally = evidence.sampled
     if not (tally.pairs or tally.failed or tally.unmoved) and evidence.exactness is not None:
         tally = evidence.exactness.tally  # a symmetry may have generators but no random elements
@@ -130,11 +137,13 @@ def judge_measured(evidence: Evidence) -> Ruling | None:
         return Ruling("not measured", refusal, impossible=True)
     if tally.not_finite:
         reason = f"NaN or infinity in {tally.not_finite} of {tally.pairs} pairs"
+        if evidence.not_finite:
+            return Ruling("not measured", f"{reason}: {evidence.not_finite}")
         return Ruling("not measured", reason, "Find out where the model first returns NaN or infinity.")
     if not evidence.repeats:
         reason = "the model does not repeat itself: the same call gives different outputs"
         return Ruling(
-            "not measured", reason, "First mend that: call model.eval(), and seed or remove the random numbers in forward."
+            "not measured", reason, "First fix that: call model.eval(), and seed or remove the random numbers in forward."
         )
     if math.isnan(evidence.spread):
         return Ruling("not measured", "a single output vector has no spread", "Give at least two inputs.")
@@ -143,7 +152,8 @@ def judge_measured(evidence: Evidence) -> Ruling | None:
             change = f"changes by up to {tally.largest / evidence.rms:.2g} of RMS(y)"
             return Ruling("broken", f"the output is the same for all inputs, but {change}")
         reason = f"the output does not vary: its spread is {evidence.spread:.1e}, its RMS {evidence.rms:.1e}"
-        remedy = "A constant output has every symmetry. Give inputs that it distinguishes, or choose another output with select=."
+        other = f"choose another output with {option('select')}"
+        remedy = f"A constant output has every symmetry. Give inputs that it distinguishes, or {other}."
         return Ruling("not measured", reason, remedy)
     return None
 
@@ -171,9 +181,9 @@ def judge_parts(evidence: Evidence) -> Ruling | None:
 
 
 def describe_column(column: Column) -> str:
-    """`column 4 of the output (of 5) changes by 0.9 of its own spread, at least 0.7`"""
-    where = f"column {column.index} of the output (of {column.count}){', relative to their mean,' if column.contrast else ''}"
-    return f"{where} changes by {column.error:.2g} of its own spread, at least {column.low:.2g}"
+    """`output 4 of 10 changes by 0.9 of its own standard deviation; with 95 % confidence, by at least 0.7`"""
+    where = f"output {column.index} of {column.count}{' (minus the mean of all outputs)' if column.contrast else ''}"
+    return f"{where} changes by {column.error:.2g} of its own standard deviation; with 95 % confidence, by at least {column.low:.2g}"
 
 
 def judge_exact(evidence: Evidence) -> Ruling | None:
@@ -225,7 +235,7 @@ def judge_size(evidence: Evidence) -> Ruling:
         return Ruling("undecided", f"{reason}; {size}", remedy)
     if interval.estimate == 0:
         return Ruling("holds", f"no error in any of {tally.pairs} pairs{rounding}")
-    more = "Give more inputs, or draw more elements."
+    more = "Give more inputs." if evidence.exhausted else f"Give more inputs, or draw more elements with {option('elements')}."
     if math.isnan(interval.low) or math.isnan(interval.high):
         return Ruling("undecided", f"error {interval.estimate:.3g} of the spread, without an interval", more)
     if interval.low <= delta <= interval.high:

@@ -17,6 +17,7 @@ from erlangen.auditing.calling import ModelError, describe_error
 from erlangen.auditing.model import Model
 from erlangen.auditing.record_ways import keeping, record_way, tensor_way
 from erlangen.auditing.records import LISTED, OfList, is_list_of, is_records, refusal
+from erlangen.auditing.spelling import option
 
 FIRST = "The model is called with the channels first, unlike the inputs."
 LAST = "The model is called with the channels last, as the inputs have them."
@@ -122,5 +123,6 @@ def hint(error: BaseException) -> str:
     """What may help with a common failure; '' for others."""
     text = str(error)
     if isinstance(error, IndexError) and "out of range in self" in text:
-        return "; token ids lie beyond the vocabulary (name its size with --vocabulary), or the text is longer than its positions"
+        size = option("vocabulary")
+        return f"; token ids lie beyond the vocabulary (give its size with {size}), or the text is longer than its positions"
     return ""

@@ -16,6 +16,7 @@ from typing import Any
 
 from erlangen.auditing.blame import place_of
 from erlangen.auditing.request import AuditRequest
+from erlangen.auditing.spelling import on_command_line
 from erlangen.errors import FAILED, INTERNAL, ErlangenError
 from erlangen.records.files import to_json
 
@@ -30,7 +31,8 @@ def main() -> None:
 def answer(request: AuditRequest) -> dict[str, Any]:
     """The record as data, or the fault in one line with its exit code."""
     try:
-        return {"record": run(request)}
+        with on_command_line():
+            return {"record": run(request)}
     except ErlangenError as error:
         fault, place = " ".join(str(error).split()), place_of(error)
         return {"fault": fault if place in fault else fault + place, "exit_code": error.exit_code}
@@ -52,7 +54,7 @@ def run(request: AuditRequest) -> dict[str, Any]:
     from erlangen.auditing.domain import load_domain
     from erlangen.auditing.loading import load_function, load_model, load_symmetry
     from erlangen.auditing.part import as_select
-    from erlangen.auditing.reading import load_inputs
+    from erlangen.auditing.reading import describe_source, load_inputs
 
     named = [name for name in request.symmetries or () if ":" not in name]
     find_checks(named, load_domain(request.domain) if request.domain else None)  # before the user's code runs
@@ -66,7 +68,8 @@ def run(request: AuditRequest) -> dict[str, Any]:
     if request.preprocess is not None:
         request = replace(request, preprocess=load_function("--preprocess", request.preprocess))
     record = run_audit(request, model, inputs, select=as_select(request.select), progress=Progress())
-    return to_json(replace(record, model=f"{request.target} ({record.model})", notes=(*notes, *record.notes)))
+    source = describe_source(request, record.domain)
+    return to_json(replace(record, model=f"{request.target} ({record.model})", source=source, notes=(*notes, *record.notes)))
 
 
 def follow(parent: int) -> None:

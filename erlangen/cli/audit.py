@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,7 @@ import typer
 
 from erlangen.cli.outputs import Html, Json, Junit, Outputs, as_json
 from erlangen.cli.terminal import Stopped, say
-from erlangen.errors import BREACHED, ErlangenError
+from erlangen.errors import BREACHED, NOT_MEASURED, ErlangenError
 
 if TYPE_CHECKING:
     from erlangen.records.audit import AuditRecord
@@ -87,32 +87,34 @@ def audit(
     from erlangen.auditing.checks import check_names
     from erlangen.auditing.launch import launch
     from erlangen.auditing.request import AuditRequest
+    from erlangen.auditing.spelling import on_command_line
     from erlangen.auditing.targets import parse_assignments
 
-    if compare is not None and json_file is not None and Path(json_file).resolve() == compare.resolve():
-        raise ErlangenError(f"--json {json_file} would replace the record that --compare reads: name another file")
     outputs = Outputs({"--html": html, "--junitxml": junit, "--json": json_file})
+    check_read(outputs, {"MODEL": model.partition(":")[0], "--input": source, "--expect": expect, "--compare": compare})
+    outputs.remove_old()
     try:
-        request = AuditRequest(
-            target=model, input=source, n=number, build=parse_assignments("--build", build or ()),
-            symmetries=tuple(symmetries) if symmetries else None, skip=tuple(skip or ()), domain=domain, layout=layout,
-            preprocess=preprocess, arguments=parse_assignments("--argument", arguments or ()),
-            state={name: str(value) for name, value in parse_assignments("--state", state or ()).items()}, select=select,
-            output=output, permuted_classes=parse_assignments("--permuted-classes", permuted or ()) or None,
-            vocabulary=vocabulary, threshold=threshold, elements=elements, batch_size=batch_size, seed=seed,
-            only_exact=only_exact, baseline=baseline,
-        )  # fmt: skip
+        with on_command_line():
+            request = AuditRequest(
+                target=model, input=source, n=number, build=parse_assignments("--build", build or ()),
+                symmetries=tuple(symmetries) if symmetries else None, skip=tuple(skip or ()), domain=domain, layout=layout,
+                preprocess=preprocess, arguments=parse_assignments("--argument", arguments or ()),
+                state={name: str(value) for name, value in parse_assignments("--state", state or ()).items()}, select=select,
+                output=output, permuted_classes=parse_assignments("--permuted-classes", permuted or ()) or None,
+                vocabulary=vocabulary, threshold=threshold, elements=elements, batch_size=batch_size, seed=seed,
+                only_exact=only_exact, baseline=baseline,
+            )  # fmt: skip
         request.check_files()
         check_names([name for name in (*(symmetries or ()), *(skip or ())) if ":" not in name], domain)
         expectations = read_expected(expect, compare)
         if expectations is not None and domain is not None:
             expectations.check_domain(domain)
         if expectations is not None and not any(":" in name for name in symmetries or ()):  # else they may name the user's own
-            check_names(expectations.judgments, domain)
+            check_names(expectations.judgments, domain, f"{expectations.source}: ")
         say(f"auditing {model} in a separate process. The code runs with your full permissions: audit only code you trust.")
         record = launch(request, timeout)
     except Stopped as stopped:
-        say(f"erlangen: {stopped}: the audit of {model} was not finished, and nothing was written")
+        say(f"erlangen: {stopped}: the audit of {model} was not finished; none of its files was written")
         raise
     except ErlangenError as error:
         write_fault(outputs, model, error)
@@ -148,7 +150,7 @@ def deliver(outputs: Outputs, record: AuditRecord, expectations: Expectations | 
 
     def text() -> None:
         print(audit_text(judged))
-        for line in expectations.summary(record) if expectations else ():
+        for line in (*expectations.summary(record), *absent(expectations, record)) if expectations else ():
             print(line)
 
     contents: dict[str, Callable[[], str]] = {
@@ -158,15 +160,40 @@ def deliver(outputs: Outputs, record: AuditRecord, expectations: Expectations | 
     }
     code = outputs.deliver(contents, text)
     judgment = expectations.exit_code(record, strict) if expectations else record.exit_code(strict)
-    if judgment:
-        say(f"exit code {judgment}: {deciding(judged, judgment) or 'a check that was expected did not run'}")
+    say(f"exit code {judgment}: {closing(judged, judgment, absent(expectations, record) if expectations else [])}")
     return code or judgment
 
 
-def deciding(record: AuditRecord, code: int) -> str:
-    """The checks that an exit code comes from: `causality is broken`."""
+def absent(expectations: Expectations, record: AuditRecord) -> list[str]:
+    """A line for each expected check that was not run: `e.toml expects causality, which is not a check of images`."""
+    from erlangen.auditing.checks import names_of
+
+    def why(name: str) -> str:
+        elsewhere = name in names_of(None) and name not in names_of(record.domain)
+        return f"is not a check of {record.domain}" if elsewhere else "was not run"
+
+    return [f"{expectations.source} expects {name}, which {why(name)}" for name in expectations.missing(record)]
+
+
+def closing(record: AuditRecord, code: int, unrun: Sequence[str]) -> str:
+    """Why the audit has this exit code. unrun: a clause for each expected check that was not run."""
+    from erlangen.report.audit_text import tally_judgments
+
+    if code == 0:
+        return f"{tally_judgments(record)}."
     wanted = ("broken", "undecided") if code == BREACHED else ("not measured",)
-    return ", ".join(f"{c.name} is {c.judgment}" for c in record.checks if not c.informational and c.judgment in wanted)
+    clauses = [f"{c.name} is {c.judgment}" for c in record.checks if not c.informational and c.judgment in wanted]
+    if not clauses and not unrun:
+        return "no check counts: all are informational."
+    return "; ".join([*clauses, *(unrun if code == NOT_MEASURED else ())])
+
+
+def check_read(outputs: Outputs, read: Mapping[str, str | Path | None]) -> None:
+    """Raises ErlangenError if a result would replace a file that the audit reads. read: what names it -> the file."""
+    for option, path in outputs.files().items():
+        for name, other in read.items():
+            if other is not None and path.resolve() == Path(other).resolve():
+                raise ErlangenError(f"{option} {path} would replace the file that {name} names: name another file")
 
 
 def write_fault(outputs: Outputs, model: str, error: ErlangenError) -> None:

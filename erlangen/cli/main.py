@@ -8,7 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Annotated, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
@@ -20,6 +20,9 @@ from erlangen.cli.show import list_experiments, show
 from erlangen.cli.terminal import Stopped, abandon_stdout, report_error, say
 from erlangen.cli.text import show_all_text
 from erlangen.errors import INTERNAL, USAGE, ErlangenError
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -88,8 +91,7 @@ def guarded(action: Callable[[], int | None]) -> int:
     except ErlangenError as error:
         return report_error(error)
     except UsageError as error:
-        message = error.format_message().rstrip(".")  # of a bare `erlangen`: the help itself
-        say(message if message.startswith("Usage:") else f"erlangen: {message}; see erlangen --help")
+        say(describe_usage(error))
         return USAGE
     except Stopped as stopped:
         return stopped.exit_code
@@ -104,6 +106,19 @@ def guarded(action: Callable[[], int | None]) -> int:
         traceback.print_exc()
         say(f"erlangen: internal error (please report it): {type(error).__name__}: {error}")
         return INTERNAL
+
+
+def describe_usage(error: typer.BadParameter) -> str:
+    """What was typed wrongly, and where to read more: `erlangen: --threshold must be a number, ...; see `erlangen audit --help``."""
+    message = error.format_message()
+    if message.startswith("Usage:"):  # of a bare `erlangen`: the help itself
+        return message
+    if hasattr(error.__cause__, "errors") and error.param is not None:  # pydantic's, by which Typer checks values
+        from erlangen.records.validation import describe_invalid
+
+        message = f"{error.param.opts[0]} {describe_invalid(cast('ValidationError', error.__cause__))}"
+    place = error.ctx.command_path if error.ctx is not None else "erlangen"
+    return f"erlangen: {message.rstrip('.')}; see `{place} --help`"
 
 
 def stop(signum: int, frame: object) -> NoReturn:

@@ -50,6 +50,14 @@ class Outputs:
         """The options that print, in place of the text for people."""
         return [option for option, target in self.targets.items() if target == STDOUT]
 
+    def remove_old(self) -> None:
+        """Remove what an earlier run left in these files: however this run ends, nothing of it is taken for this run's result."""
+        for path in self.files().values():
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise ErlangenError(f"cannot remove the old {path}: {error.strerror}; name another file") from None
+
     def deliver(self, contents: Mapping[str, Callable[[], str]], print_text: Callable[[], None]) -> int:
         """Write every file that was asked for; then print what `-` asks for, or else the text for people. Returns the exit code.
 

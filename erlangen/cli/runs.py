@@ -34,7 +34,7 @@ Strict = Annotated[bool, Option("--strict", help="Exit 1 if a claim is refuted o
 
 def run(
     names: Names,
-    preset: Annotated[str, Option(help="Size of the recipe: quick or standard.")] = "quick",
+    preset: Annotated[str, Option(help="quick, standard or, where `list` shows it, full.")] = "quick",
     out: Annotated[Path | None, Option(metavar="DIR", help="Run folder. Default: runs/NAME-PRESET[-CHANGES].")] = None,
     seeds: Annotated[int | None, Option(min=1, help="Number of seeds, instead of the preset's.")] = None,
     settings: Annotated[list[str] | None, Option("--set", metavar="KEY=VALUE", help="Change one key of the recipe.")] = None,
@@ -64,7 +64,7 @@ def run(
     experiments = experiments_named(names)
     if out is not None and len(experiments) > 1:
         raise ErlangenError("--out names one folder, but several experiments are to run: leave it out, or run them one by one")
-    check_recipes(experiments, preset, seeds, settings or [])
+    check_recipes(names, experiments, preset, seeds, settings or [])
     outputs = Outputs({"--json": json_file})
     request = Request(
         preset=preset, seeds=seeds, settings=settings, out=out, workers=workers, precision=precision, device=device,

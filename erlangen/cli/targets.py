@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from erlangen import experiments
@@ -90,15 +91,44 @@ def load(word: str) -> Experiment:
     return experiments.load(word)
 
 
-def check_recipes(experiments: Sequence[str], preset: str, seeds: int | None, settings: Sequence[str]) -> None:
-    """Raises ErlangenError where one of several experiments lacks the preset or a key, before the first of them starts."""
-    from erlangen.experiments.kit.recipe import choose_recipe
+def check_recipes(
+    words: Sequence[str], experiments: Sequence[str], preset: str, seeds: int | None, settings: Sequence[str]
+) -> None:
+    """Raises ErlangenError where one of several experiments lacks the preset or a key, before the first of them starts.
 
-    for name in experiments if len(experiments) > 1 else ():
+    words: what was typed for the experiments.
+    """
+    from erlangen.experiments.kit.recipe import choose_recipe, parse_settings
+
+    if len(experiments) < 2:
+        return
+    presets = {name: load(name).PRESETS for name in experiments}
+    check_shared(words, f"the preset {preset}", f"--preset {preset}", {name: preset in known for name, known in presets.items()})
+    for key, value in parse_settings(settings).items():
+        owners = {name: key in known[preset].__dataclass_fields__ for name, known in presets.items() if preset in known}
+        check_shared(words, f"the key {key}", f"--set {key}={value}", owners)
+    for name, known in presets.items():
         try:
-            choose_recipe(load(name).PRESETS, preset, settings, seeds)
+            choose_recipe(known, preset, settings, seeds)
         except ErlangenError as error:
             raise ErlangenError(f"{name}: {error}") from None
+
+
+def check_shared(words: Sequence[str], what: str, option: str, owners: Mapping[str, bool]) -> None:
+    """Raises ErlangenError where some of the experiments have what an option names, and others do not."""
+    having = [name for name, has in owners.items() if has]
+    if not having or len(having) == len(owners):
+        return
+    claim = words[0].upper() if len(words) == 1 and words[0].upper() in listed_claims() else ""
+    judged = f"{claim} is judged by {in_series(owners)}, and " if claim else ""
+    command = shlex.join(["erlangen", "run", *having, *option.split(" ", 1)])
+    raise ErlangenError(f"{judged}only {in_series(having)} {'have' if having[1:] else 'has'} {what}: `{command}`")
+
+
+def in_series(names: Iterable[str]) -> str:
+    """'a, b and c'"""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def words() -> list[str]:

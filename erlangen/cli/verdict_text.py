@@ -27,13 +27,15 @@ INDENT = 18  # of a part's text: two spaces, mark and outcome
 def print_claims(answers: Sequence[Answer], verdicts: Sequence[Verdict], asked: Sequence[str] = ()) -> None:
     """A block for each claim, and under all of them how many statements came to which outcome.
 
-    asked: claims that were asked for by their ids, which have a block even where nothing was judged.
+    asked: claims that were asked for by their ids. They have a block even where nothing was judged, as has a claim whose answer
+    says that it was not measured.
     """
     named = {answer.claim: answer for answer in answers}
+    without = dict.fromkeys([*asked, *(answer.claim for answer in answers if answer.answer == "not measured")])
     for claim in dict.fromkeys(verdict.claim for verdict in verdicts):
         print_claim(claim, named.get(claim), [verdict for verdict in verdicts if verdict.claim == claim])
         print()
-    for claim in unmeasured(asked, verdicts):
+    for claim in unmeasured(list(without), verdicts):
         print_claim(claim, named.get(claim, Answer(claim=claim, answer="not measured", sentence=NO_JOBS)), [])
         print()
     print_text(summary(verdicts))

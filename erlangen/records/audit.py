@@ -101,7 +101,7 @@ class OutputJudgment:
 class Checked:
     """The result of one check.
 
-    error: mean over pairs, in units of the spread of the output; interval: 95 %, over inputs. leak: the largest error on
+    error: mean over pairs, in units of the spread of the output; interval: 95 %, over inputs, with two ends or none. leak: the largest error on
     generators, in units of RMS(y); floor: the most that rounding adds up to; precision: in which both were computed.
     p: of the test against the threshold, adjusted by Holm's method. detectable: the largest error below the threshold that could
     have been distinguished from it. loss: what the elements themselves lose of the input, in units of its spread.
@@ -143,7 +143,7 @@ class Checked:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditRecord(Provenance):
-    """An audit as data. spread, rms: of the model's outputs for the unchanged inputs.
+    """An audit as data. source: of the inputs, in words. date: in UTC. spread, rms: of the model's outputs for the unchanged inputs.
 
     outputs: all outputs that were judged, if there are several; output, precision, twin, spread and rms are those of the first.
     """
@@ -162,6 +162,7 @@ class AuditRecord(Provenance):
     checks: tuple[Checked, ...]
     outputs: tuple[OutputRecord, ...] = ()
     seconds: float = 0.0
+    date: str = ""
 
     def exit_code(self, strict: bool = False) -> int:
         """1 if a check is broken (strict: or undecided), 5 if one was not measured, else 0. Informational checks do not count."""

@@ -29,7 +29,7 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One evaluation of the training: train_loss, with dropout, of the batches since the one before; nats a token."""
+    """One evaluation of the training: train_loss, with the model's dropout, of the batches since the one before; nats a token."""
 
     step: int
     train_loss: float
@@ -52,7 +52,7 @@ class Continuation:
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """Mean share, 0 ... 1, of the texts' n-grams that stand in the training text; 95 % interval over the texts.
+    """Share, 0 ... 1, of all n-grams of the texts that stand in the training text; 95 % interval over the texts.
 
     texts: "written" by the model, or "own", how the passages go on. unit: "words" or "characters".
     """
@@ -78,11 +78,15 @@ class Copying:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluated(Provenance):
-    """A checkpoint, evaluated. view: training steps in which each token of the training text is seen once, on average."""
+    """A checkpoint, evaluated. view: training steps in which each token of the training text is seen once, on average.
+
+    dropout: that of the training; 0 where it is not known.
+    """
 
     corpus: str
     scores: tuple[Score, ...]
     history: tuple[Point, ...] = ()
     step: int | None = None
     view: float | None = None
+    dropout: float = 0.0
     copying: Copying | None = None

@@ -89,7 +89,7 @@ class Expectations:
         return code if code == BREACHED or not self.missing(record) else NOT_MEASURED
 
     def summary(self, record: AuditRecord) -> list[str]:
-        """One line for each check that is better than expected or was not run, and for each difference between the two audits."""
+        """One line for each check that is better than expected, and for each difference between the two audits."""
         lines = []
         if self.model and self.model != record.model:
             lines.append(f"{self.source} is an audit of {self.model}, this one of {record.model}")
@@ -101,7 +101,7 @@ class Expectations:
             expected = self.judgments.get(check.name)
             if expected in ORDER and check.judgment in ORDER and ORDER.index(check.judgment) < ORDER.index(str(expected)):
                 lines.append(f"{check.name} is {check.judgment}, better than the {expected} of {self.source}")
-        return [*lines, *(f"{name} has an expectation in {self.source}, but was not run" for name in self.missing(record))]
+        return lines
 
 
 def read_expectations(path: Path) -> Expectations:
@@ -123,7 +123,9 @@ def read_expectations(path: Path) -> Expectations:
 def recorded_expectations(path: Path) -> Expectations:
     """The judgments of an audit that `--json` wrote: none may become worse. Raises ErlangenError if it holds none."""
     data = read_json(path)
-    if isinstance(data, dict) and "fault" in data:
+    if not isinstance(data, dict) or not isinstance(data.get("schema"), int) or not {"fault", "checks"} & data.keys():
+        raise DamagedFileError(f"{path} is not a record of `erlangen audit --json`")
+    if "fault" in data:
         raise DamagedFileError(f"{path} records an audit that failed: {data['fault']}")
     record = from_json(AuditRecord, data, str(path))
     optional = frozenset(check.name for check in record.checks if check.informational)

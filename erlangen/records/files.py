@@ -95,7 +95,8 @@ def read_json(path: Path) -> Any:
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise DamagedFileError(f"{path}: truncated or not JSON") from None
     except OSError as error:
-        raise ErlangenError(f"cannot read {path}: {error.strerror}") from None
+        kind = ErlangenError if isinstance(error, FileNotFoundError) else DamagedFileError
+        raise kind(f"cannot read {path}: {error.strerror}") from None
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

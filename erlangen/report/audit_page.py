@@ -15,7 +15,7 @@ from erlangen.records.audit import AuditRecord, Checked
 from erlangen.records.files import finite, to_json, write_atomically
 from erlangen.report import charts
 from erlangen.report.audit_charts import curve_spec, layers_spec, plotted_layers
-from erlangen.report.audit_text import MARKS, describe_outputs, describe_twin, judgments_of, reason_of
+from erlangen.report.audit_text import MARKS, describe_outputs, describe_twin, judgments_of, lacks_twin, reason_of
 from erlangen.report.page import environment
 
 ORDER = ("broken", "undecided", "not measured", "holds", "exact")  # what a reader has to look at comes first
@@ -62,6 +62,7 @@ def audit_html(audit: AuditRecord) -> str:
         detailed=[(place, check) for place, check in numbered if check.judgment != "exact"],
         exact=[(place, check) for place, check in numbered if check.judgment == "exact"],
         twin=describe_twin(audit),
+        lacks_twin=lacks_twin(audit),
         lost=[lost_at(check) for check in audit.checks],
         shown_layers={
             place: len(plotted_layers(check.breaks)) for place, check in enumerate(audit.checks) if check.breaks is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 from erlangen.records.audit import AuditRecord, Breaks, Checked
 
@@ -13,9 +14,10 @@ WIDTH = 110
 def audit_text(audit: AuditRecord) -> str:
     """The whole audit; apart from long names and reasons, at most 110 columns wide."""
     outputs = f"{describe_outputs(audit)}, {audit.precision} on {audit.device}"
-    head = f"{audit.model}: {audit.inputs} inputs ({audit.shape}) -> {outputs}"
+    inputs = f"{audit.inputs} input{'s' if audit.inputs != 1 else ''}"
+    head = f"{audit.model}: {inputs} ({audit.shape}) -> {outputs}"
     width = max((len(check.name) for check in audit.checks), default=0)
-    notes = [*audit.notes, *([describe_twin(audit)] if audit.twin.startswith("none") else [])]
+    notes = [*audit.notes, *([describe_twin(audit)] if lacks_twin(audit) else [])]
     lines = [head, *(f"note: {note}" for note in notes)]
     for check in audit.checks:
         lines += check_lines(check, width)
@@ -49,7 +51,7 @@ def details(check: Checked) -> list[str]:
             f"between two random inputs, in {100 * chance:.0f} %"
         )
     if check.baseline is not None:
-        texts.append(f"an untrained copy has an error of {check.baseline:.3g} of its spread")
+        texts.append(f"an untrained copy has an error of {check.baseline:.3g} of the spread of its outputs")
     if check.advice and not check.informational:
         texts.append(f"advice: {check.advice}")
     return texts
@@ -58,6 +60,35 @@ def details(check: Checked) -> list[str]:
 def first_lost(breaks: Breaks) -> str:
     """`first lost at conv1 (Conv2d, 8 × 30 × 30): error 0.3 of its spread`; `first lost before fc (function, 12 × 8): ...`"""
     return f"first lost {breaks.why}" if breaks.why.startswith("before ") else f"first lost at {breaks.why}"
+
+
+def tally_judgments(audit: AuditRecord) -> str:
+    """`the 3 checks that count are exact; of 6 informational ones, 5 are broken and 1 holds`"""
+    counting = [check.judgment for check in audit.checks if not check.informational]
+    others = [check.judgment for check in audit.checks if check.informational]
+    checks = "the check that counts" if len(counting) == 1 else f"the {len(counting)} checks that count"
+    ones = f"{len(others)} informational one{'s' if len(others) > 1 else ''}"
+    return "; ".join(filter(None, [say_of(checks, counting) or "no check counts", say_of(ones, others)]))
+
+
+def say_of(checks: str, judgments: Sequence[str]) -> str:
+    """`the 3 checks that count are exact`, `of 3 informational ones, 2 are broken and 1 holds`; '' if there are none."""
+    if len(set(judgments)) == 1:
+        return f"{checks} {have(judgments[0], len(judgments))}"
+    return f"of {checks}, {count_judgments(judgments)}" if judgments else ""
+
+
+def count_judgments(judgments: Sequence[str]) -> str:
+    """`3 are exact, 1 holds and 2 are broken`"""
+    counts = [f"{judgments.count(judgment)} {have(judgment, judgments.count(judgment))}" for judgment in MARKS if judgment in judgments]
+    return " and ".join([", ".join(counts[:-1]), counts[-1]] if len(counts) > 1 else counts)
+
+
+def have(judgment: str, n: int) -> str:
+    """What n checks do: `are exact`, `hold`."""
+    if judgment == "holds":
+        return "holds" if n == 1 else "hold"
+    return f"{'is' if n == 1 else 'are'} {judgment}"
 
 
 def describe_outputs(audit: AuditRecord) -> str:
@@ -74,6 +105,11 @@ def reason_of(check: Checked) -> str:
 def judgments_of(check: Checked) -> str:
     """`logits exact; boxes broken`"""
     return "; ".join(f"{output.name} {output.judgment}" for output in check.outputs)
+
+
+def lacks_twin(audit: AuditRecord) -> bool:
+    """Whether a reader has to know that there is no twin: something was measured without one."""
+    return audit.twin.startswith("none") and any(check.judgment != "not measured" for check in audit.checks)
 
 
 def describe_twin(audit: AuditRecord) -> str:

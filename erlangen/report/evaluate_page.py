@@ -16,7 +16,6 @@ from erlangen.report.look_page import printable
 from erlangen.report.page import environment, has_numbers
 
 SHOWN = 12  # continuations on the page
-SEEN, HELD_OUT = "train, with dropout", "validation"
 NAMES = {"written": "the model's text", "own": "the real continuation"}
 
 
@@ -24,7 +23,7 @@ def evaluate_html(evaluated: Evaluated) -> str:
     """The page as HTML."""
     templates = environment()
     templates.filters.update(printable=printable, loss=loss, percent=percent, pieces=pieces)
-    figure = curve(evaluated.history, evaluated.view) if len(evaluated.history) > 1 else None
+    figure = curve(evaluated.history, evaluated.view, evaluated.dropout) if len(evaluated.history) > 1 else None
     return templates.get_template("evaluate.html.j2").render(
         evaluated=evaluated,
         summary=summary(evaluated),
@@ -82,13 +81,14 @@ def summary(evaluated: Evaluated) -> str:
     return " ".join(f"{sentence}." for sentence in sentences) or "Nothing was scored."
 
 
-def curve(history: Sequence[Point], view: float | None) -> Figure:
+def curve(history: Sequence[Point], view: float | None, dropout: float = 0.0) -> Figure:
     """The training and validation loss by step, with a rule at the lowest validation loss."""
     best = min(history, key=lambda point: point.validation_loss)
+    lines = ["train, with dropout" if dropout else "train", "validation"]
     values = [
         {"step": point.step, "loss": value, "of": name}
         for point in history
-        for name, value in ((SEEN, point.train_loss), (HELD_OUT, point.validation_loss))
+        for name, value in zip(lines, (point.train_loss, point.validation_loss), strict=True)
     ]
     y = {"field": "loss", "type": "quantitative", "title": "nats per token", "scale": {"zero": False}, "axis": {"tickCount": 6}}
     x = {
@@ -98,7 +98,7 @@ def curve(history: Sequence[Point], view: float | None) -> Figure:
         "axis": {"grid": False, "tickCount": 8},
         "scale": {"nice": False},
     }
-    color = {"field": "of", "type": "nominal", "title": None, "sort": [SEEN, HELD_OUT]}
+    color = {"field": "of", "type": "nominal", "title": None, "sort": lines}
     spec: dict[str, Any] = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "width": "container",
@@ -115,8 +115,8 @@ def curve(history: Sequence[Point], view: float | None) -> Figure:
         name="curve",
         title="Learning curve",
         caption=f"Dashed line: the lowest validation loss, {loss(best.validation_loss)} after {best.step:,} steps. The training "
-        f"loss is the mean over the batches since the previous point, with dropout, so it may at first be above the validation "
-        f"loss.{seen}",
+        f"loss is the mean over the batches since the previous point{', with dropout' if dropout else ''}, so it may at first be "
+        f"above the validation loss.{seen}",
         columns=("step", "train", "validation"),
         rows=tuple((point.step, loss(point.train_loss), loss(point.validation_loss)) for point in history),
         spec=spec,

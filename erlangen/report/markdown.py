@@ -22,10 +22,10 @@ def write_markdown(folder: Path) -> str:
 
 
 def verdicts_markdown(folder: Path) -> str:
-    """One section for each claim that the run judged."""
+    """One section for each claim that the run judged, or says that it did not measure."""
     run, verdicts = read_run(folder), read_verdicts(folder)
     answers = {answer.claim: answer for answer in read_answers(folder)}
-    judged = [claim for claim in run.claims if any(verdict.claim == claim.id for verdict in verdicts)]
+    judged = [claim for claim in run.claims if claim.id in answers or any(verdict.claim == claim.id for verdict in verdicts)]
     return "".join(
         claim_section(run, claim, answers.get(claim.id), [verdict for verdict in verdicts if verdict.claim == claim.id])
         for claim in judged
@@ -38,6 +38,8 @@ def claim_section(run: Run, claim: Claim, answer: Answer | None, verdicts: Seque
     if words := report_words(claim.id, verdicts):
         said.append(f"The report: {words}")
     said.append(f"{claim.how} Run: `{run.command}`.")
+    if not verdicts:
+        return "\n\n".join([f"## {claim.id}: {claim.statement}", *said]) + "\n\n"
     columns = ("outcome", "statement", "stated by", "measured", "holds if", "published")
     table = markdown_table(columns, [row(verdict) for verdict in verdicts])
     notes = "".join(f"- {note}\n" for verdict in verdicts for note in remarks(verdict))
@@ -61,7 +63,7 @@ def remarks(verdict: Verdict) -> list[str]:
         verdict.sensitive and f"depends on the edge: {verdict.sensitive}",
         verdict.note,
     ]
-    return [f"{verdict.part}: {sentence(text)}" for text in texts if text]
+    return [f"*{verdict.part}*: {sentence(text)}" for text in texts if text]
 
 
 def table_section(run: Run, folder: Path, figure: Figure) -> str:

@@ -90,15 +90,18 @@ def render(folder: Path) -> str:
 
 
 def by_claim(run: Run, answers: Sequence[Answer], verdicts: Sequence[Verdict], figures: Sequence[Figure]) -> list[Judged]:
-    """The claims that the run judged; each figure goes with the first answer that names it."""
+    """The claims that the run judged, or says that it did not measure; each figure goes with the first answer that names it."""
     named = {figure.name: figure for figure in figures}
     by_id = {answer.claim: answer for answer in answers}
     judged = []
     for claim in run.claims:
         parts = [verdict for verdict in verdicts if verdict.claim == claim.id]
-        if not parts or claim.id not in by_id:
+        if claim.id not in by_id:
             continue
         answer = by_id[claim.id]
+        if not parts:
+            judged.append(Judged(claim, answer, (), (), None))
+            continue
         stated = tuple(verdict for verdict in parts if verdict.of in STATED)
         beside = tuple(verdict for verdict in parts if verdict.of not in STATED)
         judged.append(Judged(claim, answer, stated, beside, named.pop(answer.figure, None), citation(run, answer)))

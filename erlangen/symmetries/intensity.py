@@ -58,7 +58,7 @@ class Intensity(Symmetry):
         return still(x)
 
     def label(self, g: Gain) -> str:
-        return f"{g[0]:.3g}·x {g[1]:+.3g}"
+        return f"{g[0]:.3g}·x {'-' if g[1] < 0 else '+'} {abs(g[1]):.3g}"
 
 
 def spread(x: Tensor) -> float:

@@ -128,7 +128,7 @@ def test_each_output_is_read_as_it_was_declared() -> None:
     assert shifted["boxes"] == mirrored["boxes"] == mirrored["heads"] == mirrored["arrows"] == "exact"
     assert shifted["ids"] in ("exact", "holds")
     assert mirrored["ids"] == "broken"  # the filters have no mirror images
-    assert "loss (no part for each input)" in " ".join(found.notes)
+    assert "loss (one value for the whole batch)" in " ".join(found.notes)
     reasons = {output.name: output.reason for output in found.checks[-1].outputs}
     assert "output read as boxes (xyxy)" in reasons["boxes"]
     assert "classes 0 → 1 → 0 permuted" in reasons["arrows"]
@@ -146,7 +146,7 @@ def test_what_is_declared_without_a_name_beside_names_is_that_of_the_main_output
 def test_what_cannot_be_read_as_declared_is_named() -> None:
     with pytest.raises(ErlangenError, match=r"heads: an output of shape \(4, 3, 3\) .*cannot be read as"):
         audited(output="heads=tokens")
-    with pytest.raises(ErlangenError, match="output 'loss' was declared, but cannot be judged: no part for each input"):
+    with pytest.raises(ErlangenError, match="output 'loss' was declared, but cannot be judged: one value for the whole batch"):
         audited(output="loss=vector")
     with pytest.raises(ErlangenError, match="only one output to judge"):
         audited(output="ids=pixels", select="ids")

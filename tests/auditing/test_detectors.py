@@ -97,7 +97,7 @@ def test_what_else_a_record_holds_is_named(others: tuple[str, ...], words: str) 
         return [record(2) | parts | {"image_id": 3} for _ in batch]
 
     (note,) = (note for note in audited(model).notes if "Its boxes" in note)
-    assert note.partition("unless you declare --output.")[2] == words
+    assert note.partition("unless you declare another kind.")[2] == words
 
 
 def test_one_box_in_the_first_image_does_not_hide_a_detector() -> None:

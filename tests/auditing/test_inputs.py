@@ -69,7 +69,7 @@ def test_channels_are_found_where_there_is_no_doubt(shape: tuple[int, ...], chan
 def test_what_cannot_be_told_is_refused_in_one_line_and_may_be_declared(shape: tuple[int, ...]) -> None:
     x = torch.zeros(2, *shape)
     with pytest.raises(
-        ModelError, match=r"cannot tell which axis of images of shape .* has the channels: give layout=chw or hwc"
+        ModelError, match=r"cannot tell which axis of images of shape .* has the channels: give layout='chw' or hwc"
     ):
         as_inputs(x)
     assert read_inputs(x, layout="hwc").inputs[0].shape == (shape[2], *shape[:2])
@@ -172,7 +172,7 @@ def test_one_image_or_three_gray_ones_is_not_guessed() -> None:
         ModelError, match=r"one image, or 3 gray ones: add the missing axis, \(1, 3, 12, 12\) or \(3, 1, 12, 12\)"
     ):
         as_inputs(IMAGES[0], "images")
-    with pytest.raises(ModelError, match=r"set the domain to images \(gray\) .*; a single color image needs a batch axis"):
+    with pytest.raises(ModelError, match=r"give domain='images' \(gray\) .*; a single color image needs a batch axis"):
         as_inputs(IMAGES[0])
 
 

@@ -124,11 +124,11 @@ def two(*shape: int) -> list[Tensor]:
         ("texts", "weights", two(2, 10, 10), "a number for each pair of positions"),
         ("texts", "channels", two(4, 10), None),
         ("points", "weights", two(10, 10), "a number for each pair of positions"),
-        ("texts", "loss", [torch.ones(()), torch.ones(())], "no part for each input"),
+        ("texts", "loss", [torch.ones(()), torch.ones(())], "one value for the whole batch"),
         ("texts", "first", [torch.ones(1, 4), torch.ones(1, 4)], "no part for each input"),
         ("texts", "gram", [torch.ones(1, 1), torch.ones(2, 2)], "its shape depends on the batch"),
         ("texts", "empty", two(0), "no part for each input"),
-        ("texts", "ids", [part.long() for part in two(10)], "no numbers but ids or a mask"),
+        ("texts", "ids", [part.long() for part in two(10)], "integers: ids or a mask"),
         ("images", "square", two(3, 12, 12), None),
     ],
 )
@@ -138,7 +138,7 @@ def test_what_is_judged_and_why_not(domain: str, name: str, parts: list[Tensor],
     assert list(found.left_out.items()) == ([] if why is None else [(name.partition(".")[0], why)])
     assert found.names == (("main", name) if why is None else ("main",))
     wanted = chosen(domain, inputs, [{"main": main, name: part} for main, part in zip(two(5), parts, strict=True)], (name,))
-    assert (name in wanted.names) == (why not in ("no part for each input", "its shape depends on the batch"))
+    assert (name in wanted.names) == (why not in ("no part for each input", "one value for the whole batch", "its shape depends on the batch"))
 
 
 def test_at_most_sixteen_outputs_are_judged_but_for_those_declared() -> None:

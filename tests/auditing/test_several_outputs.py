@@ -133,8 +133,8 @@ class Cached(nn.Module):
 def test_what_is_left_out_is_said_with_the_reason() -> None:
     note = note_of(Cached(), TEXTS, domain="texts")
     assert "attention" in note
-    assert "loss (no part for each input)" in note
-    assert "ids (no numbers but ids or a mask)" in note
+    assert "loss (one value for the whole batch)" in note
+    assert "ids (integers: ids or a mask)" in note
     assert "attention (a number for each pair of positions)" in note
     assert "twice" not in note
     assert note_of(nn.Sequential(nn.Flatten(), nn.Linear(432, 3)), IMAGES) == ""
@@ -151,7 +151,7 @@ def pooled(x: Tensor) -> Tensor:
         (lambda y: y @ y.T, "its shape depends on the batch"),
         (lambda y: y[:, :0], "no part for each input"),
         (lambda y: torch.arange(7.0), "no part for each input"),
-        (lambda y: y > 0, "no numbers but ids or a mask"),
+        (lambda y: y > 0, "a mask"),
     ],
 )
 def test_what_cannot_be_judged_is_no_failure(second: Any, why: str) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 from support.gpt_command import TINY, Command, command, save_small_gpt2, story
 
 from erlangen.cli import terminal
-from erlangen.cli.gpt.copying import stretches
+from erlangen.cli.gpt.copying import share, stretches
 from erlangen.data.corpora import load_corpus
 from erlangen.data.text import read_text
 from erlangen.generate import writing
@@ -60,6 +60,16 @@ def test_sliding_is_the_measure_of_that_name(trained: dict, run: Command, tmp_pa
     assert score["interval"] == pytest.approx([interval.low, interval.high])
 
 
+def test_a_loss_above_that_of_a_guess_is_noted(trained: dict, train: Command, run: Command, tmp_path: Path) -> None:
+    assert train("story.txt", *TINY, "--lr", "10", "--dropout", "0.1", "--out", "hot").code == 0
+    out = run("hot", "--json", "-")
+    note = "The loss is above that of a uniform guess (ln 17 = 2.83 nats per token)."
+    assert f"note: {note}" in out.err
+    assert json.loads(out.out)["notes"] == [note]
+    assert json.loads(out.out)["dropout"] == 0.1
+    assert json.loads(run("run", "--json", "-").out)["notes"] == []
+
+
 def test_another_text_is_scored_whole(trained: dict, run: Command, tmp_path: Path) -> None:
     other = story(tmp_path / "other.txt", "the king met a fox")
     found = load_checkpoint(tmp_path / "run")
@@ -73,7 +83,9 @@ def test_another_text_is_scored_whole(trained: dict, run: Command, tmp_path: Pat
 def test_tales_have_whole_windows_and_their_floor_in_every_part(train: Command, run: Command) -> None:
     size = ("--model", "gpt-nano", "--batch", "1", "--steps", "2")
     assert train("--tales", "200", *size, "--out", "run").code == 0
-    scores = json.loads(run("run", "--json", "-").out)["scores"]
+    found = json.loads(run("run", "--json", "-").out)
+    scores = found["scores"]
+    assert found["dropout"] == 0
     assert [one["part"] for one in scores] == ["train", "validation", "test"]
     for one in scores:
         assert one["evaluation"].startswith("windows of whole tales")
@@ -113,7 +125,9 @@ def test_what_stands_in_the_training_text_is_found(
     assert asked == [(2, 20, (0.5, 1.0), 3)]
     shares = {(one.texts, one.unit): one for one in found.shares}
     assert shares["written", "characters"].share == 0.5
-    assert shares["written", "characters"].interval == (0.0, 1.0)  # of two texts, kept within what a share can be
+    low, high = shares["written", "characters"].interval
+    assert 0 < low < 0.05, "two texts"
+    assert high == pytest.approx(1 - low)
     assert shares["own", "characters"].share < 0.5
     assert [one.written_copied for one in found.continuations] == [((0, 20),), ()]
     held_out = corpus.tokenizer.decode(corpus.validation)
@@ -121,6 +135,35 @@ def test_what_stands_in_the_training_text_is_found(
     shown = run("run", *options).out
     assert "Found word for word in the training text (2 texts of 20 tokens" in shown
     assert "the real continuations" in shown
+
+
+def test_nothing_copied_in_a_few_texts_is_bounded_by_the_number_of_texts() -> None:
+    """No text of n copies with a probability of at most 5 % where a share of texts above 1 - 0.025^(1/n) does."""
+    nothing = share("written", 5, "words", [np.zeros(90, dtype=np.int64)] * 5)
+    assert (nothing.share, nothing.interval[0]) == (0.0, 0.0)
+    assert nothing.interval[1] == pytest.approx(1 - 0.025**0.2)
+    short = [np.zeros(3, dtype=np.int64)] * 5  # no text holds an n-gram
+    assert np.isnan(share("written", 5, "words", short).share)
+
+
+@pytest.mark.parametrize("n", [5, 20])
+@pytest.mark.parametrize(("stretches_per_text", "length"), [(0.05, 5), (0.3, 5), (1.0, 5), (0.3, 1), (0.1, 20)])
+def test_intervals_of_small_shares_hold_the_true_share(n: int, stretches_per_text: float, length: float) -> None:
+    """Texts of 90 words with a Poisson number of copied stretches of geometric length: Student's t misses up to 80 % of them."""
+    rng = np.random.default_rng(0)
+
+    def text() -> np.ndarray:
+        lengths = np.zeros(90, dtype=np.int64)
+        for _ in range(rng.poisson(stretches_per_text)):
+            lengths[(rng.integers(86) + np.arange(rng.geometric(1 / length))) % 86] = 5
+        return lengths
+
+    true = np.mean([(text()[:86] >= 5).mean() for _ in range(20_000)])
+    missed = 0
+    for _ in range(400):
+        low, high = share("written", 5, "words", [text() for _ in range(n)]).interval
+        missed += not low <= true <= high
+    assert missed <= 0.05 * 400 + 9, "two standard errors above 5 %"
 
 
 @given(st.lists(st.integers(0, 9), max_size=30), st.integers(1, 4))

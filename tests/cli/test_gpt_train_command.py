@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import resource
 import signal
 import sys
@@ -35,6 +36,80 @@ def test_it_trains_and_tells_what_came_of_it(run: Command, text: Path, tmp_path:
     assert "sample at step 20" in out.err
     assert "floor" not in out.out
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [BEST, LAST]
+
+
+def test_a_training_that_diverges_says_so_and_offers_no_text(run: Command, text: Path) -> None:
+    def warned(out: str) -> bool:
+        return bool(
+            re.search(r"above that of a uniform guess \(ln 1\d = 2\.\d\d nats per token\): training diverged\. Try a", out)
+        )
+
+    out = run(text, *TINY, "--lr", "10", "--out", "hot")
+    assert out.code == 0, out.err
+    assert warned(out.out)
+    assert "Try it" not in out.out
+    assert warned(run("--out", "hot", "--resume").out), "a finished run still says so"
+    as_json = run(text, *TINY, "--lr", "10", "--out", "json", "--json", "-")
+    assert json.loads(as_json.out)["scores"][0]["nats_per_token"] > json.loads(as_json.out)["uniform_guess"] > 2
+    assert warned(as_json.err)
+    short = run(text, *TINY[:-4], "--steps", "1", "--precision", "float32", "--lr", "1e-9", "--out", "short")
+    assert "diverged" not in short.out, short.out
+    healthy = run(text, *TINY, "--out", "run")
+    assert "uniform guess" not in healthy.out + healthy.err
+    assert "Try it" in healthy.out
+
+
+def test_divergence_after_the_best_step_is_told_and_overfitting_is_not_divergence() -> None:
+    from types import SimpleNamespace
+
+    from erlangen.cli.gpt.scores import warnings
+    from erlangen.models.gpt import GPT, GPTConfig
+    from erlangen.train.language_model import Evaluation, LanguageHistory
+
+    model = GPT(GPTConfig(vocabulary=20, block=8, layers=1, heads=1, width=8))  # ln 20 = 3.00
+
+    def told(train: float, validation: float, scored: float, before: float | None = None) -> str:
+        course = (Evaluation(5, 2.9, scored), Evaluation(10, train, validation))
+        history = LanguageHistory(evaluations=course, best_step=5, best_loss=scored, steps=10, tokens=80, ended="steps")
+        return " ".join(warnings(model, history, SimpleNamespace(nats_per_token=scored), before))  # type: ignore[arg-type]
+
+    assert told(600.0, 610.7, 2.5).startswith("The validation loss at step 10, 610.70, is above that of a uniform guess (ln 20 =")
+    assert told(0.1, 8.0, 2.5) == "", "a text learned by heart"
+    assert told(2.0, 2.0, 2.0) == ""
+    assert "diverged" not in told(9.0, 8.0, 8.0, before=12.0), "weights of another text, which improve"
+    assert told(3.02, 3.01, 3.01).endswith("Train for more steps.")
+
+
+def test_the_last_line_of_progress_has_the_last_validation_loss(run: Command, text: Path) -> None:
+    """As in the results, on the same tokens: the part is shorter than what an evaluation during training reads."""
+    out = run(text, *TINY, "--json", "-")
+    assert out.code == 0, out.err
+    last = json.loads(out.out)["evaluations"][-1]["validation_loss"]
+    assert re.search(rf"step 20/20 .* validation {last:.4f} at step 20  0:00 left", out.err), out.err
+    assert out.err.count("step 20/20") == 1
+
+
+def test_results_name_the_part_that_evaluations_during_training_read(
+    run: Command, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from erlangen.train.language_schedule import LanguageSchedule
+
+    sentence = "Evaluations during training use the first 32 tokens of the validation part."
+    assert sentence not in run(text, *TINY, "--out", "run").out
+    monkeypatch.setattr(
+        LanguageSchedule.__init__, "__kwdefaults__", {**LanguageSchedule.__init__.__kwdefaults__, "evaluation_tokens": 32}
+    )
+    assert sentence in run(text, *TINY, "--out", "again").out
+
+
+def test_a_run_that_patience_ended_says_so_when_it_is_resumed(run: Command, text: Path, tmp_path: Path) -> None:
+    out = run(text, *TINY, "--lr", "10", "--evaluate-every", "1", "--patience", "1", "--out", "run")
+    assert "(ended by --patience)" in out.out, out.out
+    made = load_checkpoint(tmp_path / "run" / LAST).step
+    assert made < 20
+    again = run("--out", "run", "--resume", "--steps", "30")
+    assert "This run is finished: --patience ended it. To train its weights further, start a run with --from run" in again.out
+    assert load_checkpoint(tmp_path / "run" / LAST).step == made
 
 
 def test_json_holds_the_numbers_that_are_printed(run: Command, text: Path) -> None:
@@ -234,7 +309,11 @@ def test_a_run_is_not_overwritten_and_goes_on_when_asked(run: Command, text: Pat
     assert (out.code, out.err.count("\n")) == (2, 1)
     assert "--resume" in out.err
     assert (tmp_path / "run" / LAST).read_bytes() == kept
-    assert run("--out", "run", "--resume").code == 0  # nothing is left to do
+    done = run("--out", "run", "--resume")
+    assert done.code == 0, done.err
+    assert "all 20 steps are done" in done.err
+    assert "This run is finished; add --steps N to go on." in done.out
+    assert "0 steps in" not in done.out
     assert (tmp_path / "run" / LAST).read_bytes() == kept
     out = run("--out", "run", "--resume", "--lr", "0.1")
     assert (out.code, out.out) == (2, "")

@@ -106,6 +106,12 @@ def test_a_claim_that_was_asked_for_and_not_measured_has_its_block(capsys: pytes
     assert "C9 not measured This run did not measure the claim: no job of its recipe does." in text
 
 
+def test_a_claim_that_was_not_measured_is_listed_though_nobody_asked_for_it_by_its_id(capsys: pytest.CaptureFixture[str]):
+    missing = Answer(claim="C8", answer="not measured", sentence="This run did not measure the claim: it needs a row.")
+    print_claims([ANSWER, missing], [PART])
+    assert "C8  not measured  This run did not measure the claim: it needs a row." in capsys.readouterr().out
+
+
 def test_a_part_that_was_not_measured_says_why(capsys: pytest.CaptureFixture[str]):
     missing = replace(
         PART, verdict="not measured", effect=None, interval=None, n=0, next_step="no result of job 3: run the same command again"

@@ -138,7 +138,7 @@ def test_edges_that_are_worse_refute_the_claim() -> None:
     parts = ("homophilous, 2 classes", "attention to others, 2 classes", "edges against eigenvectors, 2 classes", OVERALL)
     assert outcomes(turned, *parts) == ("refuted",) * 4
     assert re.fullmatch(r"The difference is −(9|10)\.\d points\.", str(turned["homophilous, 2 classes"].corrected))
-    assert "refuted by GAT, homophilous, 2 classes; GAT, heterophilous, 2 classes" in turned[OVERALL].next_step
+    assert "refuted because “GAT, homophilous, 2 classes”, “GAT, heterophilous, 2 classes”" in turned[OVERALL].next_step
 
 
 @pytest.mark.parametrize(

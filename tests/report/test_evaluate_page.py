@@ -123,7 +123,15 @@ def test_the_summary_says_what_was_measured():
     floor = {"floor": 0.3, "above_floor": 0.006, "above_floor_interval": (0.005, 0.007)}
     tales = replace(RECORD, scores=(score("train", 0.304, **floor), score("validation", 0.306, **floor)), copying=None)
     assert summary(tales).endswith("0.306 on held-out text, which is 2.0 % above the floor.")
-    assert "2.0 % <small>(0.0050 to 0.0070)</small>" in evaluate_html(tales)
+    assert "0.0060 nats <small>(0.0050 to 0.0070)</small>, 2.0 %" in evaluate_html(tales)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.08])
+def test_dropout_and_sliding_windows_are_named_where_they_are_used(dropout: float):
+    html = evaluate_html(replace(RECORD, dropout=dropout))
+    assert ("with dropout" in html) == ("without dropout" in html) == ("train, with dropout" in html) == (dropout > 0)
+    assert "Sliding windows" in html
+    assert "Sliding windows" not in evaluate_html(replace(RECORD, scores=RECORD.scores[:3]))
 
 
 def test_of_another_text_there_is_a_loss_alone(browser: Any, tmp_path: Path):

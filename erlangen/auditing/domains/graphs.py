@@ -12,6 +12,7 @@ from torch import Tensor
 
 from erlangen.auditing.calling import ModelError, argument_names
 from erlangen.auditing.domain import Domain
+from erlangen.auditing.spelling import option
 from erlangen.symmetries.coordinates import dimension
 from erlangen.symmetries.duplicate_edges import DuplicateEdges
 from erlangen.symmetries.edge_order import EdgeOrder
@@ -72,7 +73,7 @@ class Graphs:
             )
         raise ModelError(
             f"the model returned {len(y)} rows for {len(batch)} graphs with {sum(sizes)} nodes instead of one row per node or "
-            "graph: choose a part of its output with select="
+            f"graph: choose a part of its output with {option('select')}"
         )
 
     def sites(self, y: Tensor) -> Tensor:

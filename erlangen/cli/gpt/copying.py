@@ -48,7 +48,7 @@ def copying(model: GPT, corpus: Corpus, n: int, length: int, temperature: float,
         stretch=STRETCH,
         shares=tuple(
             share(kind, size, unit, found[:n] if kind == "written" else found[n:])
-            for size, unit, found in ((WORDS, "words", words.shares(WORDS)), (STRETCH, "characters", characters.shares(STRETCH)))
+            for size, unit, found in ((WORDS, "words", words.lengths), (STRETCH, "characters", characters.lengths))
             for kind in ("written", "own")
         ),
         continuations=tuple(
@@ -58,13 +58,16 @@ def copying(model: GPT, corpus: Corpus, n: int, length: int, temperature: float,
     )
 
 
-def share(texts: str, n: int, unit: str, values: Sequence[float]) -> Share:
-    """Mean share with Student's t interval over the texts, clipped to 0 ... 1. Texts too short for an n-gram do not count."""
-    from erlangen.statistics.intervals import mean_interval
+def share(texts: str, n: int, unit: str, lengths: Sequence[NDArray[np.int64]]) -> Share:
+    """Share of all n-grams that are copied, from the longest match at each position of each text, (m,) each.
 
-    found = mean_interval([value for value in values if value == value])
-    ends = (min(max(found.low, 0.0), 1.0), min(max(found.high, 0.0), 1.0))
-    return Share(texts=texts, n=n, unit=unit, share=found.estimate, interval=ends)
+    Only the texts are independent: copied n-grams lie side by side, in a few of the texts.
+    """
+    from erlangen.statistics.clustered import flip_rate
+
+    counted = [of_text[: max(len(of_text) - n + 1, 0)] for of_text in lengths]  # an n-gram begins at each of these
+    found = flip_rate([int((one >= n).sum()) for one in counted], [len(one) for one in counted]).interval
+    return Share(texts=texts, n=n, unit=unit, share=found.estimate, interval=(found.low, found.high))
 
 
 def stretches(lengths: NDArray[np.int64], least: int) -> tuple[tuple[int, int], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args
 import typer
 
 from erlangen.cli.gpt.copying import copying, print_copying
-from erlangen.cli.gpt.scores import SCORED, print_scores, score
+from erlangen.cli.gpt.scores import SCORED, above_a_guess, print_scores, score
 from erlangen.cli.outputs import emit, foresee_file
 from erlangen.cli.terminal import say
 from erlangen.errors import ErlangenError
@@ -42,8 +43,8 @@ def evaluate(
 ) -> None:
     """Report a model's loss, and whether it copies.
 
-    Losses are given for the training text and for held-out text, by two evaluations. A model that has memorized its training
-    text has a low loss on that text alone, and copies from it.
+    Losses are given for the training text and for held-out text. A model that has memorized its training text has a low loss on
+    that text alone, and copies from it.
     """
     from erlangen.records.files import to_json, write_atomically
     from erlangen.train.precision import Precision, best_precision, check_device, resolve_device
@@ -77,6 +78,10 @@ def evaluate(
     if found is not None and not quiet:
         print_copying(found)
         print()
+    if any(one.nats_per_token > math.log(subject.model.config.vocabulary) for one in scores):
+        note = f"The loss is {above_a_guess(subject.model)}."
+        say(f"note: {note}")
+        subject = subject._replace(notes=(*subject.notes, note))
     record = recorded(subject, checkpoint, scores, found)
     if not quiet:
         print(
@@ -109,6 +114,8 @@ def read(checkpoint: Path, text: str | None) -> Subject:
     from erlangen.data.corpora import load_corpus, whole_text
     from erlangen.train.checkpoint import load_checkpoint
 
+    if text is not None and not Path(text).exists():
+        raise ErlangenError(f"{text}: there is no such file: name a UTF-8 text file")
     if text is not None:
         model, tokenizer, notes = opened(checkpoint)
         for note in notes:
@@ -145,6 +152,7 @@ def recorded(subject: Subject, checkpoint: Path, scores: list[Score], found: Cop
         history=tuple(history),
         step=None if trained is None else trained.step,
         view=view,
+        dropout=0.0 if trained is None else trained.config.dropout,
         copying=found,
         model=f"{checkpoint.resolve().name}, {subject.model.parameter_count() / 1e6:.2f} M parameters",
         source=str(checkpoint),

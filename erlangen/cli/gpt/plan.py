@@ -56,7 +56,8 @@ class Plan:
 
     def announcement(self, folder: Path, device: str, workers: Workers) -> str:
         count, tokens = self.model.parameter_count(), self.schedule.batch * self.model.config.block
-        steps = f"from step {self.start.step} to {self.schedule.steps}" if self.start else f"{self.schedule.steps} steps"
+        begin, end = self.start.step if self.start else 0, self.schedule.steps
+        steps = f"{end} steps" if not begin else f"from step {begin} to {end}" if begin < end else f"all {end} steps are done"
         many = f" × {workers.size}{', divided' if self.sharded else ''}" if workers.size > 1 else ""
         data = f"{self.corpus.name} ({len(self.corpus.train):,} tokens to train on, vocabulary {self.corpus.tokenizer.size})"
         return (
@@ -199,7 +200,7 @@ def corpus_of(source: str, block: int, tokenizer: str | Tokenizer, tales: int | 
     from erlangen.data.files import DataError
 
     if source not in EMBEDDED and not Path(source).exists():
-        raise DataError(f"{source}: there is no such text; if it moved, name it: erlangen gpt train FILE ...")
+        raise ErlangenError(f"{source}: there is no such text; if it moved, name it: erlangen gpt train FILE ...")
     if source == "tales" and workers.rank == 0:
         say(f"generating {tales:,} tales")
     corpus = load_corpus(source, block=block, tokenizer=tokenizer, tales=tales or TALES)

@@ -27,7 +27,7 @@ class Line:
         self.total, self.tokens = plan.schedule.steps, plan.schedule.batch * plan.model.config.block
         self.begin = plan.start.step if plan.start else 0
         self.start = self.last = time.monotonic()
-        self.loss, self.validation = float("nan"), float("nan")
+        self.loss, self.held_out, self.evaluated = float("nan"), "", 0
         self.live: Any = None
         if sys.stderr.isatty():
             from rich.console import Console
@@ -49,18 +49,19 @@ class Line:
         self.tell(step.step)
 
     def evaluation(self, one: Evaluation) -> None:
-        self.validation = one.validation_loss
+        self.held_out, self.evaluated = f", validation {one.validation_loss:.4f} at step {one.step}", one.step
+        self.tell(one.step)
 
     def tell(self, step: int) -> None:
         now = time.monotonic()
         seconds = max(now - self.start, 1e-9)
         left = int(seconds / (step - self.begin) * (self.total - step))
-        held = "" if self.validation != self.validation else f", validation {self.validation:.4f}"
         speed = (step - self.begin) * self.tokens / seconds
-        line = f"step {step}/{self.total}  {speed:,.0f} tokens/s  loss {self.loss:.4f}{held}  {left // 60}:{left % 60:02d} left"
+        line = f"step {step}/{self.total}  {speed:,.0f} tokens/s  loss {self.loss:.4f}{self.held_out}"
+        line += f"  {left // 60}:{left % 60:02d} left"
         if self.live is not None:
             self.live.update(line)
-        elif now - self.last > LINE_EVERY or step == self.total:
+        elif now - self.last > LINE_EVERY or self.evaluated == self.total:
             self.last = now
             say(line)
 

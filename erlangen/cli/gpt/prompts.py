@@ -44,7 +44,7 @@ def read_prompts(name: str) -> list[Prompt]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise ErlangenError(f"--prompts {path}: not UTF-8 text: save it as UTF-8") from None
+        raise DamagedFileError(f"--prompts {path}: not UTF-8 text: save it as UTF-8") from None
     except OSError as error:
         raise ErlangenError(f"--prompts {path}: {error.strerror}: name a file, or `published`") from None
     if path.suffix == ".json" or text.lstrip().startswith(("[{", "[\n", '["')):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from erlangen.cli.outputs import emit
-from erlangen.cli.terminal import Tally
+from erlangen.cli.terminal import Tally, say
 from erlangen.records.evaluation import Score
 from erlangen.records.files import finite
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from erlangen.train.part_losses import Part
     from erlangen.train.precision import Precision
 
+DIVERGED = 1.1  # times the loss of a uniform guess: untrained weights reach 1.07
 SCORED = 100_000  # tokens of a part that an evaluation scores at most
 
 
@@ -32,27 +34,65 @@ def conclude(
     before: the validation loss of the weights that the training started from.
     """
     scores = [score(plan.model, plan.corpus, part, plan.precision) for part in ("validation", "test")]
+    guess = math.log(plan.model.config.vocabulary)
     made = history.steps - (plan.start.step if plan.start else 0)
     speed = made * plan.schedule.batch * plan.model.config.block / seconds
     data = {
         "folder": str(folder), "options": plan.options, "schedule": asdict(plan.schedule), "config": asdict(plan.model.config),
         "parameters": plan.model.parameter_count(), "steps": history.steps, "best_step": history.best_step,
-        "before": before,
+        "before": before, "uniform_guess": guess,
         "ended": history.ended, "seconds": round(seconds, 2), "tokens_per_second": speed,
         "evaluations": [one._asdict() for one in history.evaluations], "scores": [finite(asdict(one)) for one in scores],
     }  # fmt: skip
+    faults = warnings(plan.model, history, scores[0], before)
     if target == "-":
+        for fault in faults:
+            say(f"warning: {fault}")
         emit(data, target)
         return
     ended = " (ended by --patience)" if history.ended == "patience" else ""
     print(f"Best of {history.steps} steps{ended}: step {history.best_step}")
-    if before is not None and before <= history.best_loss:
-        print(f"No evaluation improved on the starting weights ({before:.4f} nats per token on validation); try a lower --lr")
-    print(f"{made} steps in {seconds:.0f} s, {speed:,.0f} tokens/s, including evaluations\n")
+    if made:
+        print(f"{made} steps in {seconds:.0f} s, {speed:,.0f} tokens/s, including evaluations\n")
+    elif history.ended == "patience":
+        print(f"This run is finished: --patience ended it. To train its weights further, start a run with --from {folder}\n")
+    else:
+        print("This run is finished; add --steps N to go on.\n")
     print_scores(scores)
     print(f"\nEvaluation: {scores[0].evaluation}. Intervals: 95 %, over contiguous blocks of text.")
-    print(f"Checkpoints: {folder}\nTry it: erlangen gpt generate {folder}", flush=True)
+    limit = plan.schedule.evaluation_tokens
+    if limit is not None and limit < scores[0].tokens:
+        print(f"Evaluations during training use the first {limit:,} tokens of the validation part.")
+    print(f"Checkpoints: {folder}")
+    if scores[0].nats_per_token <= guess:
+        print(f"Try it: erlangen gpt generate {folder}")
+    print("".join(f"\n{fault}\n" for fault in faults), end="", flush=True)
     emit(data, target)  # what is printed is not lost where it cannot be written
+
+
+def warnings(model: GPT, history: LanguageHistory, validation: Score, before: float | None) -> list[str]:
+    """What a training's last losses and those of its best weights warn of, in sentences.
+
+    before: the validation loss of the weights that it started from.
+    """
+    last, found = history.evaluations[-1], []
+    least = max(DIVERGED * math.log(model.config.vocabulary), before or 0.0)
+    if min(last.train_loss, last.validation_loss) > least:  # validation alone: a text learned by heart
+        loss = f"The validation loss at step {last.step}, {last.validation_loss:.2f}, is {above_a_guess(model)}"
+        found.append(f"{loss}: training diverged. Try a smaller --lr, or --find-lr.")
+    elif validation.nats_per_token > math.log(model.config.vocabulary):
+        found.append(f"The validation loss is {above_a_guess(model)}. Train for more steps.")
+    if before is not None and before <= history.best_loss:
+        found.append(
+            f"No evaluation improved on the starting weights ({before:.4f} nats per token on validation); try a lower --lr"
+        )
+    return found
+
+
+def above_a_guess(model: GPT) -> str:
+    """`above that of a uniform guess (ln 53 = 3.97 nats per token)`"""
+    vocabulary = model.config.vocabulary
+    return f"above that of a uniform guess (ln {vocabulary} = {math.log(vocabulary):.2f} nats per token)"
 
 
 def print_scores(scores: Sequence[Score]) -> None:

@@ -18,7 +18,14 @@ from erlangen.statistics.intervals import Interval
 from erlangen.statistics.regions import Region, simultaneous_level, units_needed
 
 AGAIN = ": run the same command again to compute it"  # the sweep names the failure file in its place where the job failed
-NAMED = 3  # jobs or seeds that a message names before it counts the rest
+NAMED = 3  # jobs, seeds or parts that a message names before it counts the rest
+PRACTICAL = 1000  # seeds beyond which nobody would run them
+SHOWN: dict[Outcome, str] = {
+    "refuted": "the part that fails most clearly",
+    "inconclusive": "the undecided part that comes closest to failing",
+    "supported": "the part that comes closest to failing",
+}
+"""Which part's numbers stand for those of all, by the outcome of that part."""
 
 
 def decide(parts: Sequence[AnyPart]) -> list[Verdict]:
@@ -109,27 +116,26 @@ def all_of(part: AllOf, verdicts: Sequence[Verdict]) -> Verdict:
     weakest = min(verdicts, key=lambda verdict: (order.index(verdict.verdict), tightness(verdict)))
     outcome = weakest.verdict
     against = [verdict.part for verdict in verdicts if verdict.verdict == outcome]
-    next_step = "" if outcome in ("supported", "refuted") else f"{outcome}: {named(against)}"
-    if outcome == "refuted":
-        next_step = f"refuted by {named(against)}"
+    next_step = "" if outcome == "supported" else because(outcome, against)
+    shown = f" Shown: {weakest.part}, {SHOWN[outcome]}." if outcome in SHOWN else ""
     if outcome in ("supported", "refuted") and (failed := failing(part.checks)):
         outcome, next_step = "inconclusive", failed
     return replace(
         weakest, part=part.part, of=part.of, statement=part.statement, quote=part.quote, verdict=outcome, next_step=next_step,
         corrected=part.corrected if outcome == "refuted" and part.corrected else None, sensitive="",
         kind="statistical" if any(verdict.kind == "statistical" for verdict in verdicts) else "exact",
-        note=part.note or f"All {len(verdicts)} parts must hold. Shown: {weakest.part}, the one that is hardest to decide.",
+        note=part.note or f"All {len(verdicts)} parts must hold.{shown}",
     )  # fmt: skip
 
 
 def tightness(verdict: Verdict) -> float:
-    """How far the interval is from the nearest edge of its region, over its own width: the weakest support comes first."""
+    """How far the interval is inside its region, over its own width: first the clearest failure, last the clearest support."""
     if verdict.interval is None or verdict.region is None or None in verdict.interval:
         return math.inf
     low, high = (float(end or 0.0) for end in verdict.interval)
     left, right = verdict.region
     room = min(math.inf if left is None else low - left, math.inf if right is None else right - high)
-    return room / (high - low) if high > low else math.inf
+    return room / (high - low) if high > low else math.copysign(math.inf, room)  # a count has no width
 
 
 def failing(checks: Sequence[Check]) -> str:
@@ -164,13 +170,24 @@ def undecided(part: Part, interval: Interval, level: float) -> str:
         return f"one {part.effect.per} shows no spread: use more {units}"
     if math.isnan(interval.low):
         return f"all {interval.n} {units} gave the same value, which says nothing about the spread"
+    if math.isinf(interval.high - interval.low):
+        return f"more {units} are needed; this run cannot tell how many"
     needed = units_needed(part.region, interval, level)
-    return f"about {needed} {units} would decide" if needed else f"more {units} are needed; this run cannot tell how many"
+    if needed is None or needed > PRACTICAL:
+        return f"the effect is too close to the edge for any practical number of {units}"
+    return f"about {needed} {units} would decide"
 
 
 def lacking(jobs: Sequence[str]) -> str:
     """Which jobs gave no result, and what to do about it."""
     return f"no result of {named(jobs)}{'' if jobs[0].endswith(NO_JOB) else AGAIN}"
+
+
+def because(outcome: Outcome, parts: Sequence[str]) -> str:
+    """'refuted because “a” is', 'not measured because “a”, “b”, “c” and 2 more are not'"""
+    shown = [f"“{part}”" for part in parts[:NAMED]] + [f"{len(parts) - NAMED} more"] * (len(parts) > NAMED)
+    subject = " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
+    return f"{outcome} because {subject} {'are' if len(parts) > 1 else 'is'}{' not' * (outcome == 'not measured')}"
 
 
 def named(names: Sequence[str]) -> str:

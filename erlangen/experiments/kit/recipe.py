@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, get_type_hints
 
 from erlangen.errors import ErlangenError
+from erlangen.records.validation import describe_invalid
 
 Settings: TypeAlias = Mapping[str, object] | Sequence[str]  # {"epochs": 5} or ["epochs=5"]
 
@@ -69,7 +70,7 @@ def override(recipe: Any, settings: Mapping[str, str]) -> Any:
         try:
             changes[key] = TypeAdapter(hints[key]).validate_python(value)
         except ValidationError as error:
-            raise ErlangenError(f"--set {key}={text}: {error.errors()[0]['msg']}") from None
+            raise ErlangenError(f"--set {key}={text}: {key} {describe_invalid(error)}") from None
     try:
         return dataclasses.replace(recipe, **changes)
     except ValueError as error:

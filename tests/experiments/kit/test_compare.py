@@ -220,6 +220,49 @@ def test_all_of(gains: tuple[float | None, float | None], outcome: str):
     assert first.statement == "Every row scores higher."
 
 
+@pytest.mark.parametrize(
+    ("gains", "shown", "why"),
+    [
+        ((0.9, 1.5), "row 0, the part that comes closest to failing", ""),
+        ((-0.2, -3.0, 1.0), "row 1, the part that fails most clearly", "refuted because “row 0” and “row 1” are"),
+        ((1.0, -1.0), "row 1, the part that fails most clearly", "refuted because “row 1” is"),
+        ((0.55, 0.45, 1.0), "row 1, the undecided part that comes closest to failing", "inconclusive because “row 0” and “row 1” are"),
+        ((-1.0,) * 5, "row 0, the part that fails most clearly", "refuted because “row 0”, “row 1”, “row 2” and 2 more are"),
+    ],
+)  # fmt: skip
+def test_a_conjunction_says_which_part_it_shows_and_why_it_failed(gains: tuple[float, ...], shown: str, why: str):
+    rows = [replace(compared(world(better(gain))), part=f"row {n}") for n, gain in enumerate(gains)]
+    names = tuple(row.part for row in rows)
+    table = AllOf(claim="X1", part="table", of="report", statement="Every row does.", parts=names)
+    first, *others = decide([table, *rows])
+    assert first.note == f"All {len(rows)} parts must hold. Shown: {shown}."
+    assert first.next_step == why
+    assert first.effect == next(other.effect for other in others if other.part == shown.split(",")[0])
+
+
+def test_a_counted_part_fails_more_clearly_than_one_with_an_interval():
+    counted = Exact(claim="X1", part="counted", of="report", statement="None differs.", cases=9, count=4)
+    table = AllOf(claim="X1", part="table", of="report", statement="Every row does.", parts=("better", "counted"))
+    first, *_ = decide([table, compared(world(better(-3))), counted])
+    assert "Shown: counted, the part that fails most clearly." in first.note
+    first, *_ = decide([table, compared(world(better(3))), replace(counted, count=0)])
+    assert "Shown: better, the part that comes closest to failing." in first.note
+
+
+def test_what_was_not_measured_is_not_shown():
+    table = AllOf(claim="X1", part="table", of="report", statement="Every row does.", parts=("better",))
+    first, _ = decide([table, compared(world(lambda arm, seed: None))])
+    assert (first.note, first.next_step) == ("All 1 parts must hold.", "not measured because “better” is not")
+
+
+@pytest.mark.parametrize(
+    ("edge", "words"),
+    [(0.45, "would decide"), (0.49999, "the effect is too close to the edge for any practical number of seeds")],
+)
+def test_more_seeds_than_anybody_runs_are_not_asked_for(edge: float, words: str):
+    assert words in verdict(compared(world(better(0.5)), region=exceeds(edge))).next_step
+
+
 @pytest.mark.parametrize(("gain", "outcome"), [(1.0, "inconclusive"), (-1.0, "inconclusive"), (None, "not measured")])
 def test_a_failed_check_of_all_of_decides_nothing_and_measures_nothing(gain: float | None, outcome: str):
     row = compared(world(better(gain) if gain is not None else (lambda arm, seed: None)))
