@@ -118,7 +118,7 @@ def _imported() -> Any:
     try:
         import tokenizers
     except ImportError as error:
-        raise ErlangenError("byte-pair encoding needs the tokenizers library: pip install 'erlangen[gpt]'") from error
+        raise ErlangenError("byte-pair encoding needs the tokenizers library: pip install tokenizers") from error
     return tokenizers
 
 

@@ -72,7 +72,7 @@ def english_words() -> frozenset[str]:
     try:
         spellchecker: Any = importlib.import_module("spellchecker")
     except ImportError as error:
-        raise ErlangenError("a list of English words needs pyspellchecker: pip install 'erlangen[gpt]'") from error
+        raise ErlangenError("a list of English words needs pyspellchecker: pip install pyspellchecker") from error
     return frozenset(spellchecker.SpellChecker(language="en").word_frequency.words())
 
 

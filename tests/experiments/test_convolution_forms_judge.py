@@ -360,7 +360,7 @@ def test_without_torch_geometric_it_says_how_to_install_it():
     found = judged(changed(world(), bare))
     for part in LIBRARY:
         assert found[part].verdict == "not measured"
-        assert 'pip install "erlangen[graph]"' in found[part].next_step
+        assert "pip install torch_geometric" in found[part].next_step
     others = {part: outcome for part, outcome in EXPECTED.items() if part not in LIBRARY}
     assert {part: verdict.verdict for part, verdict in found.items() if part not in LIBRARY} == others
 

@@ -57,7 +57,7 @@ def test_n_grams_of_nothing_are_refused(n: int) -> None:
 def test_a_missing_list_of_words_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spellchecker", None)
     english_words.cache_clear()
-    with pytest.raises(ErlangenError, match=r"pip install 'erlangen\[gpt\]'"):
+    with pytest.raises(ErlangenError, match=r"pip install pyspellchecker"):
         english_words()
 
 

@@ -17,7 +17,7 @@ import pytest
 from support.command import alive, erlangen as command, start, wait_for
 from support.sockets import addresses_of, family
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'erlangen[ray]'")
+pytest.importorskip("ray", reason="Ray is not installed: pip install ray")
 
 import ray
 from ray.exceptions import NodeDiedError, OutOfMemoryError, WorkerCrashedError

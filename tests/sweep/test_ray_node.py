@@ -125,7 +125,7 @@ def test_the_users_packages_are_sent_with_what_they_import(tmp_path: Path, monke
 
 def test_without_ray_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ErlangenError, match=r"^Ray is not installed: pip install 'erlangen\[ray\]'$"):
+    with pytest.raises(ErlangenError, match=r"^Ray is not installed: pip install ray$"):
         connect.connected().__enter__()
 
 

@@ -15,7 +15,7 @@ from erlangen.experiments.kit.compare import decide
 from erlangen.experiments.kit.evidence import Evidence
 from erlangen.records.runs import Answer, Verdict
 
-INSTALL = 'torch_geometric is not installed: pip install "erlangen[graph]"'
+INSTALL = "torch_geometric is not installed: pip install torch_geometric"
 ASKING = ("torch_geometric", "torch_geometric's median and max", "our median and max")
 
 

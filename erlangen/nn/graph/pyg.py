@@ -2,7 +2,7 @@
 
     from erlangen.nn.graph.pyg import GATConv, SAGEConv            # in place of: from torch_geometric.nn import ...
 
-They compute what the layers in `erlangen.nn.graph` compute. Needs torch_geometric (`pip install erlangen[graph]`).
+They compute what the layers in `erlangen.nn.graph` compute. Needs torch_geometric (`pip install torch_geometric`).
 """
 
 from __future__ import annotations

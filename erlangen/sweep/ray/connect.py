@@ -28,7 +28,7 @@ from erlangen.sweep.ray.privacy import LOOPBACK, NO_STATISTICS, own_token, silen
 if TYPE_CHECKING:
     from erlangen.sweep.ray.executor import Ray
 
-MISSING = "Ray is not installed: pip install 'erlangen[ray]'"
+MISSING = "Ray is not installed: pip install ray"
 
 
 @contextmanager
