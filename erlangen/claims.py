@@ -11,7 +11,7 @@ from importlib import resources
 
 @dataclass(frozen=True)
 class CatalogClaim:
-    """A claim of the source report, whether or not an experiment judges it yet.
+    """A claim of the report, whether or not an experiment judges it yet.
 
     statement: the claim in our words, one plain sentence. quotes: the report's own words, in its order, as pages, documents and
     the terminal quote them. open: those of the quotes that no part of any experiment judges.
@@ -49,6 +49,11 @@ def catalog() -> dict[str, CatalogClaim]:
         claim: CatalogClaim(claim, entry["statement"], tuple(entry["quotes"]), tuple(entry.get("open", ())))
         for claim, entry in listed.items()
     }
+
+
+def statement_of(claim: str) -> str:
+    """The one sentence that every command, page and citation has for a claim of the report. Raises KeyError for any other."""
+    return catalog()[claim].statement
 
 
 def topic_of(claim: str) -> Topic:

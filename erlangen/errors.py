@@ -15,16 +15,18 @@ class ErlangenError(Exception):
     exit_code = USAGE
 
 
-class DamagedFileError(ErlangenError):
+class UnreadableFileError(ErlangenError):
+    """A file that is there, but cannot be read."""
+
+    exit_code = FAILED
+
+
+class DamagedFileError(UnreadableFileError):
     """A file that does not hold what was written to it."""
 
-    exit_code = FAILED
 
-
-class NewerSchemaError(ErlangenError):
+class NewerSchemaError(UnreadableFileError):
     """A file written by a newer version of erlangen."""
-
-    exit_code = FAILED
 
 
 class OlderSchemaError(DamagedFileError):

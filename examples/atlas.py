@@ -206,15 +206,15 @@ def page(folder: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-AT_RANDOM = "†"
+AT_RANDOM, BROKEN = "†", MARKS["broken"]
 LEGEND = {
     MARKS["exact"]: "exact: in float64, the error is only rounding.",
     MARKS["holds"]: "holds: the interval of the error lies below δ.",
-    MARKS["broken"]: "broken: the interval lies above δ or, for causality, batch composition and left padding, there is any error "
-    "beyond rounding.",
-    MARKS["broken"] + AT_RANDOM: "broken, although the interval does not lie above δ: the feature with the largest value, which would be the "
-    "predicted class, changes about as often as between two unrelated inputs, or a single feature changes that much.",
-    f"{MARKS['broken']} fails": "broken: the model raises an error for some of the transformed inputs.",
+    BROKEN: "broken: the interval lies above δ or, for causality, batch composition and left padding, there is any error beyond "
+    "rounding.",
+    f"{BROKEN}{AT_RANDOM}": "broken, although the interval does not lie above δ: the feature with the largest value, which would "
+    "be the predicted class, changes about as often as between two unrelated inputs, or a single feature changes that much.",
+    f"{BROKEN} fails": "broken: the model raises an error for some of the transformed inputs.",
     MARKS["undecided"]: "undecided: the interval contains δ, or there are too few inputs for so many checks.",
     MARKS["not measured"]: "not measured: the model does not take the argument, or returns nothing that could be compared.",
 }

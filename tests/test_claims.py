@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from erlangen.claims import FOUNDATIONS, catalog, topic_of
 from erlangen.experiments import judge, load, names, planned_jobs
 from erlangen.experiments.kit import Evidence
-from erlangen.report.wording import quoted
+from erlangen.records.runs import AnswerOutcome, Outcome
+from erlangen.report.wording import BEYOND, OUTCOMES, quoted
 
 SOURCE = Path(__file__).parents[2] / "shared" / "CLAIMS.md"
 needs_source = pytest.mark.skipif(not SOURCE.is_file(), reason="needs ../shared/CLAIMS.md")
@@ -86,6 +88,25 @@ def test_the_documented_claims_quote_the_catalog():
 
 
 @pytest.mark.parametrize("name", names())
+def test_a_claim_has_one_wording(name: str):
+    """Runs record it, and pages, citations and docs/claims.md repeat it: it is the sentence of `erlangen show`."""
+    for claim in load(name).CLAIMS:
+        if claim.id in catalog():
+            assert claim.statement == catalog()[claim.id].statement
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_report_is_called_the_report(name: str):
+    experiment = load(name)
+    quick = experiment.PRESETS["quick"]
+    judged = judge(name).verdicts(quick, Evidence((), tuple(planned_jobs(name, quick))))
+    read = [type(quick).__doc__ or "", experiment.QUESTION, getattr(experiment, "TERMS", "")]
+    read += [text for claim in experiment.CLAIMS for text in (claim.how, *claim.parts.values())]
+    read += [text for verdict in judged for text in (verdict.statement, verdict.note, verdict.test, verdict.edge)]
+    assert [text for text in read if re.search(r"\b[Tt]he source\b(?! node)", text)] == []
+
+
+@pytest.mark.parametrize("name", names())
 def test_experiments_judge_claims_of_the_catalog_or_their_own(name: str):
     claims = [claim.id for claim in load(name).CLAIMS]
     assert claims
@@ -106,3 +127,10 @@ def test_experiments_judge_claims_of_the_catalog_or_their_own(name: str):
 )
 def test_topics(claim: str, topic: str):
     assert topic_of(claim).name == topic
+
+
+def test_every_outcome_that_is_printed_is_explained():
+    text = (Path(__file__).parents[1] / "docs" / "experiments.md").read_text(encoding="utf-8")
+    section = text[text.index("## How an outcome is reached") :]
+    for words in (*get_args(Outcome), *get_args(AnswerOutcome), *OUTCOMES.values(), BEYOND):
+        assert re.search(rf"(\| |\*|, ){words}(,| \||\*)", section), words

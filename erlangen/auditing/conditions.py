@@ -209,7 +209,8 @@ class Elsewhere(Condition):
         try:
             copied = copy.deepcopy(model.module).to(device=device, dtype=self.dtype)
         except Exception as error:
-            raise ModelError(f"the model cannot be copied to {device if self.device else self.name}: {describe_error(error)}") from error
+            place = device if self.device else self.name
+            raise ModelError(f"the model cannot be copied to {place}: {describe_error(error)}") from error
 
         def cast(tensor: Tensor) -> Tensor:
             return tensor.to(dtype=self.dtype) if tensor.is_floating_point() and self.dtype else tensor

@@ -67,7 +67,8 @@ def check_declared(named: Sequence[str], judged: Sequence[str], left_out: Mappin
         if name in judged:
             continue
         if not judged:
-            raise ErlangenError(f"there is only one output to judge: declare it without the name {name!r}, as in {option('output', 'map')}")
+            example = option("output", "map")
+            raise ErlangenError(f"there is only one output to judge: declare it without the name {name!r}, as in {example}")
         if name in left_out:
             raise ErlangenError(f"output {name!r} was declared, but cannot be judged: {left_out[name]}")
         hint = suggestion(name, judged, f"the model returns {listed(judged).replace(' or ', ' and ')}")

@@ -20,7 +20,8 @@ LABEL_COLUMNS = 16  # of ±1 for each label
 OUTPUT = "boxes:xyxy"  # how boxes are read unless the user says otherwise
 DETECTOR = (
     "The model returns a list with a record for each image. Its boxes are judged, each in a row with its score and its label, as "
-    f"far as there are any (a label is {LABEL_COLUMNS} columns of ±1). They are read as boxes:xyxy unless you declare another kind."
+    f"far as there are any (a label is {LABEL_COLUMNS} columns of ±1). They are read as boxes:xyxy unless you declare another "
+    "kind."
 )
 
 

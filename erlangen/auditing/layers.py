@@ -100,7 +100,11 @@ def locate(
     culprit = next((row for row in rows if not row.exact and (row.error is not None or row.action == "no action")), None)
     if culprit is None:
         return Breaks(element=element, layers=tuple(rows), culprit=None, why="every layer keeps the symmetry")
-    lost = "g does not act on its output" if culprit.error is None else f"error {culprit.error:.2g} of the spread of its output"
+    lost = (
+        "its output cannot be compared, because g does not act on it"
+        if culprit.error is None
+        else f"error {culprit.error:.2g} of the spread of its output"
+    )
     why = f"{culprit.layer} ({culprit.kind}, {' × '.join(map(str, culprit.shape))}): {lost}"
     return Breaks(element=element, layers=tuple(rows), culprit=culprit.layer, why=why)
 

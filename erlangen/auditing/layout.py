@@ -63,7 +63,8 @@ def guess_channels(shapes: Sequence[tuple[int, ...]], domain: str) -> Channels:
         return guess
     first, last = WORDS[domain]
     shown = " and ".join(str(shape) for shape in sorted(set(shapes))[:2])
-    raise ModelError(f"cannot tell which axis of {domain} of shape {shown} has the channels: give {option('layout', first)} or {last}")
+    choice = f"{option('layout', first)} or {last}"
+    raise ModelError(f"cannot tell which axis of {domain} of shape {shown} has the channels: give {choice}")
 
 
 def guess_of_image(shape: tuple[int, ...]) -> Channels | None:

@@ -104,7 +104,8 @@ def load_symmetry(target: str) -> Any:
     value = load_function("--symmetry", target)
     made = call_builder(value, target, parse_target(target).arguments) if inspect.isclass(value) else value
     if not hasattr(made, "name") or not (hasattr(made, "act") or hasattr(made, "pairs")):
-        raise ErlangenError(f"--symmetry {target} is {with_article(type(made).__name__)} instead of a Symmetry: see docs/audit.md")
+        kind = with_article(type(made).__name__)
+        raise ErlangenError(f"--symmetry {target} is {kind} instead of a Symmetry: see docs/audit.md")
     return made
 
 

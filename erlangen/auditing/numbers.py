@@ -143,7 +143,8 @@ def point(label: str, size: float | None, errors: Sequence[tuple[int, float]], n
     for i, error in errors:
         grouped.setdefault(i, []).append(error)
     interval = estimate(grouped, n, moments).interval
-    return Point(label=label, size=size, error=finite(interval.estimate), interval=ends(interval), inputs=len(grouped), pairs=len(errors))
+    mean = finite(interval.estimate)
+    return Point(label=label, size=size, error=mean, interval=ends(interval), inputs=len(grouped), pairs=len(errors))
 
 
 def ends(interval: Interval) -> tuple[float | None, float | None]:

@@ -33,7 +33,8 @@ class Part:
             there = f"it returns {', '.join(parts)}" if parts else f"it returns {with_article(type(output).__name__)}"
             raise ModelError(f"the model returns no {self.name!r} to select; {there}")
         if not isinstance(part, Tensor):
-            raise ModelError(f"{self.name!r} of what the model returns is {with_article(type(part).__name__)} instead of a tensor")
+            kind = with_article(type(part).__name__)
+            raise ModelError(f"{self.name!r} of what the model returns is {kind} instead of a tensor")
         return part
 
 

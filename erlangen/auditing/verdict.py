@@ -181,9 +181,11 @@ def judge_parts(evidence: Evidence) -> Ruling | None:
 
 
 def describe_column(column: Column) -> str:
-    """`output 4 of 10 changes by 0.9 of its own standard deviation; with 95 % confidence, by at least 0.7`"""
-    where = f"output {column.index} of {column.count}{' (minus the mean of all outputs)' if column.contrast else ''}"
-    return f"{where} changes by {column.error:.2g} of its own standard deviation; with 95 % confidence, by at least {column.low:.2g}"
+    """`column 4 of the output (of 0 to 9) changes by 0.9 of its own standard deviation (with 95 % confidence, by at least 0)`"""
+    contrast = ", minus the mean of all," if column.contrast else ""
+    where = f"column {column.index} of the output (of 0 to {column.count - 1}){contrast}"
+    size = f"changes by {column.error:.2g} of its own standard deviation"
+    return f"{where} {size} (with 95 % confidence, by at least {column.low:.2g})"
 
 
 def judge_exact(evidence: Evidence) -> Ruling | None:

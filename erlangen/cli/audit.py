@@ -80,7 +80,8 @@ def audit(
     """Measure which symmetries a model has.
 
     The code runs with your full permissions: audit only code you trust. Each symmetry is exact, holds, broken, undecided or not
-    measured. Exit code 1: a symmetry is broken; 4: the model or its inputs failed; 5: a check was not measured.
+    measured. Exit code 1: a symmetry is broken; 2: something that was named is not there; 4: a model or file is there, but cannot
+    be read, loaded or run; 5: a check was not measured.
     """
     from dataclasses import replace
 

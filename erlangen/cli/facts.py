@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from erlangen.claims import catalog, topic_of
 from erlangen.cli.targets import discovered, listed_claims, times, topic_of_experiment
 from erlangen.experiments import Experiment
 from erlangen.records.runs import Claim
+from erlangen.report.documented import documented_answers
 from erlangen.report.wording import answered
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def of_experiment(name: str, experiment: Experiment) -> dict[str, Any]:
 
 
 def of_claim(claim: str, concluded: Mapping[str, Conclusion], named: Mapping[str, Experiment] | None = None) -> dict[str, Any]:
-    """A claim with the answer of its fullest run. how: experiment -> how that measures it.
+    """A claim with the answer of its fullest run. how: experiment -> how that measures it; documented: docs/claims.md's answers.
 
     `named`: an experiment by its name, which may be the user's own, unknown to discovery.
     """
@@ -60,6 +62,7 @@ def of_claim(claim: str, concluded: Mapping[str, Conclusion], named: Mapping[str
         "changed": dict(best.run.changed) if best else {},
         "source": best.source() if best else None,
         "beyond": [str(folder) for folder in fullest.beyond] if fullest else [],
+        "documented": [asdict(entry) for entry in documented_answers() if entry.claim == claim],
     }
 
 

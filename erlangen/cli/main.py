@@ -109,7 +109,7 @@ def guarded(action: Callable[[], int | None]) -> int:
 
 
 def describe_usage(error: typer.BadParameter) -> str:
-    """What was typed wrongly, and where to read more: `erlangen: --threshold must be a number, ...; see `erlangen audit --help``."""
+    """What was typed wrongly, and where to read more: `--threshold must be a number, not 'x'; see erlangen audit --help`."""
     message = error.format_message()
     if message.startswith("Usage:"):  # of a bare `erlangen`: the help itself
         return message

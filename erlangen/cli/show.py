@@ -32,7 +32,7 @@ def list_experiments(json_file: Json = None) -> None:
 
 def show(
     name: Annotated[
-        str | None, typer.Argument(metavar="[CLAIM|EXPERIMENT|PART]", help="Default: all claims.", autocompletion=complete)
+        str | None, typer.Argument(metavar="[CLAIM|EXPERIMENT|TOPIC]", help="Default: all claims.", autocompletion=complete)
     ] = None,
     keys: Annotated[bool, typer.Option("--keys", help="Explain the keys that --set changes.")] = False,
     runs: Annotated[Path, typer.Option(metavar="DIR", help="Directory of run folders, or one run folder.")] = Path("runs"),

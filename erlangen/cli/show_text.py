@@ -70,6 +70,23 @@ def print_row(claim: Facts) -> None:
         print_text(f"Answer: {claim['sentence']}", indent)
     if claim["source"]:
         print_text(f"From {claim['source']}.", indent)
+    elif claim["documented"]:
+        print_text(f"Documented: {'; '.join(map(documented, claim['documented']))}.", indent)
+
+
+def documented(entry: Facts) -> str:
+    """'partly (padding, standard preset, 10 seeds, float32 on cpu, 2026-11-27)'"""
+    return f"{entry['answer']} ({entry['experiment']}, {entry['settings']})"
+
+
+def print_documented(claim: Facts) -> None:
+    """What docs/claims.md says of a claim, an answer for each experiment that judged it."""
+    for entry in claim["documented"]:
+        print()
+        print_text(f"Documented: {documented(entry)}. {entry['sentence']}")
+    if claim["documented"]:
+        print()
+        print("docs/claims.md has the numbers.")
 
 
 def print_claim_page(claim: Facts, best: Conclusion | None, runs: Path) -> None:
@@ -84,10 +101,10 @@ def print_claim_page(claim: Facts, best: Conclusion | None, runs: Path) -> None:
     print()
     if not claim["how"]:
         print("No experiment judges this claim yet.")
-    elif best is None:
-        print_text(f"No result in {runs}/ yet. Run it with `erlangen run {claim['id']}`.")
-    elif best.is_beyond:
-        print_text(f"No result in {runs}/ yet. Run it with `erlangen run {claim['id']}`. {beyond(best)}".rstrip())
+    elif best is None or best.is_beyond:
+        judging = f" {beyond(best)}" if best else ""
+        print_text(f"No result in {runs}/ yet. Run it with `erlangen run {claim['id']}`.{judging}")
+        print_documented(claim)
     else:
         print_text(" ".join(filter(None, [f"Result from {best.source()}.", beside(best), beyond(best)])))
         print()
@@ -103,8 +120,8 @@ def beside(best: Conclusion) -> str:
         return ""
     folders = ", ".join(map(str, best.others))
     return (
-        "It is the run with the most seeds among those of a preset as it is, or the newest of these. For another: "
-        f"`erlangen verdicts DIR` ({folders})."
+        "This is the run with the most seeds (the newest, if several have as many). A run with changed settings is shown only "
+        f"where there is no other. For another: `erlangen verdicts DIR` ({folders})."
     )
 
 

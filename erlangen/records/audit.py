@@ -101,10 +101,10 @@ class OutputJudgment:
 class Checked:
     """The result of one check.
 
-    error: mean over pairs, in units of the spread of the output; interval: 95 %, over inputs, with two ends or none. leak: the largest error on
-    generators, in units of RMS(y); floor: the most that rounding adds up to; precision: in which both were computed.
-    p: of the test against the threshold, adjusted by Holm's method. detectable: the largest error below the threshold that could
-    have been distinguished from it. loss: what the elements themselves lose of the input, in units of its spread.
+    error: mean over pairs, in units of the spread of the output; interval: 95 %, over inputs, with two ends or none. leak: the
+    largest error on generators, in units of RMS(y); floor: the most that rounding adds up to; precision: in which both were
+    computed. p: of the test against the threshold, adjusted by Holm's method. detectable: the largest error below the threshold
+    that could have been distinguished from it. loss: what the elements themselves lose of the input, in units of its spread.
     baseline: the error of an untrained copy. derivative: RMS of the Lie derivative, in units of the spread per `unit`.
     outputs: the judgments of all outputs, if several are judged; output: the name of the worst, which all else is about.
     """
@@ -143,7 +143,7 @@ class Checked:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditRecord(Provenance):
-    """An audit as data. source: of the inputs, in words. date: in UTC. spread, rms: of the model's outputs for the unchanged inputs.
+    """An audit as data. source: where the inputs come from. date: in UTC. spread, rms: of the outputs for the unchanged inputs.
 
     outputs: all outputs that were judged, if there are several; output, precision, twin, spread and rms are those of the first.
     """

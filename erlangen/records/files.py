@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from erlangen.errors import DamagedFileError, ErlangenError, NewerSchemaError, OlderSchemaError
+from erlangen.errors import DamagedFileError, ErlangenError, NewerSchemaError, OlderSchemaError, UnreadableFileError
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -95,7 +95,7 @@ def read_json(path: Path) -> Any:
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise DamagedFileError(f"{path}: truncated or not JSON") from None
     except OSError as error:
-        kind = ErlangenError if isinstance(error, FileNotFoundError) else DamagedFileError
+        kind = ErlangenError if isinstance(error, FileNotFoundError) else UnreadableFileError
         raise kind(f"cannot read {path}: {error.strerror}") from None
 
 

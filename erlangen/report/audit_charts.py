@@ -9,9 +9,11 @@ from typing import Any
 from erlangen.records.audit import Breaks, Checked, LayerError
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
-STATES, STATE_COLORS = ["exact", "error", "no action"], ["#009E73", "#D55E00", "#888888"]
+STATES, STATE_COLORS = ["exact", "error", "not compared"], ["#009E73", "#D55E00", "#888888"]
+SHIFTS = ("pixels", "steps", "positions")  # units of symmetries that shift
 THRESHOLD, CURVE = "#D55E00", "#3E8ED0"  # both legible on light and on dark
 PLOTTED = 40  # layers of a plot, at most
+INSET = 12  # pixels between the labels of the layers and the smallest error
 LABEL = 26  # characters of a layer's name beside it
 
 
@@ -36,8 +38,7 @@ def curve_spec(check: Checked) -> dict[str, Any]:
     }
     sized = all(point.size is not None for point in points)
     if sized:
-        unit = f" ({check.unit})" if check.unit else ""
-        size: dict[str, Any] = {"field": "size", "type": "quantitative", "title": f"size of the element{unit}"}
+        size: dict[str, Any] = {"field": "size", "type": "quantitative", "title": size_title(check.unit)}
         place, along, across = (
             {"x": {**size, "scale": {"zero": False, "nice": False}, "axis": {"grid": False, "tickCount": 6}}},
             "y",
@@ -64,6 +65,16 @@ def curve_spec(check: Checked) -> dict[str, Any]:
     return chart(values, 190 if sized else 24 * len(values), [*layers, threshold])
 
 
+def size_title(unit: str) -> str:
+    """What the size of an element is, by its unit: `size of the shift (pixels)`, `share of nodes moved`."""
+    if unit in SHIFTS or unit.startswith("spreads"):
+        return f"size of the shift ({unit})"
+    if unit.startswith(("share", "last", "padding")):
+        return unit
+    measured = {"degrees": "angle", "octaves": "zoom", "tokens": "size of the prefix"}.get(unit, "size of the element")
+    return f"{measured} ({unit})" if unit else measured
+
+
 def chart(values: list[dict[str, Any]], height: int, layers: list[dict[str, Any]]) -> dict[str, Any]:
     """A specification as wide as the page."""
     return {"$schema": SCHEMA, "width": "container", "height": height, "data": {"values": values}, "layer": layers}
@@ -86,8 +97,8 @@ def row_labels(layers: Sequence[LayerError]) -> list[str]:
 
 
 def state(layer: LayerError) -> str:
-    """`exact`, `error` or `no action`."""
-    return "no action" if layer.action == "no action" else "exact" if layer.exact else "error"
+    """One of STATES."""
+    return "not compared" if layer.action == "no action" else "exact" if layer.exact else "error"
 
 
 def layers_spec(breaks: Breaks) -> dict[str, Any]:
@@ -112,8 +123,8 @@ def layers_spec(breaks: Breaks) -> dict[str, Any]:
     order = [value["row"] for value in values]
     rows: dict[str, Any] = {"field": "row", "type": "nominal", "sort": order, "title": None, "scale": {"domain": order}}
     rows["axis"] = {"labelLimit": 190, "labelFontSize": 11, "domain": False, "ticks": False}
-    at: dict[str, Any] = {"field": "at", "type": "quantitative", "title": "error / spread of the layer"}
-    at["scale"] = {"type": "log", "domain": [10.0**low, 10.0**high], "nice": False}
+    at: dict[str, Any] = {"field": "at", "type": "quantitative", "title": "error / spread (logarithmic)"}
+    at["scale"] = {"type": "log", "domain": [10.0**low, 10.0**high], "nice": False, "padding": INSET}
     ticks = [10.0**k for k in range(low, high + 1, max(1, math.ceil((high - low) / 6)))]
     at["axis"] = {"format": "~g", "values": ticks}
     color = {"field": "state", "type": "nominal", "title": None, "scale": {"domain": STATES, "range": STATE_COLORS}}
@@ -122,7 +133,7 @@ def layers_spec(breaks: Breaks) -> dict[str, Any]:
     acts, none = [{"filter": "datum.at !== null"}], [{"filter": "datum.at === null"}]
     rule = {"type": "rule", "opacity": 0.45, "strokeWidth": 2}
     dot = {"type": "point", "filled": True, "size": 55, "opacity": 1}
-    cross = {"type": "point", "shape": "cross", "size": 50, "x": 8}
+    cross = {"type": "point", "shape": "cross", "size": 50, "x": INSET}
     return chart(
         values,
         16 * len(values),

@@ -14,7 +14,7 @@ from erlangen.errors import ErlangenError
 from erlangen.records.audit import AuditRecord, Checked
 from erlangen.records.files import finite, to_json, write_atomically
 from erlangen.report import charts
-from erlangen.report.audit_charts import curve_spec, layers_spec, plotted_layers
+from erlangen.report.audit_charts import SHIFTS, curve_spec, layers_spec, plotted_layers, size_title
 from erlangen.report.audit_text import MARKS, describe_outputs, describe_twin, judgments_of, lacks_twin, reason_of
 from erlangen.report.page import environment
 
@@ -49,12 +49,16 @@ def audit_html(audit: AuditRecord) -> str:
     asked = [check for check in audit.checks if not check.informational]
     named = {judgment: [check.name for check in asked if check.judgment == judgment] for judgment in ORDER}
     named = {judgment: names for judgment, names in named.items() if names}
+    aside = [check.name for check in audit.checks if check.informational and check.judgment == "broken"]
+    lead = [f"{judgment.capitalize()}: {', '.join(names)}." for judgment, names in named.items()]
+    lead += [f"Broken, but informational: {', '.join(aside)}."] if aside else []
     numbered = sorted(enumerate(audit.checks), key=lambda entry: (entry[1].informational, ORDER.index(entry[1].judgment)))
     pages = environment()
     pages.filters.update(brief=brief, percent=percent, reason=reason_of, by_output=judgments_of, outputs=describe_outputs)
+    pages.filters.update(size_title=size_title)
     return pages.get_template("audit.html.j2").render(
         audit=audit,
-        summary=" ".join(f"{judgment.capitalize()}: {', '.join(names)}." for judgment, names in named.items()),
+        summary=" ".join(lead),
         counts={judgment: len(names) for judgment, names in named.items()},
         marks=MARKS,
         colors=COLORS,
@@ -63,6 +67,7 @@ def audit_html(audit: AuditRecord) -> str:
         exact=[(place, check) for place, check in numbered if check.judgment == "exact"],
         twin=describe_twin(audit),
         lacks_twin=lacks_twin(audit),
+        shifts=SHIFTS,
         lost=[lost_at(check) for check in audit.checks],
         shown_layers={
             place: len(plotted_layers(check.breaks)) for place, check in enumerate(audit.checks) if check.breaks is not None

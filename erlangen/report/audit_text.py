@@ -80,7 +80,8 @@ def say_of(checks: str, judgments: Sequence[str]) -> str:
 
 def count_judgments(judgments: Sequence[str]) -> str:
     """`3 are exact, 1 holds and 2 are broken`"""
-    counts = [f"{judgments.count(judgment)} {have(judgment, judgments.count(judgment))}" for judgment in MARKS if judgment in judgments]
+    numbers = {judgment: judgments.count(judgment) for judgment in MARKS if judgment in judgments}
+    counts = [f"{n} {have(judgment, n)}" for judgment, n in numbers.items()]
     return " and ".join([", ".join(counts[:-1]), counts[-1]] if len(counts) > 1 else counts)
 
 

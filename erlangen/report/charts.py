@@ -27,7 +27,7 @@ def config(ink: str, faint: str) -> dict[str, Any]:
             "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelLimit": 220,
         },
         "legend": {
-            "labelColor": ink, "titleColor": ink, "orient": "top", "labelFontSize": 12, "labelLimit": 320,
+            "labelColor": ink, "titleColor": ink, "orient": "top", "labelFontSize": 12, "labelLimit": 320, "titleLimit": 320,
             "titleFontWeight": "normal",
         },
         "header": {"labelColor": ink, "titleColor": ink, "labelFontSize": 12},

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from erlangen.errors import DamagedFileError, ErlangenError
+from erlangen.errors import DamagedFileError, ErlangenError, OlderSchemaError
 from erlangen.records.files import from_json, read_json
 from erlangen.records.runs import Answer, Claim, Figures, Run, Verdict
 
@@ -69,7 +70,21 @@ def read(folder: Path, name: str) -> Any:
             raise ErlangenError(f"{folder} is not a run folder: it has no run.json")
         command = read_run(folder).command if name != "run.json" else ""
         raise ErlangenError(f"{folder} has no {name}: its run is not finished; resume it with: {command}")
-    return read_json(path)
+    if name == "run.json":
+        return read_json(path)
+    with naming_remedy(folder):
+        return read_json(path)
+
+
+@contextmanager
+def naming_remedy(folder: Path) -> Iterator[None]:
+    """Says of a damaged file that a run makes from its jobs how to make it again."""
+    try:
+        yield
+    except OlderSchemaError:
+        raise
+    except DamagedFileError as error:
+        raise DamagedFileError(f"{error}: run `{read_run(folder).command}` again; its jobs are kept") from None
 
 
 def read_run(folder: Path) -> Run:
@@ -85,15 +100,18 @@ def read_answers(folder: Path) -> list[Answer]:
 
 
 def read_figures(folder: Path) -> Figures:
-    return from_json(Figures, read(folder, "figures.json"), str(folder / "figures.json"))
+    data = read(folder, "figures.json")
+    with naming_remedy(folder):
+        return from_json(Figures, data, str(folder / "figures.json"))
 
 
 def read_list(folder: Path, name: str, kind: type[Record]) -> list[Record]:
     """A file that holds a list of records."""
     data = read(folder, name)
-    if not isinstance(data, list):
-        raise DamagedFileError(f"{folder / name} does not hold a list: run the experiment again")
-    return [from_json(kind, entry, str(folder / name)) for entry in data]
+    with naming_remedy(folder):
+        if not isinstance(data, list):
+            raise DamagedFileError(f"{folder / name} does not hold a list")
+        return [from_json(kind, entry, str(folder / name)) for entry in data]
 
 
 def fullest_conclusions(runs: Path) -> tuple[dict[str, Conclusion], list[str]]:

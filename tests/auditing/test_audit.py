@@ -253,9 +253,7 @@ def test_graphs_of_ours_and_of_pytorch_geometric_are_the_same():
 def test_the_domain_is_guessed_or_asked_for():
     assert audit(net(), images(3), [], elements=1).domain == "images"
     points = torch.randn(4, 5, 3)
-    with pytest.raises(
-        ModelError, match=r"cannot guess .*\(5, 3\): give domain='images' \(gray\) or graphs or points or series"
-    ):
+    with pytest.raises(ModelError, match=r"cannot guess .*\(5, 3\): give domain='images' \(gray\) or graphs or points or series"):
         audit(lambda x: x.mean(1), points)
     assert audit(lambda x: x.mean(1), points, ["point-permutation"], domain="points", elements=2).domain == "points"
     with pytest.raises(ErlangenError, match="unknown domain 'pictures'; choose images, texts"):
@@ -271,7 +269,9 @@ def test_select_takes_what_is_judged():
     assert (kept.checks[-1].judgment, lost.checks[-1].judgment) == ("exact", "broken")
     both = audit(model, images(), ["translation"], elements=2)
     assert [(output.name, output.judgment) for output in both.checks[-1].outputs] == [("kept", "exact"), ("lost", "broken")]
-    with pytest.raises(ModelError, match="returned a NoneType; it must return a tensor, or a tuple, dict or object that holds one"):
+    with pytest.raises(
+        ModelError, match="returned a NoneType; it must return a tensor, or a tuple, dict or object that holds one"
+    ):
         audit(lambda x: None, images(), ["translation"])
 
 

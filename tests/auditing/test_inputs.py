@@ -128,7 +128,7 @@ def test_gray_images_without_an_axis_of_channels() -> None:
 
 def test_series_with_time_first_are_declared() -> None:
     steps = torch.randn(6, 40, 3, generator=torch.Generator().manual_seed(0))
-    with pytest.raises(ModelError, match=r"cannot tell which axis of series of shape \(40, 3\) .* layout=ct or tc"):
+    with pytest.raises(ModelError, match=r"cannot tell which axis of series of shape \(40, 3\) .* layout='ct' or tc"):
         as_inputs(steps, "series")
     torch.manual_seed(0)
     convolution = nn.Conv1d(3, 4, 3, padding=1, padding_mode="circular")
@@ -266,7 +266,7 @@ def test_volumes_are_read_in_their_layouts(shape: tuple[int, ...], options: dict
 
 @pytest.mark.parametrize("shape", [(4, 4, 4, 4), (7, 8, 9, 6), (2, 8, 8, 2)])
 def test_a_volume_that_does_not_say_where_its_channels_are_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ModelError, match=r"cannot tell which axis of volumes .* layout=cdhw or dhwc"):
+    with pytest.raises(ModelError, match=r"cannot tell which axis of volumes .* layout='cdhw' or dhwc"):
         as_inputs(torch.randn(3, *shape))
 
 

@@ -83,7 +83,7 @@ def test_states_and_outputs_may_be_named(detector: Path) -> None:
     [
         ({"arguments": {"rat": 1}}, "no input 'rat'; it has x, rate, h, c"),
         ({"state": {"h": "no"}}, "no output 'no'; it has hn, cn, p"),
-        ({}, r"also needs rate: give it with --argument rate=VALUE.*; name a state with --state rate=OUTPUT"),
+        ({}, r"also needs rate: give it with arguments={'rate': VALUE}.*; name a state with state={'rate': OUTPUT}"),
     ],
 )
 def test_what_a_graph_lacks_is_named_with_what_it_has(options: dict[str, Any], words: str, detector: Path) -> None:

@@ -85,7 +85,7 @@ def test_a_choice_keeps_the_reasons_that_it_had() -> None:
     assert choice.only_main("declared") == Choice(("a",), {"b": "declared", "c": "declared", "d": "a cache"})
     assert choice.without({"b": "constant"}) == Choice(("a", "c"), {"d": "a cache", "b": "constant"})
     assert Choice(("a",), {"b": "x", "c": "y", "d": "x"}).notes() == (
-        "Of what the model returns, a is judged, but not b and d (x); c (y); --select NAME judges one alone.",
+        "Of what the model returns, a is judged, but not b and d (x); c (y); select='NAME' judges one alone.",
     )
 
 
@@ -138,7 +138,9 @@ def test_what_is_judged_and_why_not(domain: str, name: str, parts: list[Tensor],
     assert list(found.left_out.items()) == ([] if why is None else [(name.partition(".")[0], why)])
     assert found.names == (("main", name) if why is None else ("main",))
     wanted = chosen(domain, inputs, [{"main": main, name: part} for main, part in zip(two(5), parts, strict=True)], (name,))
-    assert (name in wanted.names) == (why not in ("no part for each input", "one value for the whole batch", "its shape depends on the batch"))
+    assert (name in wanted.names) == (
+        why not in ("no part for each input", "one value for the whole batch", "its shape depends on the batch")
+    )
 
 
 def test_at_most_sixteen_outputs_are_judged_but_for_those_declared() -> None:

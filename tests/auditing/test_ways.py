@@ -200,7 +200,7 @@ class Masked(nn.Module):
 
 def test_required_arguments_are_named_and_given() -> None:
     model = Masked().eval()
-    with pytest.raises(ModelError, match=r"also needs attention_mask and scale: give it with --argument attention_mask=VALUE"):
+    with pytest.raises(ModelError, match=r"needs attention_mask and scale: give it with arguments={'attention_mask': VALUE}"):
         audited(model, TEXTS, "causality")
     found = audited(
         model, TEXTS, "causality", "token-permutation", "left-padding", arguments={"attention_mask": "ones", "scale": 2}
@@ -243,5 +243,5 @@ def test_of_several_ways_that_fail_the_first_speaks() -> None:
 
 
 def test_token_ids_beyond_an_embedding_point_at_the_vocabulary() -> None:
-    with pytest.raises(ModelError, match=r"IndexError.*--vocabulary"):
+    with pytest.raises(ModelError, match=r"IndexError.*vocabulary="):
         audited(nn.Embedding(5, 2), TEXTS, "causality")

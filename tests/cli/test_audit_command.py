@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -139,7 +142,7 @@ def test_a_slip_loads_neither_torch_nor_the_model(args: tuple[str, ...], words: 
     command = [sys.executable, "-c", code, "audit", "m.py:build", "--input", "1x6x6", *args, "--junitxml", "ci.xml"]
     out = subprocess.run(command, cwd=here, env=environment(), capture_output=True, text=True)
     assert words in out.stderr
-    assert out.stdout.strip() == "TORCH False 2"
+    assert out.stdout.strip() == f"TORCH False {4 if 'truncated' in words else 2}"
     assert not (here / "ran").exists()
     assert ElementTree.parse(here / "ci.xml").getroot().get("errors") == "1"
 
@@ -192,3 +195,102 @@ def test_the_docs_explain_every_option_of_inputs_models_and_ci():
     options = {option for parameter in command().commands["audit"].params for option in parameter.opts if option.startswith("--")}
     told_by_help = {"--inputs", "--elements", "--seed", "--timeout", "--threshold"}
     assert {option for option in options - told_by_help if option not in text} == set()
+
+
+RESULTS = ("ci.xml", "page.html", "record.json")
+FILES = ("--junitxml", "ci.xml", "--html", "page.html", "--json", "record.json")
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_result_of_an_earlier_run_outlives_an_audit_that_was_killed(signum: signal.Signals, here: Path):
+    for name in RESULTS:
+        (here / name).write_text("all is well")
+    (here / "m.py").write_text("import time\nopen('ran', 'w')\ntime.sleep(60)\n")
+    command = [sys.executable, "-m", "erlangen", "audit", "m.py:build", *ARGS, *FILES]
+    process = subprocess.Popen(command, cwd=here, env=environment(), stderr=subprocess.PIPE, text=True)
+    while not (here / "ran").exists():
+        time.sleep(0.05)
+        assert process.poll() is None
+    process.send_signal(signum)
+    said = process.communicate()[1]
+    assert process.returncode == (-signum if signum == signal.SIGKILL else 128 + signum)
+    assert not any((here / name).exists() for name in RESULTS)
+    assert signum == signal.SIGKILL or "was not finished; none of its files was written" in said
+
+
+@pytest.mark.parametrize("option", ["--input", "--expect", "--compare"])
+def test_no_result_replaces_what_the_audit_reads(option: str, here: Path):
+    (here / "read").write_text("precious")
+    out = erlangen("audit", "m.py:build", *ARGS, option, "read", "--html", "./read", cwd=here)
+    assert out.returncode == 2
+    assert f"--html read would replace the file that {option} names: name another file" in out.stderr
+    out = erlangen("audit", "m.py:build", *ARGS, "--html", "m.py", cwd=here)
+    assert "would replace the file that MODEL names" in out.stderr
+    assert (here / "read").read_text() == "precious"
+    assert (here / "m.py").read_text() == MODEL
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        (("m.py:build", "--input", "none.npy"), 2),
+        (("none.py:build", "--input", "1x6x6"), 2),
+        (("m.py:none", "--input", "1x6x6"), 2),
+        (("m.py:build", "--input", "truncated.npy"), 4),
+        (("m.py:build", "--input", "pickled.npy"), 4),
+        (("m.py:build", "--input", "text.npy"), 4),
+        (("m.py:build", "--input", "empty.npy"), 4),
+        (("m.py:build", "--input", "nan.npy"), 4),
+        (("m.py:build", "--input", "table.csv"), 4),
+        (("m.py:build", "--input", "pictures"), 4),
+        (("m.py:build", "--input", "1x6x6", "--compare", "none.json"), 2),
+        (("m.py:build", "--input", "1x6x6", "--compare", "table.csv"), 4),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else str(value),
+)
+def test_what_is_not_there_exits_2_and_what_cannot_be_read_exits_4(args: tuple[str, ...], code: int, here: Path):
+    np.save(here / "pickled.npy", np.array([{}], dtype=object), allow_pickle=True)
+    np.save(here / "text.npy", np.array(["a"]))
+    np.save(here / "empty.npy", np.zeros((0, 1, 6, 6)))
+    np.save(here / "nan.npy", np.full((2, 1, 6, 6), np.nan))
+    (here / "truncated.npy").write_bytes((here / "nan.npy").read_bytes()[:20])
+    (here / "table.csv").write_text("1,2\n")
+    (here / "pictures").mkdir()
+    out = erlangen("audit", *args, cwd=here)
+    assert out.returncode == code, out.stderr
+    assert "internal error" not in out.stderr
+
+
+def test_expectations_say_which_file_they_are_from(here: Path):
+    (here / "e.toml").write_text('translaton = "exact"\n')
+    out = erlangen("audit", "m.py:build", *ARGS, "--expect", "e.toml", cwd=here)
+    assert (out.returncode, out.stderr) == (2, "erlangen: e.toml: unknown check 'translaton'; did you mean translation?\n")
+    (here / "e.toml").write_text('causality = "exact"\nreflection = "exact"\n')
+    out = erlangen("audit", "m.py:build", *ARGS, "--expect", "e.toml", cwd=here)
+    assert out.returncode == 5
+    said = "exit code 5: e.toml expects causality, which is not a check of images; e.toml expects reflection, which was not run\n"
+    assert out.stderr.endswith(said)
+
+
+def test_a_record_that_is_none_is_called_so(here: Path):
+    (here / "other.json").write_text('{"a": 1}')
+    out = erlangen("audit", "m.py:build", *ARGS, "--compare", "other.json", cwd=here)
+    assert (out.returncode, out.stderr) == (4, "erlangen: other.json is not a record of `erlangen audit --json`\n")
+
+
+def test_the_last_line_says_what_counted_and_the_files_where_inputs_come_from(here: Path):
+    np.save(here / "images.npy", np.random.default_rng(0).normal(size=(3, 1, 6, 6)))
+    only = ("-n", "3", "--only-exact", "--json", "a.json", "--html", "a.html")
+    out = erlangen("audit", "m.py:build(border='zeros')", "--input", "1x6x6", *only, cwd=here)
+    assert out.returncode == 0, out.stderr
+    said = out.stderr.splitlines()[-1]
+    assert said == "exit code 0: the 3 checks that count are exact; of 6 informational ones, 5 are broken and 1 is not measured."
+    record, page = json.loads((here / "a.json").read_text()), (here / "a.html").read_text()
+    assert record["source"] == "smooth random images, generated with seed 0"
+    assert "3 inputs (1 × 6 × 6): smooth random images, generated with seed 0" in page
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d", record["date"])
+    assert record["date"] in page
+    assert "Broken, but informational: translation, " in page
+    assert all(None not in check["interval"] or check["interval"] == [None, None] for check in record["checks"])
+    erlangen("audit", "m.py:build", "--input", "images.npy", *only, cwd=here)
+    assert json.loads((here / "a.json").read_text())["source"] == "images.npy"

@@ -200,7 +200,7 @@ def test_a_fault_is_one_line(trained: dict, run: Command, tmp_path: Path) -> Non
     (tmp_path / "short.txt").write_text("a", encoding="utf-8")
     faults = {
         ("nowhere",): (2, "nowhere"),
-        ("run", "nowhere.txt"): (4, "nowhere.txt"),
+        ("run", "nowhere.txt"): (2, "nowhere.txt"),
         ("run", "strange.txt"): (4, "strange.txt: the text has characters that this tokenizer lacks"),
         ("run", "short.txt"): (4, "short.txt: a loss needs at least two tokens, but the text has 1"),
         ("run", "story.txt", "--copied", "2"): (2, "leave story.txt out"),

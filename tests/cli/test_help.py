@@ -135,3 +135,32 @@ def test_color_on_a_terminal_alone(tmp_path: Path):
     assert "\x1b[" not in colored("show", cwd=tmp_path, NO_COLOR="1")
     assert "\x1b[" not in colored("show", cwd=tmp_path, TERM="dumb")
     assert "\x1b[" not in erlangen("show", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("audit",), "erlangen: Missing argument 'MODEL'; see `erlangen audit --help`"),
+        (("audit", "m.py:f", "--threshold", "x"), "erlangen: --threshold must be a number, not 'x'; see `erlangen audit --help`"),
+        (("audit", "m.py:f", "--elements", "0"), "erlangen: --elements must be at least 1, not '0'; see `erlangen audit --help`"),
+        (
+            ("gpt", "train", "--steps", "five"),
+            "erlangen: --steps must be a whole number, not 'five'; see `erlangen gpt train --help`",
+        ),
+        (("--nonsense",), "erlangen: No such option: --nonsense; see `erlangen --help`"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_usage_error_points_to_the_help_of_its_command(args: tuple[str, ...], said: str, tmp_path: Path):
+    out = erlangen(*args, cwd=tmp_path)
+    assert (out.returncode, out.stderr) == (2, said + "\n")
+
+
+def test_the_help_keeps_its_last_period(tmp_path: Path):
+    assert erlangen(cwd=tmp_path).stderr.rstrip() == erlangen("--help", cwd=tmp_path).stdout.rstrip()
+
+
+def test_a_setting_of_a_wrong_kind(tmp_path: Path):
+    out = erlangen("run", "heads", "--set", "seeds=five", cwd=tmp_path)
+    assert out.returncode == 2
+    assert "--set seeds=five: seeds must be a whole number, not 'five'" in out.stderr

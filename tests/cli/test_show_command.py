@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,8 +14,10 @@ from support.command import TESTS, erlangen
 
 from erlangen.claims import catalog
 from erlangen.cli.recipe_keys import explanations, in_words, recipe_keys
-from erlangen.experiments import load, names
+from erlangen.experiments import load, names, planned_jobs
+from erlangen.report.documented import documented_answers
 from erlangen.sweep.machine import cores
+from erlangen.sweep.plan import expected_seconds
 
 TOY = "support.toy"
 
@@ -65,6 +68,13 @@ def test_list_as_data(tmp_path: Path):
     assert padding["seconds"]["quick"] < padding["seconds"]["standard"] <= 6000
 
 
+@pytest.mark.parametrize("name", names())
+def test_quick_takes_as_long_as_we_say(name: str):
+    """CONTRIBUTING.md, the README and docs/experiments.md: about a minute on two cores."""
+    estimate = expected_seconds(planned_jobs(name, load(name).PRESETS["quick"]), 2)
+    assert estimate <= 75
+
+
 def shown_json(*args: object, cwd: Path) -> str:
     out = erlangen(*args, "--json", "-", cwd=cwd)
     assert out.returncode == 0, out.stderr
@@ -81,6 +91,21 @@ def test_show_alone_lists_every_claim_and_where_it_stands(tmp_path: Path):
     assert [row["id"] for row in rows if row["topic"] != "foundations"] == list(catalog())
     assert {row["id"] for row in rows if row["how"]} >= {"C1", "G3", "T9", "CORA"}
     assert {row["answer"] for row in rows} == {None}
+
+
+def test_without_a_run_the_documented_answer_is_shown_and_enters_no_result(tmp_path: Path):
+    text = in_one_line(shown("show", cwd=tmp_path))
+    documented = documented_answers()
+    assert text.count("Documented: ") == len(catalog()) + 1
+    for entry in documented:
+        assert f"{entry.answer} ({entry.experiment}, {entry.settings})" in text
+    text = in_one_line(shown("show", "G1", cwd=tmp_path))
+    (entry,) = (entry for entry in documented if entry.claim == "G1")
+    assert f"Documented: {entry.answer} (graph-algebra, {entry.settings}). {entry.sentence}" in text
+    assert text.endswith("docs/claims.md has the numbers.")
+    row = json.loads(shown_json("show", "G1", cwd=tmp_path))
+    assert (row["answer"], row["sentence"], row["verdicts"]) == (None, None, [])
+    assert row["documented"] == [asdict(entry)]
 
 
 def test_a_claim_without_an_experiment_says_so(tmp_path: Path):
@@ -113,6 +138,7 @@ def test_a_claim_shows_its_result_and_skips_folders_that_cannot_be_read(tmp_path
     assert [verdict["claim"] for verdict in row["verdicts"]] == ["G1"] * len(row["verdicts"])
     assert "G1    partly" in (text := shown("show", cwd=tmp_path))
     assert f"Answer: {row['sentence']}" in in_one_line(text)
+    assert "Documented" not in in_one_line(text).split("G1 partly")[1].split("G2 ")[0]
 
 
 def test_an_experiment_shows_its_claims_and_how_to_run_it(tmp_path: Path):
@@ -200,7 +226,7 @@ def test_a_smaller_run_does_not_hide_a_fuller_one(lab: Path):
         assert "From runs/my_lab-standard: standard preset, 5 seeds." in in_one_line(shown(*command, cwd=lab))
     text = in_one_line(shown("show", "Y1", cwd=lab))
     assert "Result from runs/my_lab-standard: standard preset, 5 seeds." in text
-    assert "It is the run with the most seeds among those of a preset as it is, or the newest of these." in text
+    assert "This is the run with the most seeds (the newest, if several have as many)." in text
     assert "Cite as: Y1, “One and one is two”: supported (erlangen " in text
     assert "(runs/three, runs/my_lab-quick)" in text
     row = json.loads(shown_json("show", "Y1", cwd=lab))
@@ -225,7 +251,7 @@ def test_an_error_of_the_user_is_one_line(name: str, tmp_path: Path):
     assert "--out" not in out.stderr, "these commands have no such option"
 
 
-def test_a_part_of_the_project_shows_its_claims(tmp_path: Path):
+def test_a_topic_shows_its_claims(tmp_path: Path):
     text = shown("show", "graphs", cwd=tmp_path)
     assert "G1 " in text
     assert "C1 " not in text

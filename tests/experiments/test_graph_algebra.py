@@ -28,8 +28,8 @@ REFERENCE = Path(__file__).parents[2].parent / "shared" / "reference" / "publish
 SMALL = Recipe(length=4, seeds=20, draws=2000)
 EXPECTED = {
     "paths": "refuted", "walk 3-2-1": "supported", "walks": "supported", "adjacency matrices": "supported",
-    "nodes that change most": "refuted", "node that changes least": "supported", "smooth X": "supported",
-    "white X": "supported", **{f"white X, node {node}": "supported" for node in NODES}, "Laplacian matrix": "supported",
+    "nodes that change most": "refuted", "node that changes least": "supported", "slowest-varying X": "supported",
+    "random X": "supported", **{f"random X, node {node}": "supported" for node in NODES}, "Laplacian matrix": "supported",
 }  # fmt: skip
 Value = float | tuple[float, ...]
 
@@ -109,7 +109,7 @@ def test_the_statements_are_judged_as_they_are(evidence: Evidence):
         ({"entries_that_are_not_walks": 1.0}, {"walks"}),
         ({"white_change": (12.0, 12.0, 6.0, 12.0, 12.0, 6.0)}, {"node that changes least"}),
         ({"white_change": (2.0, 12.0, 2.0, 12.0, 12.0, 6.0)}, {"node that changes least"}),
-        ({"smooth_change": (2.0, 12.0, 6.0, 12.0, 12.0, 6.0)}, {"smooth X"}),
+        ({"smooth_change": (2.0, 12.0, 6.0, 12.0, 12.0, 6.0)}, {"slowest-varying X"}),
     ],
 )
 def test_a_wrong_number_refutes(evidence: Evidence, values: dict[str, Value], refuted: set[str]):
@@ -161,9 +161,9 @@ def white_world(evidence: Evidence, offset: float, scatter: float = 0.01) -> Evi
 )
 def test_white_x_is_an_equivalence_at_every_node(evidence: Evidence, offset: float, scatter: float, expected: str):
     found = judged(white_world(evidence, offset, scatter))
-    assert found["white X, node 3"].verdict == found["white X"].verdict == expected
-    assert expected == "inconclusive" or found["white X, node 1"].verdict == "supported"
-    assert found["white X"].region == (-0.05, 0.05)
+    assert found["random X, node 3"].verdict == found["random X"].verdict == expected
+    assert expected == "inconclusive" or found["random X, node 1"].verdict == "supported"
+    assert found["random X"].region == (-0.05, 0.05)
 
 
 @pytest.mark.parametrize(
@@ -183,21 +183,21 @@ def test_deviations_are_wrong_no_more_often_than_is_said(evidence: Evidence, off
             for seed, row in enumerate(changes)
         ]
         parts = white(SMALL, Evidence((*fixed, *drawn)))
-        seen[next(v.verdict for v in decide(parts) if v.part == "white X, node 3")] += 1 / draws
+        seen[next(v.verdict for v in decide(parts) if v.part == "random X, node 3")] += 1 / draws
     assert max(seen[outcome] for outcome in wrong) <= 0.025 + 3 * math.sqrt(0.025 * 0.975 / draws)
 
 
 def test_no_spread_and_one_seed_are_inconclusive(evidence: Evidence):
-    assert outcomes(white_world(evidence, 0.0, 0.0))["white X"] == "inconclusive"
+    assert outcomes(white_world(evidence, 0.0, 0.0))["random X"] == "inconclusive"
     one = Evidence(tuple(old for old in evidence.results if old.seed == 0))
-    assert outcomes(one, replace(SMALL, seeds=1))["white X"] == "inconclusive"
+    assert outcomes(one, replace(SMALL, seeds=1))["random X"] == "inconclusive"
 
 
 @pytest.mark.parametrize(
     ("values", "part"),
     [
         ({"entries_that_are_not_paths": 0.0}, "walks"),
-        ({"smooth_change": tuple((d * d + d) / 6 for d in (1, 3, 2, 3, 3, 2))}, "white X, node 1"),
+        ({"smooth_change": tuple((d * d + d) / 6 for d in (1, 3, 2, 3, 3, 2))}, "random X, node 1"),
     ],
 )
 def test_a_comparison_that_sees_nothing_supports_nothing(evidence: Evidence, values: dict[str, Value], part: str):
@@ -214,9 +214,9 @@ def test_a_comparison_that_sees_nothing_supports_nothing(evidence: Evidence, val
         ({"entries_that_are_not_paths": math.nan}, {"paths"}),
         ({"left_adjacency_squared": (math.nan,) * 25}, {"adjacency matrices", "walk 3-2-1"}),
         ({"right_laplacian": (math.nan,) * 36}, {"Laplacian matrix"}),
-        ({"white_change": (math.nan,) * 6}, {"nodes that change most", "node that changes least", "smooth X"}),
-        ({"change": (math.nan,) * 6}, {"white X", "white X, node 1"}),
-        ({"right_degree": (math.nan,) * 6}, {"nodes that change most", "white X"}),
+        ({"white_change": (math.nan,) * 6}, {"nodes that change most", "node that changes least", "slowest-varying X"}),
+        ({"change": (math.nan,) * 6}, {"random X", "random X, node 1"}),
+        ({"right_degree": (math.nan,) * 6}, {"nodes that change most", "random X"}),
     ],
 )
 def test_what_is_not_a_number_or_has_no_case_is_not_measured(evidence: Evidence, values: dict[str, Value], parts: set[str]):
@@ -228,15 +228,15 @@ def test_what_is_not_a_number_or_has_no_case_is_not_measured(evidence: Evidence,
     ("task", "seed", "parts"),
     [
         ("walks", 0, {"walks", "paths"}),
-        ("matrices", 0, {"adjacency matrices", "walk 3-2-1", "Laplacian matrix", "nodes that change most", "white X, node 2"}),
-        ("smooth", 0, {"nodes that change most", "node that changes least", "smooth X"}),
-        ("white", 7, {"white X", "white X, node 4"}),
+        ("matrices", 0, {"adjacency matrices", "walk 3-2-1", "Laplacian matrix", "nodes that change most", "random X, node 2"}),
+        ("smooth", 0, {"nodes that change most", "node that changes least", "slowest-varying X"}),
+        ("white", 7, {"random X", "random X, node 4"}),
     ],
 )
 def test_parts_whose_jobs_failed_are_not_measured(evidence: Evidence, task: str, seed: int, parts: set[str]):
     found = judged(without(evidence, task, seed))
     assert {found[part].verdict for part in parts} == {"not measured"}
-    assert all(f"graph-algebra {task}" in found[part].next_step for part in parts - {"white X"})
+    assert all(f"graph-algebra {task}" in found[part].next_step for part in parts - {"random X"})
     assert "supported" in {verdict.verdict for verdict in found.values()}
 
 
@@ -291,4 +291,4 @@ def test_the_answer_finds_no_fault_where_the_report_has_none(evidence: Evidence)
 def test_changes_that_were_not_recorded_are_not_measured(evidence: Evidence):
     lost = replace(evidence.results[-1], measurements=())
     found = judged(Evidence((*evidence.results[:-1], lost)))
-    assert found["white X"].verdict == found["white X, node 4"].verdict == "not measured"
+    assert found["random X"].verdict == found["random X, node 4"].verdict == "not measured"

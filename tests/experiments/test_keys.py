@@ -59,8 +59,8 @@ def edit(file: Path, old: str, new: str) -> None:
 def test_a_comma_in_a_claim_recomputes_nothing_and_a_layer_everything(copy: Path):
     before = keys(copy)
     assert all(before.values())
-    edit(copy / "erlangen/experiments/fairytales/__init__.py", "After five passes a small", "After five passes, a small")
-    edit(copy / "erlangen/experiments/sampling/__init__.py", "Temperature and top-p make", "Temperature, and top-p, make")
+    edit(copy / "erlangen/claims.toml", "After five epochs a small", "After five epochs, a small")
+    edit(copy / "erlangen/experiments/sampling/__init__.py", "write after the same prompts", "write, after the same prompts")
     for name in TEXTS:
         for part in ("judge", "figures"):
             edit(copy / f"erlangen/experiments/{name}/{part}.py", "verdicts" if part == "judge" else "interval", "others")

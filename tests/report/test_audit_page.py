@@ -20,7 +20,7 @@ from erlangen.records.runs import Figure
 from erlangen.report.audit_charts import LABEL, PLOTTED, curve_spec, layers_spec, plotted_layers, row_labels
 from erlangen.report.audit_junit import audit_junit
 from erlangen.report.audit_page import audit_html, brief, notebook_html
-from erlangen.report.audit_text import audit_text
+from erlangen.report.audit_text import audit_text, tally_judgments
 
 HOSTILE = """</script><script>window.broken = 1</script><img src=x onerror="window.broken = 2">'"&amp;<b>{{ 7 * 7 }}"""
 
@@ -197,7 +197,7 @@ def test_the_plot_of_many_layers_shows_the_one_that_loses_the_symmetry():
         values = layers_spec(breaks)["data"]["values"]
         assert [value["row"].startswith("▸") for value in values].count(True) == 1
         assert len({value["row"] for value in values}) == len(values)
-        assert [value["state"] for value in values].count("no action") == 1
+        assert [value["state"] for value in values].count("not compared") == 1
 
 
 def test_labels_of_layers_are_short_and_never_the_same():
@@ -267,3 +267,45 @@ def test_the_text_names_every_check_and_what_to_do():
     assert "note: The model is in training mode." in text
     assert "worst pair: input 0, 7 px down: error 1.5 of the spread" in text
     assert max(map(len, text.splitlines())) <= 132
+
+
+@pytest.mark.parametrize(
+    ("judgments", "said"),
+    [
+        ((("exact", False),), "the check that counts is exact"),
+        (
+            (("exact", False), ("exact", False), ("broken", True)),
+            "the 2 checks that count are exact; 1 informational one is broken",
+        ),
+        (
+            (("exact", False), ("holds", False), ("exact", False), ("broken", True), ("holds", True), ("broken", True)),
+            "of the 3 checks that count, 2 are exact and 1 holds; of 3 informational ones, 1 holds and 2 are broken",
+        ),
+        ((("broken", True), ("broken", True)), "no check counts; 2 informational ones are broken"),
+    ],
+)
+def test_what_the_judgments_add_up_to(judgments: tuple[tuple[Judgment, bool], ...], said: str):
+    checks = tuple(check(str(k), judgment, informational=aside) for k, (judgment, aside) in enumerate(judgments))
+    assert tally_judgments(replace(AUDIT, checks=checks)) == said
+
+
+def test_a_single_input_is_one_input():
+    assert ": 1 input (" in audit_text(replace(AUDIT, inputs=1))
+    assert ": 9 inputs (" in audit_text(AUDIT)
+
+
+@pytest.mark.parametrize(
+    ("unit", "title"),
+    [
+        ("pixels", "size of the shift (pixels)"),
+        ("spreads of the points", "size of the shift (spreads of the points)"),
+        ("degrees", "angle (degrees)"),
+        ("share of nodes moved", "share of nodes moved"),
+        ("last position kept", "last position kept"),
+        ("", "size of the element"),
+        ("yards", "size of the element (yards)"),
+    ],
+)
+def test_the_axis_of_a_curve_says_what_grows(unit: str, title: str):
+    spec = curve_spec(check("c", "broken", curve=(point(1), point(2)), unit=unit))
+    assert spec["layer"][0]["encoding"]["x"]["title"] == title

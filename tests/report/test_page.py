@@ -11,7 +11,8 @@ import pytest
 from support.command import erlangen
 from support.pages import opened
 
-from erlangen.experiments.kit.panels import curves
+from erlangen.experiments.graph_algebra.figures import drawing
+from erlangen.experiments.kit.panels import curves, dots
 from erlangen.records.runs import Answer, Claim, Figure, Figures, Group, Run, Verdict
 from erlangen.report.markdown import verdicts_markdown
 from erlangen.report.page import render, write_page
@@ -95,6 +96,34 @@ def test_a_part_shows_statement_interval_and_region(browser, page_path: Path):
     assert all(verdict["statement"] in shown for verdict in verdicts)
     intervals = [v for v in verdicts if v["kind"] == "statistical" and v["interval"] and None not in v["interval"]]
     assert page.locator("svg.interval").count() == len(intervals) > 0
+    page.close()
+
+
+def test_no_legend_is_cut_off_on_a_phone(browser, tmp_path: Path):
+    names = [f"a series with a long name, number {n}" for n in range(4)]
+    rows = [(name, f"a line with a long label, {x}", x, x - 1, x + 1) for name in names for x in (1, 2)]
+    columns = ("series", "line", "x", "low", "high")
+    long = dots(columns, rows, x="x", y="line", color="series", colors=names)
+    degrees = [(v, v, v * v + v, v / 10, v - 2, v - 2) for v in (1, 2, 3)]
+    graph = drawing(("node", "degree", "change, random X", "change, slowest-varying X", "x", "y"), degrees, [(0, 1)])
+    plain = {
+        "mark": "point",
+        "width": 300,
+        "data": {"values": [{"x": 1}]},
+        "encoding": {"x": {"field": "x", "type": "quantitative"}},
+    }
+    specs = {"long": long, "graph": graph, "beside": {"hconcat": [plain, plain]}}
+    figures = [Figure(name=name, title=name, caption="", columns=(), rows=(), spec=spec) for name, spec in specs.items()]
+    folder = concluded(tmp_path, [VERDICT], [ANSWER], tuple(figures))
+    page, complaints, _ = opened(browser, folder, write_page(folder), width=420)
+    assert complaints == []
+    for name in specs:
+        drawn = page.locator(f"#chart-{name} svg").bounding_box()
+        assert drawn["width"] <= page.locator(f"#chart-{name}").bounding_box()["width"] + 1, name
+        for legend in page.locator(f"#chart-{name} .role-legend").all():
+            box = legend.bounding_box()
+            assert drawn["x"] - 1 <= box["x"], name
+            assert box["x"] + box["width"] <= drawn["x"] + drawn["width"] + 1, name
     page.close()
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from erlangen.cli.facts import of_claim
+from erlangen.errors import DamagedFileError
 from erlangen.records.runs import Answer, Claim, Figures, Run, Verdict
 from erlangen.report.citation import citation
-from erlangen.report.folder import fullest_conclusions
+from erlangen.report.folder import fullest_conclusions, read_verdicts
 from erlangen.sweep.store import Store
 
 CLAIM = Claim(id="G8", statement="GAT is more robust.", how="By noise.", parts={})
@@ -67,3 +70,12 @@ def test_a_result_is_cited_in_one_line() -> None:
     assert citation(replace(RUN, date="", versions={}), ANSWER).endswith(
         "(erlangen, experiment noisy-neighbors, quick preset, 3 seeds, float32 on cpu)."
     )
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '[{"claim": "X1"}]'])
+def test_damaged_verdicts_say_how_to_make_them_again(content: str, tmp_path: Path) -> None:
+    finished(tmp_path / "run", replace(RUN, command="erlangen run toy --out run"))
+    (tmp_path / "run" / "verdicts.json").write_text(content)
+    with pytest.raises(DamagedFileError, match="run `erlangen run toy --out run` again; its jobs are kept") as caught:
+        read_verdicts(tmp_path / "run")
+    assert caught.value.exit_code == 4

@@ -49,3 +49,8 @@ def test_a_net_of_normalized_images_is_invariant_maps_too_and_one_of_raw_images_
     for g in [*INTENSITY.generators(x), *INTENSITY.elements(x, 8, np.random.default_rng(0))]:
         assert error(INTENSITY, normalized, x, g) == pytest.approx(0, abs=1e-12)
         assert (error(INTENSITY, lambda x: net(x, filters()), x, g) or 0) > 0.01
+
+
+def test_a_label_reads_as_a_formula():
+    assert INTENSITY.label((1.45, 0.452)) == "1.45·x + 0.452"
+    assert INTENSITY.label((0.5, -0.25)) == "0.5·x - 0.25"

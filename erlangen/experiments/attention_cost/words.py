@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from erlangen.claims import statement_of
 from erlangen.experiments.kit.wording import wording
 from erlangen.records.runs import Claim
 
@@ -19,7 +20,7 @@ CLOCKED = (
 CLAIMS = (
     Claim(
         id="T1",
-        statement="The scores QKᵀ of full attention cost O(n²·d); with the length n the cost grows exponentially.",
+        statement=statement_of("T1"),
         how=COUNTED
         + CLOCKED
         + "Exponents are slopes on logarithms, one for each seed. The counts decide, the clock illustrates.",
@@ -38,7 +39,7 @@ CLAIMS = (
     ),
     Claim(
         id="T2",
-        statement="Attention limited to a window of w tokens costs O(n·w).",
+        statement=statement_of("T2"),
         how=COUNTED
         + CLOCKED
         + "The local form computes blocks along the diagonal: 2w keys for each query. Peak memory is measured "
@@ -56,8 +57,7 @@ CLAIMS = (
     ),
     Claim(
         id="T11",
-        statement="FlashAttention saves memory and time by tiling and recomputation, because attention is bound by memory "
-        "traffic rather than arithmetic.",
+        statement=statement_of("T11"),
         how=COUNTED + CLOCKED + "The pieces of naive attention are timed on whole matrices, and on tiles that stay in cache: the "
         "difference is what reads and writes cost. Every verdict about time is one about this device.",
         parts={

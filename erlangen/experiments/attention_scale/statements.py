@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from erlangen.claims import statement_of
 from erlangen.records.runs import Claim
 
 NAMES = {"adam": "Adam", "sgd": "SGD"}
@@ -13,8 +14,7 @@ _BEST = "at its own best learning rate"
 CLAIMS = (
     Claim(
         id="T3",
-        statement="The variance of q · k grows with the width d; without 1/√d the softmax saturates, gradients vanish and "
-        "training becomes unstable.",
+        statement=statement_of("T3"),
         how="Products of drawn queries and keys: mean and variance over widths, distributions, means and spreads. Drawn heads: "
         "entropy of the softmax and the gradients that come back through it, with the scale and without. Nets that copy one of "
         "their tokens, an ordinary task of attention: with the scale, without, and without it from the same start; each arm at "

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Le
 
+from erlangen.claims import statement_of
 from erlangen.experiments.convolution_forms import tasks
 from erlangen.experiments.kit.tasks import job, task_of
 from erlangen.experiments.kit.wording import wording
@@ -54,8 +55,7 @@ RESIDUALS = {
 CLAIMS = (
     Claim(
         id="G4",
-        statement="The layer σ(W · mean + B · h) is one message-passing network, whose message depends neither on the edge nor "
-        "on the node's own embedding.",
+        statement=statement_of("G4"),
         how="Index form, message form and a program that goes from node to node are compared, outputs and gradients, on random "
         "directed graphs. Then the message that an edge would have to carry is solved for on stars of different degrees.",
         parts={
@@ -66,7 +66,7 @@ CLAIMS = (
     ),
     Claim(
         id="G5",
-        statement="In matrices the layer is σ(D⁻¹AHW + HB), where D⁻¹A is row-normalized.",
+        statement=statement_of("G5"),
         how="The equation with dense matrices is compared with the three forms on random directed graphs with isolated nodes, "
         "self-loops, multi-edges and weights; then with edges reversed, on every small graph, too, and with transposes left "
         "out. torch_geometric's layers get the same weights.",
@@ -85,7 +85,7 @@ CLAIMS = (
     ),
     Claim(
         id="G6",
-        statement="Median aggregation has no matrix form because it is nonlinear and non-associative.",
+        statement=statement_of("G6"),
         how="Additivity is tried for all pairs of integer signals on a node of 1 to 5 neighbors, associativity for all triples. "
         "The best fixed N × N matrix is fitted to white signals and judged on others. Then a matrix that depends on X, and "
         "torch_geometric's own median and max.",

@@ -68,7 +68,7 @@ def residuals(recipe: Recipe, evidence: Evidence) -> Figure:
             rows.append((how, name, *cells(best), significant(alone.estimate), significant(apart.estimate)))
     spec = dots(
         columns, rows, x="residual", y="aggregator", color="graph", colors=GRAPHS.values(), reference=recipe.material,
-        title="share of the variance of held-out X that the best fixed matrix leaves", order=("mean", *FITTED),
+        title="share of the variance left over", order=("mean", *FITTED),
     )  # fmt: skip
     return Figure(
         name="residual",

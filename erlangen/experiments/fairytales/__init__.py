@@ -1,8 +1,8 @@
 """Claim T9: what a small GPT writes after it has seen each character of a book hundreds of times, and what of it is memory.
 
-The source's regime, scaled down: gpt-mini has 20 parameters for each of 540 000 characters and sees each 640 times, with
+The report's regime, scaled down: gpt-mini has 20 parameters for each of 540 000 characters and sees each 640 times, with
 nothing held out. Here a net of 3 layers, 64 wide, has as many for a slice of 8 192 characters, another for each seed, no two of
-which overlap. It takes 400 views and less dropout to get where the source's net was. Two controls say whether it did: the
+which overlap. It takes 400 views and less dropout to get where the report's net was. Two controls say whether it did: the
 source's training loss, and how much of what its eight samples say stands in the book. Where either is missed, what the report
 says of its net stays undecided. A test part is kept outside, so that it can be measured. Of generated tales a grammar knows
 what is wrong, and the least possible loss: few tales seen hundreds of times against many seen about once.
@@ -13,6 +13,7 @@ no net learns in a minute. `standard` takes about 27 minutes on two cores.
 
 from __future__ import annotations
 
+from erlangen.claims import statement_of
 from erlangen.experiments.fairytales.recipe import PRESETS as PRESETS, Recipe as Recipe
 from erlangen.experiments.fairytales.tasks import Book, Quotes, Tales
 from erlangen.experiments.kit.tasks import job, task_of
@@ -29,8 +30,8 @@ LONGEST_TALE = 256  # characters
 CLAIMS = (
     Claim(
         id="T9",
-        statement="After five passes a small GPT repeats phrases in the tales' style and makes little sense.",
-        how="A net with as many parameters for each character as the source's is trained without early stopping to its loss, and "
+        statement=statement_of("T9"),
+        how="A net with as many parameters for each character as the report's is trained without early stopping to its loss, and "
         "compared with itself at its least validation loss and with held-out text: loss, n-grams that are in the training text, "
         "words, repetition, function words. What makes sense only a grammar decides, so that is judged on generated tales: which "
         "of two tales, one of them with a fault, has the higher probability under nets that saw few tales again and again "

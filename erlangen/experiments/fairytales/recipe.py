@@ -16,7 +16,7 @@ Nats = Annotated[float, Ge(0), Le(20)]
 class Recipe:
     """corpus: grimm, tales (generated) or a UTF-8 text file. characters: of the slice of it that a net is trained on. views: of
     each character, on average, in all of training. block: characters that a net sees at once. dropout: a fifth of
-    the source's, because the same share of noise costs so small a net more of its training loss.
+    the report's, because the same share of noise costs so small a net more of its training loss.
 
     evaluations: times that the losses are measured in training. samples: texts that a net writes, each after a passage of the
     test part; as many passages are the baseline, and as many are asked for their next word. prompt: characters of a passage.
@@ -27,8 +27,8 @@ class Recipe:
     tales on which a net chooses between right and wrong, and tales that it tells.
 
     fit: nats per character of training loss above which a net is not compared; single English letters have an entropy of 2.9.
-    near: nats per character around the published training loss that count as the source's regime.
-    copying: how far from the share of 20-character strings that the source's samples have in common with the book still counts
+    near: nats per character around the published training loss that count as the report's regime.
+    copying: how far from the share of 20-character strings that the report's samples have in common with the book still counts
     as its regime.
     margin: of a share, or of nats per character, below which a difference does not matter.
     fluent: real words of a net that was stopped early, as a share of held-out text's, that count as writing words.

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le
 
+from erlangen.claims import statement_of
 from erlangen.experiments.graph_algebra.tasks import Matrices, Smooth, Walks, White
 from erlangen.experiments.kit.tasks import job, task_of
 from erlangen.experiments.kit.wording import wording
@@ -26,7 +27,7 @@ NODES = range(1, 7)  # of the right graph, counted from 1 as in the report
 class Recipe:
     """length: walks of 1 to so many edges are listed one by one. draws: random signals for each seed.
 
-    deviation: share by which the mean change of a node under white X may miss d² + d.
+    deviation: share by which the mean change of a node under random X may miss d² + d.
     """
 
     length: Annotated[int, Ge(1), Le(9)] = 6
@@ -40,7 +41,7 @@ PRESETS = {"quick": Recipe(length=5, seeds=20, draws=5_000), "standard": Recipe(
 CLAIMS = (
     Claim(
         id="G1",
-        statement="The entry (u, v) of Aⁿ counts the paths of length n between u and v.",
+        statement=statement_of("G1"),
         how="Every walk of up to n edges is listed by following edges, and counted with and without those that meet a node "
         "twice. Both counts are compared with Aⁿ in exact integers.",
         parts={
@@ -52,16 +53,17 @@ CLAIMS = (
     ),
     Claim(
         id="G2",
-        statement="Under LX the nodes that change most are 2, 3 and 5, those of degree 3, and node 1 changes least.",
-        how="The expected squared change of each node of the right graph under white X, in closed form and by simulation, and "
-        "its change under the smoothest X that is not constant.",
+        statement=statement_of("G2"),
+        how="The expected squared change of each node of the right graph under random X (independent entries of mean 0 and "
+        "variance 1), in closed form and by simulation, and its change under the slowest-varying X: the eigenvector of the "
+        "smallest nonzero eigenvalue of L.",
         parts={
             "nodes that change most": "The nodes that change most under LX are 2, 3 and 5, those of degree 3.",
             "node that changes least": "Node 1 changes least under LX, if X is random and independent.",
-            "smooth X": "Under the smoothest X that is not constant, a node of lower degree changes most.",
-            "white X": "Under white X the expected squared change of every node of degree d is d² + d.",
+            "slowest-varying X": "Under the slowest-varying X, which is not constant, a node of lower degree changes most.",
+            "random X": "Under random X the expected squared change of every node of degree d is d² + d.",
             **{
-                f"white X, node {v}": f"Under white X node {v}, of degree d, has the expected squared change d² + d."
+                f"random X, node {v}": f"Under random X node {v}, of degree d, has the expected squared change d² + d."
                 for v in NODES
             },
             "Laplacian matrix": "Every entry of L = D − A of the right graph is the same as in the report.",

@@ -33,7 +33,7 @@ def listed(nodes: set[int]) -> str:
 
 
 def nodes(evidence: Evidence) -> list[Exact]:
-    """G2: which nodes change most and least under white X, and which under a smooth one."""
+    """G2: which nodes change most and least under random X, and which under the slowest-varying one."""
     change, smooth = (numbers(evidence.of(Smooth), f"{kind}_change") for kind in ("white", "smooth"))
     degree, stated = numbers(evidence.of(Matrices), "right_degree"), set(published()["stated_most_changed"])
     most, least, highest = extreme(change), extreme(change, min), extreme(degree)
@@ -43,16 +43,16 @@ def nodes(evidence: Evidence) -> list[Exact]:
         counted(
             **said("nodes that change most"),
             count=len((stated ^ most) | (stated ^ highest)),
-            corrected=f"Under white X nodes {listed(most)} change most. The nodes of the highest degree, "
+            corrected=f"Under random X nodes {listed(most)} change most. The nodes of the highest degree, "
             f"{max(degree, default=0):.0f}, are {listed(highest)}.",
         ),
         counted(
             **said("node that changes least"),
             count=len(least ^ {1}),
-            corrected=f"Under white X it is node {listed(least)}.",
+            corrected=f"Under random X it is node {listed(least)}.",
         ),
         counted(
-            **said("smooth X"),
+            **said("slowest-varying X"),
             count=len(extreme(smooth) & highest),
             note="LX measures how far a node is from its neighbors; the degree only says how many there are.",
         ),
@@ -60,17 +60,19 @@ def nodes(evidence: Evidence) -> list[Exact]:
 
 
 def white(recipe: Recipe, evidence: Evidence) -> list[AnyPart]:
-    """G2: E (LX)v² = d² + d for white X, at each node and at all of them."""
+    """G2: E (LX)v² = d² + d for random X, at each node and at all of them."""
     drawn, degree = evidence.arm(White), numbers(evidence.of(Matrices), "right_degree")
     drawn = replace(drawn, missing=(*drawn.missing, *missing(evidence, Matrices)))
     unknown = (math.nan,) * len(NODES)
     expected = [d * d + d for d in degree or unknown]
-    smooth = numbers(evidence.of(Smooth), "smooth_change")  # of a signal of norm 1: a white one has norm √N
+    smooth = numbers(evidence.of(Smooth), "smooth_change")  # of a signal of norm 1: a random one has norm √N
     misses = [abs(len(smooth) * change / d - 1) > recipe.deviation for change, d in zip(smooth, expected, strict=False)]
-    seen = Check(name="the comparison sees that d² + d is wrong for a smooth X", passed=any(misses) if misses else None)
+    seen = Check(
+        name="the comparison sees that d² + d is wrong for the slowest-varying X", passed=any(misses) if misses else None
+    )
     parts = [
         Part(
-            **said(f"white X, node {node}"),
+            **said(f"random X, node {node}"),
             effect=by_seed(lambda result, at=node - 1: (result.values("change") or unknown)[at] / expected[at] - 1, drawn),
             region=within(recipe.deviation, why=WHY),
             unit="relative deviation from d² + d",
@@ -79,4 +81,4 @@ def white(recipe: Recipe, evidence: Evidence) -> list[AnyPart]:
         for node in NODES
     ]
     names = tuple(part.part for part in parts)
-    return [AllOf(**said("white X"), parts=names), *parts]
+    return [AllOf(**said("random X"), parts=names), *parts]

@@ -13,6 +13,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Le
 
+from erlangen.claims import statement_of
 from erlangen.experiments.graph_cost.tasks import Count, Layer, Over, Time
 from erlangen.experiments.kit.tasks import job
 from erlangen.experiments.kit.wording import wording
@@ -77,7 +78,7 @@ PRESETS = {
 CLAIMS = (
     Claim(
         id="G10",
-        statement="A GAT layer costs O(E), a Transformer layer O(N²).",
+        statement=statement_of("G10"),
         how="Multiply-adds of every product, and the entries of everything else that is computed, are counted operation by "
         "operation, forward and backward: over the number of nodes N at a fixed number of neighbors, and over the number of "
         "edges E at a fixed N. One standard for both layers: a count must be a whole number per node and a whole number per pair "

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Le
 
+from erlangen.claims import statement_of
 from erlangen.experiments.heads.tasks import OFFSETS, Copy, Learn, Ranks, Sum
 from erlangen.experiments.kit.tasks import job, task_of
 from erlangen.experiments.kit.texts import require_text, text_parameters
@@ -76,7 +77,7 @@ PRESETS = {
 CLAIMS = (
     Claim(
         id="T4",
-        statement="At equal cost, several attention heads give an output of higher rank than one head, and learn better.",
+        statement=statement_of("T4"),
         how="GPTs that differ only in their number of heads learn the same text, at learning rates tuned for each number. The "
         "effective rank of what their attention layers give (Roy & Vetterli, 2007: exp of the entropy of the singular values' "
         "shares) is taken over held-out windows with four times as many tokens as features. Exact ranks are counted over the "

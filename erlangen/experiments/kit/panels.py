@@ -76,7 +76,7 @@ def dots(
     high: str = "high",
     color: str | None = None,
     colors: Iterable[str] | Mapping[str, str] = (),
-    title: str | None = None,
+    title: str | list[str] | None = None,
     order: Sequence[str] = (),
     domain: tuple[float, float] | None = None,
     reference: float | None = None,
@@ -85,7 +85,10 @@ def dots(
     panel_columns: int = 2,
     same_x: bool = True,
 ) -> Spec:
-    """A dot and its interval for each row, one line for each value of `y`; `reference` is a dashed line, 'no difference' say."""
+    """A dot and its interval for each row, one line for each value of `y`; `reference` is a dashed line, 'no difference' say.
+
+    title: of the horizontal axis, in lines where it is a list.
+    """
     scale = alt.Scale(domain=list(domain), padding=6) if domain else alt.Scale(zero=False)  # or a dot at 100 % is cut in half
     base = alt.Chart(records(columns, rows)).encode(
         y=alt.Y(f"{y}:N", title=None, sort=list(order) or None, axis=alt.Axis(labelLimit=330))

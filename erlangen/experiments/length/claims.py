@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from erlangen.claims import statement_of
 from erlangen.experiments.kit.texts import TEXTS
 from erlangen.experiments.kit.wording import Wording, wording
 from erlangen.records.runs import Claim, Of
@@ -9,7 +10,7 @@ from erlangen.records.runs import Claim, Of
 CLAIMS = (
     Claim(
         id="T7",
-        statement="Learned absolute positions do not extend beyond the trained length; relative ones do, and they help syntax.",
+        statement=statement_of("T7"),
         how="Small GPTs learn from windows of 64 tokens and are tested on texts of 64 to 512, the loss always being that of "
         "the same tokens. On registers, a generated text, near answers stand in the last 64 tokens and far ones do not: a "
         "window of 64 tokens has a loss of ln 4 = 1.39 nats on them. The second text is made of characters. For syntax, nets "
@@ -51,7 +52,7 @@ CLAIMS = (
     ),
     Claim(
         id="T8",
-        statement="Relative positions save an embedding table.",
+        statement=statement_of("T8"),
         how="Parameters and buffers are counted in the lab's models, built with each kind of positions, and so are the bytes "
         "that a call at the model's full context computes for its positions on a CPU.",
         parts={

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Le
 
+from erlangen.claims import statement_of
 from erlangen.experiments.kit.tasks import job, task_of
 from erlangen.experiments.kit.texts import require_text, text_parameters
 from erlangen.experiments.mlp_shape.tasks import Learn, Shake, Speed, Start, Vanish
@@ -93,7 +94,7 @@ PRESETS = {
 CLAIMS = (
     Claim(
         id="T5",
-        statement="A wide, shallow MLP in a Transformer is better than a narrow, deep one: lower loss, more stable and faster.",
+        statement=statement_of("T5"),
         how="GPTs whose MLPs have one, two or four hidden layers and as many parameters learn the same text, at learning rates "
         "tuned for each shape, with and without inner residuals, from the first weights of PyTorch, of He and of GPT-2. "
         "Gradients are measured layer by layer, at the start and in training: those of the weights, and the signal that reaches "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from erlangen.claims import statement_of
 from erlangen.records.runs import Claim
 
 NAMES = {"gcn": "GCN", "gat": "GAT", "gatv2": "GATv2", "uniform": "GAT with uniform attention"}
@@ -54,7 +55,7 @@ GAINS = {
 CLAIMS = (
     Claim(
         id="G7",
-        statement="GCN treats its neighbors equally; GAT weighs them by learned weights that depend on their features.",
+        statement=statement_of("G7"),
         how="The weights of every edge, exactly: equal at each node or not; before and after the features are permuted among the "
         "nodes; and whether the order of a node's neighbors by attention depends on the node that asks. With random parameters, "
         "and in nets that were trained.",
@@ -74,7 +75,7 @@ CLAIMS = (
     ),
     Claim(
         id="G8",
-        statement="GAT suppresses noisy neighbors, so it is more robust to noise than GCN.",
+        statement=statement_of("G8"),
         how="Noise on 30 % of the nodes or edges: features of another node, the same shifted in one direction, Gaussian features "
         "with three times the standard deviation, standard normal ones, moved edges. Nets are trained without the noise or "
         "with it. Attention of the first layer on noisy neighbors against their share, and the accuracy lost, at nodes whose own "

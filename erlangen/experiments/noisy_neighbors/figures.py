@@ -14,7 +14,7 @@ from erlangen.experiments.kit.panels import PALETTE, Row, cells, clipped, curves
 from erlangen.experiments.noisy_neighbors.claims import KINDS, NAMES, REGIMES
 from erlangen.experiments.noisy_neighbors.evidence import geometric, layer_arm, under
 from erlangen.experiments.noisy_neighbors.recipe import Recipe
-from erlangen.experiments.noisy_neighbors.separation_figures import separation, weights
+from erlangen.experiments.noisy_neighbors.separation_figures import RELATIVE, separation, weights
 from erlangen.experiments.noisy_neighbors.star import star
 from erlangen.experiments.noisy_neighbors.tasks import NOISES, Train
 from erlangen.records.runs import Figure
@@ -40,7 +40,7 @@ def figures(recipe: Recipe, evidence: Evidence) -> list[Figure]:
 
 def attention(recipe: Recipe, evidence: Evidence, data: str) -> Figure:
     """Attention on noisy neighbors over their share."""
-    columns = ("layer", "noise", "attention / share", "low", "high")
+    columns = ("layer", "noise", RELATIVE, "low", "high")
     rows: list[Row] = []
     for layer, (name, (kind, regime)) in product(("gat", "gatv2"), CONDITIONS.items()):
         ratios = [*layer_arm(evidence, data, layer).values(under("attention", regime, (kind,))).values()]
@@ -53,7 +53,8 @@ def attention(recipe: Recipe, evidence: Evidence, data: str) -> Figure:
     )
     name, title = f"attention-{graph_slug(data)}", f"Attention on noisy neighbors: {graph_title(data)}"
     colors = {NAMES[layer]: PALETTE[COLORS.index(NAMES[layer])] for layer in ("gat", "gatv2")}  # those of the other figures
-    chart = compare(columns, rows, x="attention / share", reference=1.0, colors=colors)
+    title_lines = ["attention on noisy neighbors,", "relative to equal weights (1 = no preference)"]
+    chart = compare(columns, rows, x=RELATIVE, title=title_lines, reference=1.0, colors=colors)
     return Figure(name=name, title=title, caption=caption, columns=columns, rows=tuple(rows), spec=chart)
 
 

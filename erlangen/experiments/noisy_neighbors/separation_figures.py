@@ -15,9 +15,10 @@ from erlangen.records.runs import Figure
 
 BUILT = "constructed attention"
 COLORS = dict(zip((NAMES["gcn"], NAMES["gat"], NAMES["gatv2"], BUILT), (*PALETTE[:3], PALETTE[-1]), strict=True))
+RELATIVE = "attention, relative to equal weights"
 SHOWN = {
     "attention": (
-        "attention / share",
+        RELATIVE,
         "Attention on neighbors of the other class",
         "Their attention over their share of the neighbors: equal weights give 1. Fountoulakis et al. (2023) construct an "
         "attention from the class means and prove that it tells classes apart well above a distance of 1, and that none does far "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from erlangen.claims import statement_of
 from erlangen.records.runs import Claim
 
 OF_NETS = ("energy before training", "energy after training", "accuracy of deep nets", "loss with depth, B against none")
@@ -9,7 +10,7 @@ OF_NETS = ("energy before training", "energy after training", "accuracy of deep 
 CLAIMS = (
     Claim(
         id="G3",
-        statement="h' = σ(W·mean + B·h) needs B to see the node itself, and B prevents over-smoothing.",
+        statement=statement_of("G3"),
         how="Which outputs change when one node's features do is counted exactly. Over-smoothing is measured over depth on the "
         "giant component, because smaller ones never mix with the rest: Dirichlet energy (unnormalized Laplacian) over ‖H‖² and "
         "accuracy, without weights, with random weights and after training. All nets train without weight decay, and without "

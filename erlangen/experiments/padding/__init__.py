@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
+from erlangen.claims import statement_of
 from erlangen.experiments.kit.tasks import job
 from erlangen.experiments.padding.tasks import ROWS, Border, Data, Maps, Train
 from erlangen.records.runs import Claim, Job
@@ -38,7 +39,7 @@ class Recipe:
     """Which rows of the table to train, how often and how long.
 
     rows: of the table, as in Net1/valid; Net1 is the pooled net, Net2 the flattened one.
-    protocol: the source's images, whose splits overlap, or leak-free ones.
+    protocol: source, the report's images, whose splits overlap, or leak-free ones.
     fit: validation accuracy, in percent, that a net must reach before a verdict compares it.
     tolerance: points within which an accuracy, or its standard deviation over seeds, counts as the one stated.
     loss: R² that a probe must lose before information counts as destroyed; a tenth of the variance.
@@ -75,7 +76,7 @@ PRESETS = {
 CLAIMS = (
     Claim(
         id="C1",
-        statement="A convolution's output next to the border needs input pixels that do not exist; padding supplies them.",
+        statement=statement_of("C1"),
         how="The terms of every output pixel are listed, for six paddings, four image sizes and both kernel directions, and "
         "their sums are compared with SciPy's convolution and correlation. The pixels that the report names and its example of a "
         "padded image are compared entry by entry.",
@@ -87,14 +88,14 @@ CLAIMS = (
     ),
     Claim(
         id="C2",
-        statement="The table: two nets under six paddings score as published.",
-        how="Each row is trained with the source's protocol. Mean and standard deviation over seeds, in validation and test, are "
+        statement=statement_of("C2"),
+        how="Each row is trained with the report's protocol. Mean and standard deviation over seeds, in validation and test, are "
         "compared with the published ones; up to ten seeds, means are paired seed by seed.",
         parts={"table": "all rows", "pooled, valid": "one row of the table; the others are named alike"},
     ),
     Claim(
         id="C3",
-        statement="Class 0 is red left of green, high; class 1 is green left of red, low; the test set swaps the heights.",
+        statement=statement_of("C3"),
         how="Every image of every split is checked. A classifier that sees only the height and one that sees only the order are "
         "scored. Images that two splits share are counted.",
         parts={
@@ -105,7 +106,7 @@ CLAIMS = (
     ),
     Claim(
         id="C4",
-        statement="Maps after four layers are 2×2, 4×4 and 6×6 for no padding, one pixel and two, by (n + 2p - k) / s + 1.",
+        statement=statement_of("C4"),
         how="The maps of real modules: six paddings, every input side from 3 to 64 pixels, against the formula as printed and "
         "with the floor.",
         parts={
@@ -116,14 +117,13 @@ CLAIMS = (
     ),
     Claim(
         id="C5",
-        statement="Test accuracy: valid < sconv < fconv, because larger maps keep more spatial information.",
+        statement=statement_of("C5"),
         how="Order: paired differences between the pooled nets. The experiment padding-causes judges the cause.",
         parts={"order": "both steps", "valid < sconv": "the first step", "sconv < fconv": "the second step"},
     ),
     Claim(
         id="C8",
-        statement="With flatten in place of global pooling every padding scores 100 then 0, because flattening destroys spatial "
-        "information.",
+        statement=statement_of("C8"),
         how="Cause: linear probes read the boxes' height and their order from the 64 features before the last layer, on images "
         "where one says nothing about the other; flattened against pooled nets of the same padding and seed. Translation: the "
         "boxes move by 1 to 16 rows.",

@@ -63,7 +63,7 @@ def images(evidence: Evidence) -> list[Exact]:
             unit="images that are new to the net",
             checks=(Check(name="images of the leak-free splits are seen to be new", passed=clean == 0),),
             corrected=f"{new:.0f} of the images are new to the net.",
-            note="The source seeds every split alike. Accuracies on leak-free splits are listed beside those of the table.",
+            note="The report seeds every split alike. Accuracies on leak-free splits are listed beside those of the table.",
         ),
     ]
 

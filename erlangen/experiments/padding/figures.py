@@ -15,6 +15,10 @@ from erlangen.experiments.padding.listings import accuracy_table, border_terms, 
 from erlangen.experiments.padding.tasks import PADDINGS, ROWS, SHIFTS, Border, Data, Maps
 from erlangen.records.runs import Figure
 
+WORDS = (
+    "Pooled: global max pooling; flattened: a flatten layer. Valid: no padding; sconv: 1 pixel of zeros; fconv: 2 pixels of "
+    "zeros; replicate, reflect and circular: 2 pixels, copied from the edge, mirrored or from the opposite side."
+)
 Arms = Mapping[str, Arm]  # by row
 
 
@@ -37,7 +41,7 @@ def strip(
         alt.Chart(records(columns, rows))
         .mark_circle(size=46, opacity=0.7, clip=True)
         .encode(
-            x=alt.X(f"{value}:Q", title=x_title, scale=alt.Scale(domain=list(domain))),
+            x=alt.X(f"{value}:Q", title=x_title, scale=alt.Scale(domain=list(domain), padding=6)),  # or a dot at 0 is cut in half
             y=alt.Y(f"{net}:N", title=None, sort=nets),
             yOffset=alt.YOffset(f"{series}:N", sort=list(colors)),
             color=alt.Color(f"{series}:N", title=None, scale=palette(colors)),
@@ -59,7 +63,8 @@ def accuracy_dots(rows: Arms) -> Figure:
     return Figure(
         name="seeds",
         title="Test accuracy with the heights swapped",
-        caption="Each dot is one seed. A net that reads the height of the boxes scores 0 %, one that reads their order 100 %.",
+        caption="Each dot is one seed. A net that reads the height of the boxes scores 0 %, one that reads their order 100 %. "
+        f"{WORDS}",
         columns=columns,
         rows=tuple(dots),
         spec=strip(columns, dots, x_title="test accuracy, %", domain=(0, 100), colors=colors),

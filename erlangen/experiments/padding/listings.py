@@ -24,7 +24,7 @@ SHOWN = {
 
 
 def spread(numbers: Sequence[float]) -> str:
-    """mean ± population standard deviation, as the source reports it"""
+    """mean ± population standard deviation, as in the report"""
     return f"{fmean(numbers):.1f} ± {pstdev(numbers):.1f}"
 
 

@@ -47,7 +47,7 @@ def table(recipe: Recipe, evidence: Evidence) -> list[AnyPart]:
 
 
 def as_published(recipe: Recipe, evidence: Evidence) -> bool:
-    """Whether the nets were trained and tested with the source's protocol, in its precision."""
+    """Whether the nets were trained and tested with the report's protocol, in its precision."""
     names = ("protocol", "epochs", "patience", "train", "validation", "test")
     same = all(getattr(recipe, name) == getattr(PRESETS["standard"], name) for name in names)
     return same and all(result.precision == "float32" for result in evidence.of(Train))
@@ -68,7 +68,7 @@ def row_part(recipe: Recipe, evidence: Evidence, row: str) -> Part:
         unit="points, largest of four differences from the published row",
         untrained=untrained(recipe, [arm]),
         checks=(
-            Check(name="training as in the source (--preset standard, float32)", passed=as_published(recipe, evidence)),
+            Check(name="training as in the report (--preset standard, float32)", passed=as_published(recipe, evidence)),
             Check(name=f"{SEEDS} seeds or more, as in the report", passed=len(arm.results) >= SEEDS),
             distinct([arm]),
         ),

@@ -7,10 +7,11 @@ moves the test accuracy. `standard` takes about 40 minutes on two cores.
 
 from __future__ import annotations
 
+from erlangen.claims import statement_of
 from erlangen.experiments.kit.tasks import job, task_of
 from erlangen.experiments.padding_causes.arms import ARMS, Border
 from erlangen.experiments.padding_causes.recipe import LARGEST_MARGIN, Recipe
-from erlangen.experiments.padding_causes.statements import PARTS, TITLES
+from erlangen.experiments.padding_causes.statements import HOW, PARTS
 from erlangen.experiments.padding_causes.tasks import Cause, Copies, Frame
 from erlangen.records.runs import Claim, Job
 
@@ -34,7 +35,7 @@ PRESETS = {
     "standard": Recipe(),
 }  # fmt: skip
 
-CLAIMS = tuple(Claim(id=claim, statement=statement, how=how, parts=PARTS[claim]) for claim, (statement, how) in TITLES.items())
+CLAIMS = tuple(Claim(id=claim, statement=statement_of(claim), how=how, parts=PARTS[claim]) for claim, how in HOW.items())
 
 
 def jobs(recipe: Recipe) -> list[Job]:

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-TITLES = {
-    "C5": (
-        "Accuracy rises from valid to sconv to fconv padding because larger maps keep more spatial information.",
-        "The cause is judged here, in its two links; the experiment padding judges the order. The last layer's stride and "
-        "padding, and the part of the map that is pooled, change the size of the map and the border apart from each other. A "
-        "linear probe reads the height of the boxes, on images where it says nothing about their order. Over ten nets, the "
-        "accuracy is correlated by ranks with what each theory names.",
-    ),
-    "C6": (
-        "Reflect padding scores below zero padding, because the reflected boxes form a pattern that the net overfits.",
-        "The rows alone are reflected, or the columns alone. Nets are tested on new images, trained on fewer images, and trained "
-        "on boxes that keep a margin from the border; with a margin of 9 pixels, reflection copies zeros alone. What is copied "
-        "where is counted.",
-    ),
-    "C7": (
-        "Replicate padding scores above zero padding, because it magnifies the boxes without reordering them.",
-        "The rows alone are replicated, or the columns alone, and copies have half or double strength. The two paddings are also "
-        "compared at the same validation accuracy, and on boxes too far apart for a unit to see both. What is enlarged and "
-        "reordered is counted.",
-    ),
+HOW = {
+    "C5": "The cause is judged here, in its two links; the experiment padding judges the order. The last layer's stride and "
+    "padding, and the part of the map that is pooled, change the size of the map and the border apart from each other. A linear "
+    "probe reads the height of the boxes, on images where it says nothing about their order. Over ten nets, the accuracy is "
+    "correlated by ranks with what each theory names.",
+    "C6": "The rows alone are reflected, or the columns alone. Nets are tested on new images, trained on fewer images, and "
+    "trained on boxes that keep a margin from the border; with a margin of 9 pixels, reflection copies zeros alone. What is "
+    "copied where is counted.",
+    "C7": "The rows alone are replicated, or the columns alone, and copies have half or double strength. The two paddings are "
+    "also compared at the same validation accuracy, and on boxes too far apart for a unit to see both. What is enlarged and "
+    "reordered is counted.",
 }
-"""Statement and method of each claim."""
+"""How each claim is measured."""
 
 PARTS: dict[str, dict[str, str]] = {
     "C5": {

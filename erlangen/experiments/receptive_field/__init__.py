@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from itertools import product
 
+from erlangen.claims import statement_of
 from erlangen.experiments.kit.tasks import job
 from erlangen.experiments.receptive_field.plan import cells, seconds, trainings
 from erlangen.experiments.receptive_field.recipe import Recipe
@@ -57,8 +58,7 @@ def jobs(recipe: Recipe) -> list[Job]:
 CLAIMS = (
     Claim(
         id="C11",
-        statement="A CNN's receptive field grows by a small fixed amount per layer and a Transformer's is global, so CNNs "
-        "struggle with long-range relations.",
+        statement=statement_of("C11"),
         how="Theoretical: gradients that are exactly zero or not, in float64, for nets with positive weights, in which no two "
         "paths cancel. Effective: the standard deviation of the squared gradient of one output (Luo et al., 2016), by depth. "
         "Learned: nets on a torus tell whether a pixel in one channel is D or D + 2 columns to the right of a pixel in another "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from erlangen.claims import statement_of
 from erlangen.experiments.kit.wording import Wording, wording
 from erlangen.experiments.rotation.datasets import NAMED, holds_cifar10
 from erlangen.records.runs import Claim, Of
@@ -13,7 +14,7 @@ PEAKS = (90, 180, 270)
 CLAIMS = (
     Claim(
         id="C9",
-        statement="A CNN is not rotation invariant: it is accurate on upright images and far less accurate on rotated ones.",
+        statement=statement_of("C9"),
         how="The report's net (three 3×3 convolutions, each with ReLU and max pooling, then 1024 → 64 → 10; Adam, 0.001, batches "
         "of 64) learns upright images and is tested on the same test images turned by every angle. A peak is an accuracy minus "
         "the mean of those 30° to either side. Where it comes from is seen in nets trained and tested inside the inscribed "
@@ -34,7 +35,7 @@ CLAIMS = (
     ),
     Claim(
         id="C10",
-        statement="Training on rotated images improves accuracy at most angles but lowers it on upright images: a trade-off.",
+        statement=statement_of("C10"),
         how="The same net is trained on images that are turned by a new random angle in every epoch, tested after as many epochs "
         "as the net that saw upright images only, and again after longer training. It is a trade-off if upright accuracy stays "
         "lower once it has leveled off, and undertraining as far as longer training makes up for it. Group convolutions turn "

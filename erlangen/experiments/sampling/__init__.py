@@ -1,7 +1,7 @@
 """Claim T10: whether temperature and top-p change what a small GPT writes.
 
-In two regimes: nets that have learned a slice of the book by heart, as the source's net has its book, and nets that were stopped
-early. One knob at a time over the range of the source's four settings, then those four; the same prompts for all of them. "No
+In two regimes: nets that have learned a slice of the book by heart, as the report's net has its book, and nets that were stopped
+early. One knob at a time over the range of the report's four settings, then those four; the same prompts for all of them. "No
 significant difference" is shown by an interval within a stated margin, not by a difference that a few texts could not show. The
 margin is 0.2 standard deviations between texts of one setting, a small effect by Cohen's convention. The loss of a text under the
 net that wrote it changes with temperature by definition: it is a control. `quick` has the memorizing nets alone, on generated
@@ -10,6 +10,7 @@ tales; `standard` takes about 35 minutes on two cores.
 
 from __future__ import annotations
 
+from erlangen.claims import statement_of
 from erlangen.experiments.kit.tasks import job, task_of
 from erlangen.experiments.kit.texts import require_text, text_parameters
 from erlangen.experiments.sampling.recipe import PRESETS as PRESETS, Recipe as Recipe
@@ -55,7 +56,7 @@ def part_name(where: str, regime: Regime) -> str:
 CLAIMS = (
     Claim(
         id="T10",
-        statement="Temperature and top-p make no significant difference.",
+        statement=statement_of("T10"),
         how="Nets that know a slice of the book by heart, as the report's net does, and nets stopped at their least validation "
         "loss write after the same prompts in every setting. Each text is measured by its distinct two-word phrases, by what it "
         "copies, and by its real words. Differences are paired by net and prompt, both drawn at random, and held against a "

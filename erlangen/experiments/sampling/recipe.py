@@ -17,20 +17,20 @@ class Recipe:
     """corpus: grimm, tales (generated) or a UTF-8 text file; split into 0.77 to train, 0.03 to stop by and 0.2 for prompts.
 
     dictionary: what counts as a word: an English word list, or the words of the training part.
-    regimes: memorizing nets, as the source's is, and nets that are stopped at their least validation loss. seeds: number of
+    regimes: memorizing nets, as the report's is, and nets that are stopped at their least validation loss. seeds: number of
     memorizing nets. stopped_seeds: number of nets that are stopped, at most as many; settings change more of what these write.
     steps, layers, width: updates and size of a net that is stopped early.
     characters: of the slice that a memorizing net is trained on, another for each seed. views: of each of them, on average.
-    memorizing_layers, memorizing_width: size of that net, which has 20 parameters for each character, as the source's has.
-    block: characters that a net sees at once. dropout: a fifth of the source's, because the same share of noise costs so small
+    memorizing_layers, memorizing_width: size of that net, which has 20 parameters for each character, as the report's has.
+    block: characters that a net sees at once. dropout: a fifth of the report's, because the same share of noise costs so small
     a net more of its training loss.
     prompts: passages of the test part after which every net writes, in every setting. prompt: characters of a passage. length:
     characters that a net writes after it.
 
     fit: nats per character above which a net is not judged, in training where it memorizes, else on validation text; single
     English letters have an entropy of 2.9.
-    near: nats per character around the published training loss that count as the source's regime.
-    copying: how far from the share of 20-character strings that the source's samples have in common with the book still counts
+    near: nats per character around the published training loss that count as the report's regime.
+    copying: how far from the share of 20-character strings that the report's samples have in common with the book still counts
     as its regime.
     fluent: real words of a net that was stopped early, as a share of held-out text's, that count as writing words.
     margin: the smallest difference that matters, in standard deviations between texts written in one setting.

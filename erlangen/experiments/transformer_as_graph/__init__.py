@@ -14,6 +14,7 @@ from typing import Annotated, get_args
 
 from annotated_types import Ge, Gt, Le
 
+from erlangen.claims import statement_of
 from erlangen.experiments.kit.sources import require
 from erlangen.experiments.kit.tasks import job, task_of
 from erlangen.experiments.transformer_as_graph.comparisons import COMPARISONS, ON_CORA, PLACES, Where
@@ -86,7 +87,7 @@ PRESETS = {
 CLAIMS = (
     Claim(
         id="G9",
-        statement="A Transformer layer is a graph network on the complete graph.",
+        statement=statement_of("G9"),
         how="torch's TransformerEncoderLayer, without dropout, against the layer over edges with its weights: outputs, "
         "attention, and the gradients of the input and of every weight, in float64. All relabelings of small graphs. The order "
         "in which attention ranks the tokens, for every pair of nodes that ask.",
@@ -101,7 +102,7 @@ CLAIMS = (
     ),
     Claim(
         id="G11",
-        statement="Attention to every node dilutes structure, so GAT is better on graphs.",
+        statement=statement_of("G11"),
         how="GAT, as published, against a Transformer that attends to every node, on contextual block models with features that "
         "alone give about 70 %, and on Cora. To tell what the edges alone are worth, the Transformer also attends along them, "
         "with the same initial weights; and features are added that encode the graph. Two settings of dropout for every arm, "

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from itertools import product
 
+from erlangen.claims import statement_of
 from erlangen.experiments.kit.tasks import job, task_of
 from erlangen.experiments.kit.texts import require_text
 from erlangen.experiments.word_order.recipe import DEPTHS, Recipe
@@ -35,7 +36,7 @@ PRESETS = {
 CLAIMS = (
     Claim(
         id="T6",
-        statement="Without positions a Transformer sees a bag of words and performs very poorly on any task that requires order.",
+        statement=statement_of("T6"),
         how="Sensitivity: how much the output after the last token changes, in float64, when the tokens before it change places, "
         "over the spread of the outputs of other texts; with random and with trained weights. Ability: how far a net gets from "
         "the best predictor that sees no order to the same net with rotary positions. That predictor's score is known exactly "

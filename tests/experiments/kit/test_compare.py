@@ -226,7 +226,7 @@ def test_all_of(gains: tuple[float | None, float | None], outcome: str):
         ((0.9, 1.5), "row 0, the part that comes closest to failing", ""),
         ((-0.2, -3.0, 1.0), "row 1, the part that fails most clearly", "refuted because “row 0” and “row 1” are"),
         ((1.0, -1.0), "row 1, the part that fails most clearly", "refuted because “row 1” is"),
-        ((0.55, 0.45, 1.0), "row 1, the undecided part that comes closest to failing", "inconclusive because “row 0” and “row 1” are"),
+        ((0.55, 0.45), "row 1, the undecided part that comes closest to failing", "inconclusive because “row 0” and “row 1” are"),
         ((-1.0,) * 5, "row 0, the part that fails most clearly", "refuted because “row 0”, “row 1”, “row 2” and 2 more are"),
     ],
 )  # fmt: skip
