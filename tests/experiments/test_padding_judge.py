@@ -345,7 +345,7 @@ def test_the_quick_recipe_judges_what_it_can_and_leaves_the_table_to_the_standar
     found = judged(world(QUICK, test=lambda row, seed: TEST(row, seed) + seed**2 / 100), QUICK)
     rows = [verdict for name, verdict in found.items() if name.startswith("C2 ") and name != "C2 table"]
     assert {verdict.verdict for verdict in (*rows, found["C2 table"])} == {"inconclusive"}
-    assert all("a check failed: training as in the source (--preset standard" in verdict.next_step for verdict in rows)
+    assert all("a check failed: training as in the report (--preset standard" in verdict.next_step for verdict in rows)
     assert found["C5 order"].verdict == "supported"
     assert "not measured" not in {verdict.verdict for verdict in found.values()}
 
