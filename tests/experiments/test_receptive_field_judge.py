@@ -203,7 +203,7 @@ def test_a_half_of_the_seeds_has_no_part_in_the_choice_of_its_setting():
         if not isinstance(task, Learn) or (task.net, task.layers, task.distance) != ("plain", 10, 20):
             return made
         learns = {5e-4: seed % 2 == 0, 1e-3: seed % 2 == 1}.get(task.lr, False) and task.pool == "mean"
-        return {**made, "test_accuracy": 100.0 if learns else 50.0}
+        return {**made, "test_accuracy": 100.0 if learns else 50.0, "validation_loss": 0.005 if learns else math.log(2)}
 
     evidence = world(change=parity)
     settings = settings_of(evidence, cell)
@@ -230,7 +230,7 @@ def at_rate(rate: float, pool: str, seeds: int) -> Change:
         if not isinstance(task, Learn) or (task.net, task.layers, task.distance) != ("plain", 10, 20):
             return made
         learns = task.lr == rate and task.pool == pool and seed < seeds
-        return {**made, "test_accuracy": 100.0} if learns else made
+        return {**made, "test_accuracy": 100.0, "validation_loss": 0.005} if learns else made
 
     return change
 
@@ -432,6 +432,18 @@ def test_logits_that_are_always_alike_support_nothing_and_one_that_differs_refut
 
     assert outcomes(world(change=alike))["without positions"] == "inconclusive"
     assert outcomes(world(change=apart))["without positions"] == "refuted"
+
+
+def test_a_net_that_is_right_everywhere_by_a_millionth_has_not_learned():
+    """Half of the nets that learn nothing are right about all images of the torus, which are one image for each distance."""
+
+    def lucky(task: Task, seed: int, made: Measured) -> Measured:
+        if not isinstance(task, Learn) or (task.net, task.layers, task.distance) != ("plain", 10, 20):
+            return made
+        return {**made, "test_accuracy": 100.0 if seed % 2 else 0.0, "validation_loss": math.log(2) - 1e-6, "logit_gap": 1e-6}
+
+    found = judged(world(change=lucky))["20 columns, 10 layers"]
+    assert (found.verdict, found.effect) == ("supported", 0.0)
 
 
 EXTENT_JOBS = tuple(job for job in jobs_of(MADE_UP) if job.params["task"] == "extent")

@@ -71,7 +71,7 @@ def test_scores_are_those_of_pygs_layers(folder: Path, script: str, arguments: l
         scores[side] = [100 * float(re.findall(r"Test: ([0-9.]+)", text)[-1]) for text in printed]
     noise = max(stdev(scores["pyg"]), stdev(scores["ours"]), 0.5) * (2 / SEEDS) ** 0.5
     assert abs(fmean(scores["ours"]) - fmean(scores["pyg"])) < 4 * noise, scores
-    assert min(scores["ours"]) > 70
+    assert min(scores["ours"]) > 50, scores  # the largest class is 30 %; sampled walks without labels reach 65
 
 
 @pytest.mark.parametrize("script", ["explain/gnn_explainer.py", "link_pred.py", "autoencoder.py"])

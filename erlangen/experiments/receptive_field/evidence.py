@@ -20,10 +20,17 @@ Setting: TypeAlias = tuple[str, float]  # pool, learning rate
 Settings: TypeAlias = Mapping[Setting, Mapping[int, JobResult]]  # the results of each by seed
 
 
+SURE = math.log(2) / 2  # nats: half the loss of a guess
+
+
 def learned(result: JobResult) -> float:
-    """1 where a net tells the distances apart wherever the marks are, else 0; NaN where it was not measured or diverged."""
+    """1 where a net tells the distances apart wherever the marks are, else 0; NaN where it was not measured or diverged.
+
+    The accuracy alone would not show it: on a torus all images of a distance are one image, shifted, so that a net whose logits
+    differ by a millionth is right about all of them or about none.
+    """
     accuracy, loss = result.value("test_accuracy"), result.value("validation_loss")
-    return math.nan if math.isnan(accuracy) or math.isnan(loss) else float(accuracy == 100)
+    return math.nan if math.isnan(accuracy) or math.isnan(loss) else float(accuracy == 100 and loss < SURE)
 
 
 def settings_of(evidence: Evidence, cell: Cell) -> Settings:
