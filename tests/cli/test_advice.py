@@ -13,6 +13,7 @@ from erlangen.cli.main import command
 
 PACKAGE = Path(erlangen.__file__).parent
 RAISED_IN = {  # part of the package -> the commands in which its errors end
+    "records/expectations.py": ("audit",),
     "records": (),
     "statistics": (),
     "symmetries": (),

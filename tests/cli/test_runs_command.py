@@ -140,7 +140,7 @@ def test_the_page_names_what_was_changed_and_quotes_the_report(tmp_path: Path):
     text = page.read_text(encoding="utf-8")
     assert "padding · quick, changed: rows, epochs, train, validation, test" in text
     assert "The report: “Maps after four layers are 2×2, 4×4, 6×6” … “output size" in text
-    assert "Cite as: C4, “Maps after four layers" in text
+    assert "Cite as: C4, “Four layers turn a 32×32 image into a map" in text
 
 
 def test_fresh_computes_everything_again(tmp_path: Path):

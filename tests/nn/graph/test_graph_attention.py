@@ -58,7 +58,7 @@ def test_edge_softmax_and_its_derivatives_equal_finite_differences() -> None:
     assert torch.autograd.gradgradcheck(lambda s: edge_softmax(csr, s), scores)
 
 
-@pytest.fixture(scope="module", params=[0, 2**18], ids=["head by head", "all heads at once"])
+@pytest.fixture(scope="module", params=[0, 2**19], ids=["head by head", "all heads at once"])
 def heads(request: pytest.FixtureRequest) -> Iterator[None]:
     """A graph counts as a large one, or as a small one."""
     with pytest.MonkeyPatch.context() as patch:
