@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import multiprocessing
 import os
 import signal
 import tempfile
-import traceback
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings, strategies as st
 from support.executors import Here
+from support.killed import attempt
 
 import erlangen
 from erlangen.sweep.store import read_result
@@ -48,47 +46,6 @@ def files_of(folder: Path) -> dict[str, Any]:
     return found
 
 
-def attempt(folder: Path, seeds: int, workers: int, kill: tuple[int, bool] | None) -> int:
-    """Run in a process of its own, on workers; returns its exit status.
-
-    kill: (n, done) kills it and its workers at the n-th file that it writes, before that file has its name or just after. Its
-    workers are forked, not started anew: torch is imported once for all.
-    """
-    child = os.fork()
-    if not child:
-        with contextlib.suppress(BaseException):
-            os.setsid()
-            fork = multiprocessing.get_context("fork")
-            multiprocessing.get_context = lambda method=None: fork  # type: ignore[assignment,method-assign]
-            die_at(kill)
-            try:
-                erlangen.run(TOY, seeds=seeds, out=folder, workers=workers, timeout=60)
-                os._exit(0)
-            except BaseException:
-                traceback.print_exc()
-        os._exit(1)
-    _, status = os.waitpid(child, 0)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child, signal.SIGKILL)
-    return status
-
-
-def die_at(kill: tuple[int, bool] | None) -> None:
-    """From now on the n-th file that gets its name is the last thing that this group of processes does."""
-    replace, count = os.replace, 0
-
-    def deadly(source: Any, target: Any) -> None:
-        nonlocal count
-        count += 1
-        if kill == (count, False):
-            os.killpg(0, signal.SIGKILL)
-        replace(source, target)
-        if kill == (count, True):
-            os.killpg(0, signal.SIGKILL)
-
-    os.replace = deadly  # type: ignore[assignment]
-
-
 kills = st.none() | st.tuples(st.integers(1, 9), st.booleans())
 attempts = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3), kills), min_size=1, max_size=4)
 
@@ -104,12 +61,12 @@ def test_any_interleaving_ends_in_the_same_files(steps: list[tuple[int, int, tup
         folder = Path(place) / "run"
         for more, workers, kill in steps:
             seeds += more
-            status = attempt(folder, seeds, workers, kill)
-            assert status in (0, signal.SIGKILL), "killed, or done before the kill was due"
+            status = attempt(TOY, folder, seeds, workers, kill)
+            assert status in (0, -signal.SIGKILL), "killed, or done before the kill was due"
             for path in folder.glob("jobs/*.json"):
                 read_result(path, path.stem)  # whole at any time
             if (folder / "verdicts.json").exists():
                 known = len(json.loads((folder / "run.json").read_text())["jobs"])
                 assert json.loads((folder / "verdicts.json").read_text()) == uninterrupted(known)["verdicts.json"], "never stale"
-        assert attempt(folder, seeds, workers, None) == 0
+        assert attempt(TOY, folder, seeds, workers, None) == 0
         assert files_of(folder) == uninterrupted(seeds)
