@@ -52,7 +52,7 @@ def length(recipe: Recipe, evidence: Evidence) -> str:
         parts = [changes(evidence, text, readers, "loss")]
     parts += [syntax(evidence)] if learned["the grammar of tales"] else []
     if short := [what for what, known in learned.items() if not known]:
-        parts.append(f"Nets that did not learn well enough are not compared here: on {' and on '.join(short)}.")
+        parts.append(f"On {' and on '.join(short)}, not all nets learned well enough to be compared.")
     return " ".join(parts)
 
 
