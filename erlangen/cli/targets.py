@@ -116,19 +116,15 @@ def check_recipes(
 
 def check_shared(words: Sequence[str], what: str, option: str, owners: Mapping[str, bool]) -> None:
     """Raises ErlangenError where some of the experiments have what an option names, and others do not."""
+    from erlangen.experiments.kit.wording import listed
+
     having = [name for name, has in owners.items() if has]
     if not having or len(having) == len(owners):
         return
     claim = words[0].upper() if len(words) == 1 and words[0].upper() in listed_claims() else ""
-    judged = f"{claim} is judged by {in_series(owners)}, and " if claim else ""
+    judged = f"{claim} is judged by {listed(owners)}, and " if claim else ""
     command = shlex.join(["erlangen", "run", *having, *option.split(" ", 1)])
-    raise ErlangenError(f"{judged}only {in_series(having)} {'have' if having[1:] else 'has'} {what}: `{command}`")
-
-
-def in_series(names: Iterable[str]) -> str:
-    """'a, b and c'"""
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last
+    raise ErlangenError(f"{judged}only {listed(having)} {'have' if having[1:] else 'has'} {what}: `{command}`")
 
 
 def words() -> list[str]:

@@ -31,7 +31,7 @@ FAULTS = {
     "no rows": (("run", "padding", "--set", "rows="), "rows"),
     "row twice": (("run", "padding", "--set", "rows=Net1/valid,Net1/valid"), "twice"),
     "zero seeds": (("run", "padding", "--seeds", "0"), "--seeds"),
-    "unknown preset": (("run", "padding", "--preset", "slow"), "quick, standard"),
+    "unknown preset": (("run", "padding", "--preset", "slow"), "choose quick or standard"),
     "unknown preset of several": (("run", "padding", "graph-cost", "--preset", "full"), "padding: --preset full"),
     "unknown preset of one of two": (("run", "C5", "C9", "--preset", "full"), "`erlangen run rotation --preset full`"),
     "unknown key of one of two": (

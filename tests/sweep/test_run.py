@@ -193,7 +193,7 @@ def test_a_damaged_result_is_named_not_misread(finished: SimpleNamespace, tmp_pa
 
 REFUSED = {
     "experiment": (("suport.toy",), {}, "no experiment 'suport.toy'"),
-    "preset": ((TOY,), {"preset": "slow"}, "--preset slow: there are quick, standard"),
+    "preset": ((TOY,), {"preset": "slow"}, "--preset slow is unknown: choose quick or standard"),
     "key": ((TOY,), {"settings": {"tass": "add"}}, "did you mean 'tasks'"),
     "value": ((TOY,), {"settings": ["seeds=0"]}, "seeds=0"),
     "seeds": ((TOY,), {"seeds": 0}, "seeds=0"),

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, get_type_hints
 
 from erlangen.errors import ErlangenError
+from erlangen.experiments.kit.wording import listed
 from erlangen.records.validation import describe_invalid
 
 Settings: TypeAlias = Mapping[str, object] | Sequence[str]  # {"epochs": 5} or ["epochs=5"]
@@ -19,7 +20,7 @@ def choose_recipe(presets: Mapping[str, Any], preset: str, settings: Settings | 
     Raises ErlangenError for a preset or key that there is not, with a suggestion, and for an impossible value.
     """
     if preset not in presets:
-        raise ErlangenError(f"--preset {preset}: there are {', '.join(presets)}")
+        raise ErlangenError(f"--preset {preset} is unknown: choose {listed(presets, 'or')}")
     changes = parse_settings(settings or [])
     if seeds is not None:
         if "seeds" in changes:

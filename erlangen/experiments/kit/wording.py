@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypedDict
 
 from erlangen.records.runs import Claim, Of
@@ -24,6 +24,12 @@ def wording(claims: Sequence[Claim], quotes: Mapping[str, str], part: str, of: O
     claim = next(claim for claim in claims if part in claim.parts)
     quote = quotes.get(part, "")
     return Wording(claim=claim.id, part=part, of="report" if quote else of, statement=claim.parts[part], quote=quote)
+
+
+def listed(words: Iterable[str], conjunction: str = "and") -> str:
+    """'a', 'a and b', 'a, b and c'; '' for none."""
+    *others, last = (*words,) or ("",)
+    return f"{', '.join(others)} {conjunction} {last}" if others else last
 
 
 def with_minus_signs(text: str) -> str:

@@ -142,8 +142,3 @@ def largest(estimates: Sequence[Estimate]) -> Estimate:
         )
 
     return interval
-
-
-def listed(names: Sequence[str]) -> str:
-    """'a, b and c'"""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)

@@ -6,6 +6,7 @@ import math
 
 from erlangen.experiments.kit.evidence import Arm, Evidence, difference
 from erlangen.experiments.kit.parts import AllOf, AnyPart, Check, Part
+from erlangen.experiments.kit.wording import listed
 from erlangen.experiments.padding import Recipe
 from erlangen.experiments.padding.accuracies import (
     Estimate,
@@ -15,7 +16,6 @@ from erlangen.experiments.padding.accuracies import (
     distinct,
     effect_of,
     largest,
-    listed,
     untrained,
 )
 from erlangen.experiments.padding.table import COLUMNS, OVER_TABLE, as_stated, far_from, measured

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from erlangen.experiments.kit.answers import answer
 from erlangen.experiments.kit.compare import decide
 from erlangen.experiments.kit.evidence import Arm, Evidence
+from erlangen.experiments.kit.wording import listed
 from erlangen.experiments.padding import Recipe
-from erlangen.experiments.padding.accuracies import KINDS, arms_of, listed, published, row_arm
+from erlangen.experiments.padding.accuracies import KINDS, arms_of, published, row_arm
 from erlangen.experiments.padding.border_parts import border
 from erlangen.experiments.padding.counted import images, last_side, maps, reader
 from erlangen.experiments.padding.flattening import PROBED, flattening

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from erlangen.experiments.kit.evidence import Arm, Evidence
+from erlangen.experiments.kit.wording import listed
 from erlangen.experiments.rotation import Recipe
 from erlangen.experiments.rotation.claims import PEAKS
 from erlangen.experiments.rotation.evidence import accuracy, arm, last_epoch, peak, right, table, untrained
@@ -41,11 +42,6 @@ def peaks_clause(recipe: Recipe, evidence: Evidence, at: Sequence[int]) -> str:
         return clause
     left = listed([str(round(one)) for one in disk])
     return f"{clause}. With all corners hidden, that advantage is {left} points"
-
-
-def listed(words: Sequence[str]) -> str:
-    """'a', 'a and b', 'a, b and c'"""
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def decided(verdicts: Sequence[Verdict], part: str, outcome: str) -> bool:

@@ -9,6 +9,7 @@ from erlangen.experiments.kit.answers import answer
 from erlangen.experiments.kit.compare import decide
 from erlangen.experiments.kit.evidence import Evidence
 from erlangen.experiments.kit.texts import beyond_the_report
+from erlangen.experiments.kit.wording import listed
 from erlangen.experiments.word_order.ability_parts import any_task, bounds_reached, measured_rows, rows
 from erlangen.experiments.word_order.bounds import bound
 from erlangen.experiments.word_order.evidence import on_puzzle
@@ -94,8 +95,3 @@ def puzzle_means(evidence: Evidence, puzzle: PuzzleName) -> dict[int, float]:
     """Mean accuracies in percent by depth, of causal nets without positions; those that were measured."""
     means = {depth: on_puzzle(evidence, puzzle, "causal", depth, "none").arm.mean("test_accuracy").estimate for depth in DEPTHS}
     return {depth: mean for depth, mean in means.items() if math.isfinite(mean)}
-
-
-def listed(words: Sequence[str]) -> str:
-    """'1, 2 and 6'"""
-    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
